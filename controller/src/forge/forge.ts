@@ -1,0 +1,103 @@
+// The port to wherever proposals and reviews are kept: a Git repository alone, or a hosting service.
+
+import type { Hash } from "@agentos/kernel";
+import type { Oid } from "../git/objects.ts";
+import type { Repo } from "../git/repo.ts";
+import type { ObjectStore } from "../git/store.ts";
+import type { Decision, DecisionInputs } from "../governance/decision.ts";
+import type { Review } from "../governance/review.ts";
+import type { ShadowEntry } from "../governance/shadow-claim.ts";
+import type { ReviewInput } from "../governance/signer.ts";
+import type { KeyId } from "../governance/ssh-key.ts";
+import type { PrincipalKind } from "../governance/trust.ts";
+import type { Rules } from "./rules.ts";
+
+/** Where refs point: on disk, or as they would be after a push. Names are full. */
+export interface RefView {
+  read(ref: string): Promise<Oid | undefined>;
+  /** Those whose name starts with `prefix`, by name. */
+  list(prefix: string): Promise<ReadonlyMap<string, Oid>>;
+}
+
+/** A repository at hand: where it is, its objects, its refs. */
+export interface Local {
+  readonly repo: Repo;
+  readonly store: ObjectStore;
+  readonly refs: RefView;
+}
+
+export interface ProposalRef {
+  /** The branch's name without `refs/heads/proposals/`. */
+  readonly slug: string;
+  readonly ref: string;
+  readonly head: Oid;
+  /** `merged`: main has its head. */
+  readonly state: "open" | "merged";
+}
+export interface Proposal extends ProposalRef {
+  /** Where main is. */
+  readonly base: Oid;
+  /** The first line of its oldest commit's message. */
+  readonly title: string;
+  /** The commits that main does not have, oldest first, and whose they are: a principal's name, or why nobody's. */
+  readonly commits: readonly { readonly commit: Oid; readonly author: string | undefined; readonly why: string | undefined }[];
+  /** The principals that signed them, sorted. */
+  readonly authors: readonly string[];
+}
+
+export interface ReviewsRead {
+  /** Reviews of principals, each signed and put there by them, in order of time. Whether they weigh anything is decided elsewhere. */
+  readonly reviews: readonly { readonly principal: string; readonly kind: PrincipalKind; readonly review: Review }[];
+  /** What stands in notes and is nobody's review, and why. */
+  readonly ignored: readonly { readonly notes: string; readonly why: string }[];
+}
+
+/** A shadow report as it was found; a null key is a signature that does not hold. */
+export interface ShadowFound extends ShadowEntry {
+  readonly key: KeyId | null;
+}
+export interface ShadowsRead {
+  readonly entries: readonly ShadowFound[];
+  /** Sentences about what stands in the note and is no report. */
+  readonly faults: readonly string[];
+}
+
+export interface Question {
+  /** The commit of main whose rules judge. */
+  readonly base: Oid;
+  readonly head: Oid;
+  readonly slug: string;
+  readonly world: Hash;
+  /**
+   * What the caller has computed itself. Without it the hashes are those of the last report of a controller on this merge
+   * result, else of the last one of a CI.
+   */
+  readonly computed?: { readonly manifestHash: Hash; readonly consequencesHash: Hash };
+}
+export interface Answer {
+  readonly inputs: DecisionInputs;
+  readonly decision: Decision;
+  /** Of the merge; null when it is not possible. */
+  readonly tree: Oid | null;
+  /** Lines in notes that are no reviews or reports, as sentences. They count for nothing and are not recorded. */
+  readonly faults: readonly string[];
+}
+
+export interface Forge {
+  /** All proposals with a well-formed name, by name. */
+  listProposals(): Promise<readonly ProposalRef[]>;
+  /** @throws AosError `trust.missing`, `trust.invalid` of main */
+  readProposal(slug: string): Promise<Proposal | undefined>;
+  readReviews(head: Oid, options: { readonly rules: Rules }): Promise<ReviewsRead>;
+  readShadows(head: Oid): Promise<ShadowsRead>;
+  /** Gathers all that the decision depends on, and decides. */
+  gatherDecision(question: Question): Promise<Answer>;
+}
+
+/** Everything in notes that speaks of a proposal, as it goes into a decision. */
+export interface ReviewLines {
+  readonly lines: readonly ReviewInput[];
+  readonly faults: readonly { readonly notes: string; readonly why: string }[];
+  /** Notes whose history cannot be read. */
+  readonly unreadable: readonly { readonly notes: string; readonly why: string }[];
+}

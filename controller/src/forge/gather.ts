@@ -1,0 +1,125 @@
+// Gathers from the repository what a decision depends on, and decides.
+
+import { AosError } from "@agentos/kernel";
+import { parseOid } from "../git/objects.ts";
+import type { Oid } from "../git/objects.ts";
+import { gitIn, mergeBase, mergeTree } from "../git/repo.ts";
+import type { Repo } from "../git/repo.ts";
+import { encodeBase64 } from "../governance/base64.ts";
+import { cidOf, concerns, decide } from "../governance/decision.ts";
+import type { DecisionInputs, ShadowInput } from "../governance/decision.ts";
+import { policyHash } from "../governance/policy.ts";
+import { isSlug } from "../governance/review.ts";
+import { signerOf, trustInput } from "../governance/signer.ts";
+import type { TrustInput } from "../governance/signer.ts";
+import { assertSameWorld } from "../governance/trust.ts";
+import type { Answer, Local, Question, ShadowsRead } from "./forge.ts";
+import { readReviewLines } from "./local-reviews.ts";
+import { readShadowNote } from "./local-shadow.ts";
+import { readRules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
+import { commitSigner } from "./signatures.ts";
+
+/** A proposal with more commits is not looked at. */
+export const COMMITS_MAX = 10_000;
+
+/**
+ * Answers whether a proposal may be merged into `base`, by the rules of `base`.
+ *
+ * @throws AosError `proposal.name`; `trust.missing`, `trust.invalid`, `policy.invalid` of the base; `proposal.size`; as git()
+ */
+export async function gatherDecision(local: Local, question: Question): Promise<Answer> {
+  const { repo, store } = local;
+  const { base, head, slug, world } = question;
+  if (!isSlug(slug)) throw new AosError("proposal.name", `${JSON.stringify(slug)}: not a proposal's name`, { hint: "lower-case letters, digits and -" });
+  const rules = await readRules(store, base);
+  const trust = trustInput(rules.trust, rules.trustHash);
+  const commits = await Promise.all((await commitsOf(repo, base, head)).map(async (commit) => ({ commit, key: await commitSigner(store, commit) })));
+  const { tree, mergeProblem } = await tryMerge(repo, base, head);
+  const changed = tree === null ? { governance: 0, other: 0 } : await countChanges(repo, base, tree);
+  const rulesProblem = tree !== null && changed.governance > 0 ? await problemOfRules(local, rules, tree) : null;
+  const shadow = await readShadowNote(local, head);
+  const shadows = shadow.entries.map(({ claim, key, sig }) => ({ claim, key, sig: encodeBase64(sig) }));
+  const named = question.computed ?? namedBy(shadows, trust, question, tree);
+  const cid = tree === null ? null : cidOf({ policyHash: policyHash(rules.policy), tree, ...named });
+  const reviews = await readReviewLines(local, { wanted: (review) => concerns(review, { proposal: slug, head, cid }) });
+  const inputs: DecisionInputs = {
+    world,
+    proposal: slug,
+    base,
+    head,
+    tree,
+    mergeProblem,
+    policy: rules.policy,
+    trust,
+    commits,
+    changed,
+    rulesProblem,
+    manifestHash: named.manifestHash,
+    consequencesHash: named.consequencesHash,
+    shadows,
+    reviews: reviews.lines,
+    unreadable: reviews.unreadable,
+  };
+  return { inputs, decision: decide(inputs), tree, faults: faultsOf(shadow, reviews.faults) };
+}
+
+function faultsOf(shadow: ShadowsRead, faults: readonly { readonly notes: string; readonly why: string }[]): readonly string[] {
+  return [...shadow.faults, ...faults.map(({ notes, why }) => `reviews of ${notes}: ${why}`)];
+}
+
+/** The commits that the base does not have, oldest first. */
+export async function commitsOf(repo: Repo, base: Oid, head: Oid): Promise<readonly Oid[]> {
+  const { stdout } = await gitIn(repo, ["rev-list", "--topo-order", "--reverse", `--max-count=${COMMITS_MAX + 1}`, head, `^${base}`]);
+  const commits = stdout.toString("latin1").split("\n").filter((line) => line !== "").map(parseOid);
+  if (commits.length > COMMITS_MAX) throw new AosError("proposal.size", `${head.slice(0, 12)}: more than ${COMMITS_MAX} commits that main does not have`);
+  return commits;
+}
+
+/** How many of the files in conflict are named. */
+const CONFLICTS_NAMED = 5;
+
+async function tryMerge(repo: Repo, base: Oid, head: Oid): Promise<Pick<DecisionInputs, "tree" | "mergeProblem">> {
+  if ((await mergeBase(repo, base, head)) === undefined) return { tree: null, mergeProblem: "it has no commit in common with main" };
+  try {
+    return { tree: await mergeTree(repo, base, head), mergeProblem: null };
+  } catch (cause) {
+    if (!(cause instanceof AosError) || cause.code !== "git.conflict") throw cause;
+    const files = Array.isArray(cause.data["files"]) ? cause.data["files"].map(String) : [];
+    const more = files.length > CONFLICTS_NAMED ? ` and ${files.length - CONFLICTS_NAMED} more` : "";
+    return { tree: null, mergeProblem: `conflicts in ${files.slice(0, CONFLICTS_NAMED).join(", ")}${more}` };
+  }
+}
+
+async function countChanges(repo: Repo, base: Oid, tree: Oid): Promise<DecisionInputs["changed"]> {
+  const { stdout } = await gitIn(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", `${base}^{tree}`, tree]);
+  const paths = stdout.toString("latin1").split("\0").filter((path) => path !== "");
+  const governance = paths.filter((path) => path === ".aos" || path.startsWith(".aos/")).length;
+  return { governance, other: paths.length - governance };
+}
+
+/** A merge must leave rules by which the next one can be judged, of the same world. */
+async function problemOfRules({ store }: Local, rules: Rules, tree: Oid): Promise<string | null> {
+  try {
+    assertSameWorld(rules.trust, (await readRules(store, tree)).trust);
+    return null;
+  } catch (cause) {
+    if (cause instanceof AosError) return cause.message;
+    throw cause;
+  }
+}
+
+type Named = Pick<DecisionInputs, "manifestHash" | "consequencesHash">;
+
+/** What the reports say of this merge result: the last word of a controller, else of a CI. */
+function namedBy(shadows: readonly ShadowInput[], trust: TrustInput, question: Question, tree: Oid | null): Named {
+  const fitting = shadows.filter(({ claim }) => claim.world === question.world && claim.head === question.head && claim.tree === tree);
+  for (const kind of ["controller", "ci"] as const) {
+    const found = fitting.findLast(({ key }) => {
+      const signer = signerOf(trust, key);
+      return signer.known && signer.kind === kind;
+    });
+    if (found !== undefined) return { manifestHash: found.claim.manifest, consequencesHash: found.claim.consequences };
+  }
+  return { manifestHash: null, consequencesHash: null };
+}

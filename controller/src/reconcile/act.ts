@@ -1,0 +1,154 @@
+// Carries out one act: begin a world, apply a merge, shadow a proposal. What must not happen is held back with the reason.
+
+import {
+  AosError, canonical, decode, renderReport, type JournalRecord,
+} from "@agentos/kernel";
+import { gatherDecision } from "../forge/gather.ts";
+import type { Local } from "../forge/forge.ts";
+import { refView } from "../forge/open-local.ts";
+import { SHADOW_REF, writeShadowNote, readShadowNote } from "../forge/local-shadow.ts";
+import { parseMergeMessage } from "../forge/merge.ts";
+import { readRules } from "../forge/rules.ts";
+import { keyId } from "../governance/ssh-key.ts";
+import { decisionValue } from "../governance/decision-value.ts";
+import { policyHash } from "../governance/policy.ts";
+import { principalOfKey, trustHash, TRUST_PATH } from "../governance/trust.ts";
+import { parseOid, verifyCommit, type Oid } from "../git/objects.ts";
+import { mergeTree, type Repo } from "../git/repo.ts";
+import type { ObjectStore } from "../git/store.ts";
+import { appliedNote } from "../publish/applied-note.ts";
+import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
+import type { Parts } from "./controller.ts";
+import type { Act, Observed } from "./next-act.ts";
+import { shadowMark, type Memory } from "./observe.ts";
+import { rehearse, type receiptBook } from "./rehearse.ts";
+
+export interface Seen {
+  readonly seen: Observed;
+  readonly memory: Memory;
+  readonly book: ReturnType<typeof receiptBook>;
+}
+
+export async function act(parts: Parts, what: Extract<Act, { kind: "begin" | "apply" | "shadow" }>, around: Seen): Promise<void> {
+  switch (what.kind) {
+    case "begin":
+      return begin(parts, what.commit, around.memory);
+    case "apply":
+      return apply(parts, what.commit, around);
+    case "shadow":
+      return shadowProposal(parts, { slug: what.slug, head: what.head }, around);
+  }
+}
+
+/** The first control plane: nothing decides it but the pinned trust file. */
+async function begin(parts: Parts, commit: Oid, memory: Memory): Promise<void> {
+  const { store, host, options, publisher, log } = parts;
+  const files = filesOfCommit(store, commit);
+  const trust = await files.read(TRUST_PATH);
+  if (trust === undefined || trustHash(trust) !== options.trust) {
+    throw new AosError("trust.genesis", `main (${commit.slice(0, 12)}): its ${TRUST_PATH} is not the pinned one (${options.trust})`, { hint: "is this the world you meant, and has it begun yet?" });
+  }
+  const loaded = await loadWorld(files);
+  const control = requireControl(loaded, files.place);
+  await host.apply({ control, artifacts: [...loaded.artifacts.values()], commit, base: undefined, decision: decode(canonical({ genesis: options.trust })) });
+  await publisher.flush();
+  memory.shadowed.clear();
+  log("info", "the world begins", { commit, manifest: control.manifestHash });
+}
+
+/** Applies a merge of main, if it is what was decided and still has the consequences that were decided on. */
+async function apply(parts: Parts, commit: Oid, around: Seen): Promise<void> {
+  const { memory } = around;
+  try {
+    await applyMerge(parts, commit, around);
+    memory.held.clear();
+    memory.shadowed.clear();
+  } catch (error) {
+    // What the outside did is retried by the loop; everything else is this commit's fault, and it is held until main moves.
+    if (!(error instanceof AosError) || error.class === "outside") throw error;
+    memory.held.set(commit, error.message);
+    parts.log("error", "held", { commit, code: error.code, problem: error.message });
+    await parts.host.transition("held", decode(canonical({ code: error.code, reason: error.message.slice(0, 1000) })), commit);
+  }
+}
+
+async function applyMerge(parts: Parts, commit: Oid, { book }: Seen): Promise<void> {
+  const { store, host, options, publisher, log } = parts;
+  const merge = await store.readCommit(commit);
+  const [base, head] = merge.parents;
+  const { world } = host;
+  if (base === undefined || head === undefined || merge.parents.length !== 2 || base !== world.commit) {
+    throw held("merge.parents", `${commit.slice(0, 12)} is not a merge of a proposal into the commit in force`);
+  }
+  await checkSigner(parts, commit, base);
+  const slug = parseMergeMessage(merge.message)?.slug ?? "unnamed";
+  const rehearsal = await rehearse(filesOfCommit(store, commit), { world, recorded: book.recorded, shelf: host.shelf, commit: head });
+  const local = localOf(options.repo, store);
+  const computed = { manifestHash: rehearsal.control.manifestHash, consequencesHash: rehearsal.consequences };
+  const answer = await gatherDecision(local, { base, head, slug, world: options.trust, computed });
+  if (answer.tree !== merge.tree) throw held("merge.tree", `${commit.slice(0, 12)}: its tree is not the merge of its parents`);
+  const failing = answer.decision.reasons.filter(({ holds }) => !holds).map(({ text }) => text);
+  if (answer.decision.verdict !== "approved") throw held("merge.refused", `${commit.slice(0, 12)} is not approved: ${failing.join("; ")}`);
+
+  const decision = decode(canonical(decisionValue(answer.inputs, answer.decision)));
+  await host.apply({ control: rehearsal.control, artifacts: [...rehearsal.loaded.artifacts.values()], commit, base, decision });
+  await publisher.flush();
+  log("info", "applied", { commit, proposal: slug, manifest: rehearsal.control.manifestHash, seq: host.world.nextSeq });
+}
+
+/** The merge itself must be signed by somebody the base knows. */
+async function checkSigner(parts: Parts, commit: Oid, base: Oid): Promise<void> {
+  const object = await parts.store.read(commit);
+  const signer = object === undefined ? undefined : verifyCommit(object.bytes);
+  const { trust } = await readRules(parts.store, base);
+  if (signer === undefined) throw held("merge.signature", `${commit.slice(0, 12)} is not signed, or its signature does not hold`);
+  if (principalOfKey(trust, signer.publicKey) === undefined) throw held("merge.signer", `${commit.slice(0, 12)} is signed by an unknown key (${keyId(signer.publicKey)})`);
+}
+
+/** Rehearses what main would be with the proposal in it, and puts the signed report on the proposal's head. */
+async function shadowProposal(parts: Parts, proposal: { readonly slug: string; readonly head: Oid }, { seen, memory, book }: Seen): Promise<void> {
+  const { store, host, options, log } = parts;
+  const main = seen.main;
+  if (main === undefined || main !== host.world.commit) return;
+  const mark = shadowMark(proposal.head, main);
+  const local = localOf(options.repo, store);
+  try {
+    const tree = await mergeTree(options.repo, main, proposal.head);
+    const known = await readShadowNote(local, proposal.head);
+    const own = keyId(options.key.publicKey);
+    if (!known.entries.some(({ key, claim }) => key === own && claim.tree === tree && claim.base === main)) {
+      const rehearsal = await rehearse(filesOfCommit(store, tree), { world: host.world, recorded: book.recorded, shelf: host.shelf, commit: proposal.head });
+      const { policy } = await readRules(store, main);
+      const claim = {
+        world: options.trust, head: proposal.head, base: main, tree, policy: policyHash(policy), manifest: rehearsal.control.manifestHash,
+        consequences: rehearsal.consequences, report: rehearsal.reportHash,
+      };
+      await writeShadowNote(local, { summary: renderReport(rehearsal.report), claim, report: rehearsal.reportJson }, { key: options.key, principal: parts.principal, timeSeconds: Math.floor(Date.now() / 1000) });
+      parts.publisher.pushAlso(SHADOW_REF);
+      log("info", "shadowed", { proposal: proposal.slug, head: proposal.head, report: rehearsal.reportHash, effects: rehearsal.report.effects.length });
+    }
+    memory.shadowed.add(mark);
+  } catch (error) {
+    if (!(error instanceof AosError) || error.class === "outside") throw error;
+    memory.failed.set(mark, error.message);
+    log("warn", "cannot shadow", { proposal: proposal.slug, head: proposal.head, code: error.code, problem: error.message });
+  }
+}
+
+/** The note on a commit that came into force, made of what is recorded and published, so that it can be made again. */
+export async function noteOf({ repo, store }: { readonly repo: Repo; readonly store: ObjectStore }, record: JournalRecord<"applied">): Promise<string> {
+  const merge = await store.readCommit(parseOid(record.commit));
+  const head = merge.parents[1];
+  const title = merge.message.split("\n")[0] ?? "";
+  if (record.base === undefined || head === undefined) return appliedNote(record, { title, report: undefined });
+  const { entries } = await readShadowNote(localOf(repo, store), head);
+  return appliedNote(record, { title, report: entries.findLast(({ claim }) => claim.base === record.base && claim.manifest === record.manifest)?.report });
+}
+
+function localOf(repo: Repo, store: ObjectStore): Local {
+  return { repo, store, refs: refView(repo.commonDir, new Map()) };
+}
+
+function held(code: string, message: string): AosError {
+  return new AosError(code, message, { class: "refused" });
+}

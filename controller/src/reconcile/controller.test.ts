@@ -1,0 +1,131 @@
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { createModuleRunner } from "@agentos/kernel";
+import { gatherDecision } from "../forge/gather.ts";
+import { writeReview } from "../forge/local-reviews.ts";
+import { mergeCommit } from "../forge/merge.ts";
+import { openLocal } from "../forge/open-local.ts";
+import { parseOid, type Oid } from "../git/objects.ts";
+import { casRef, readRef } from "../git/refs.ts";
+import { openRepo } from "../git/repo.ts";
+import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
+import { connectWorld, verifyRepository } from "../world-access.ts";
+import { startController, type RunningController } from "./controller.ts";
+import type { WorldStatus } from "./status.ts";
+
+/** Waits for a state of the controller; the test's own timeout ends a wait for something that never comes. */
+async function until(controller: RunningController, holds: (status: WorldStatus) => boolean): Promise<WorldStatus> {
+  for (;;) {
+    const status = controller.status();
+    if (holds(status)) return status;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function start(world: WorldRepo): Promise<RunningController> {
+  const repo = await openRepo(`${world.folder}/world`);
+  return startController({ repo, key: world.keys.controller, remote: undefined, trust: world.trust, pollMs: 100, log: () => undefined });
+}
+
+async function approve(world: WorldRepo, slug: string, head: string): Promise<void> {
+  const local = await openLocal(`${world.folder}/world`);
+  try {
+    const base = parseOid(await world.git("rev-parse", "main"));
+    const { decision } = await gatherDecision(local, { base, head: parseOid(head), slug, world: world.trust });
+    assert.ok(decision.cid !== null, "there is something to approve");
+    const review = { world: world.trust, proposal: slug, head: parseOid(head), verdict: "approve", cid: decision.cid, message: "" } as const;
+    await writeReview(local, review, { key: world.keys.reviewer, principal: "reviewer", timeSeconds: Math.floor(Date.now() / 1000) });
+  } finally {
+    await local.close();
+  }
+}
+
+async function merge(world: WorldRepo, slug: string, head: string): Promise<Oid> {
+  const local = await openLocal(`${world.folder}/world`);
+  try {
+    const base = parseOid(await world.git("rev-parse", "main"));
+    const answer = await gatherDecision(local, { base, head: parseOid(head), slug, world: world.trust });
+    const { commit, release } = await mergeCommit(local, answer, { title: "follow up", key: world.keys.author, principal: "author", timeSeconds: Math.floor(Date.now() / 1000) });
+    assert.equal(await casRef(local.repo.commonDir, "refs/heads/main", base, commit), "updated");
+    await release();
+    return commit;
+  } finally {
+    await local.close();
+  }
+}
+
+test("controller: begin, event, proposal, shadow, review, merge, apply, event: verified with replay, and again after restarts", { timeout: 120_000 }, async () => {
+  const world = await safeUpgradeRepo();
+  const outside = await outsideWorld();
+  let controller = await start(world);
+  try {
+    await until(controller, ({ ready }) => ready.status === "True");
+    const send = async (): Promise<void> => {
+      const client = await connectWorld(await openRepo(`${world.folder}/world`));
+      assert.ok(client !== undefined);
+      const value = { $tag: "Start", $value: { url: outside.url } };
+      const answer = await client.ask("POST", "/events", { schema: "demo/SafeUpgradeEvent@1", value });
+      assert.equal((answer as { records: { kind: string }[] }).records[0]?.kind, "event");
+      await client.ask("POST", "/settle");
+    };
+    await send();
+    assert.deepEqual(outside.requests, ["GET /data.json"]);
+
+    const head = await world.proposeUpgrade("follow-up");
+    await until(controller, ({ proposals }) => proposals[0]?.shadow === "done");
+    await assert.rejects(merge(world, "follow-up", head), { code: "merge.refused" });
+    await approve(world, "follow-up", head);
+    const merged = await merge(world, "follow-up", head);
+    await until(controller, ({ appliedRevision }) => appliedRevision === merged);
+    await controller.stop();
+    controller = await start(world);
+    await send();
+    assert.deepEqual(outside.requests, ["GET /data.json", "GET /data.json", "GET /follow.json"]);
+    await until(controller, ({ published }) => published.status === "True");
+    await controller.stop();
+
+    const report = await verifyRepository({ repo: await openRepo(`${world.folder}/world`), trust: world.trust, modules: createModuleRunner() });
+    assert.deepEqual(report.problems, []);
+    assert.equal(report.checked.receipts, 3);
+    assert.equal(report.checked.decisions, 1);
+    assert.ok(report.replayed !== undefined);
+    assert.match(await world.git("notes", "--ref=aos", "show", merged), /^Applied: /);
+    await world.git("fsck", "--strict");
+  } finally {
+    await controller.stop();
+    await outside.close();
+    await world.remove();
+  }
+});
+
+test("controller: a push to main past the review: held with the reason, the last applied commit stays in force", { timeout: 60_000 }, async () => {
+  const world = await safeUpgradeRepo();
+  const controller = await start(world);
+  try {
+    const { appliedRevision } = await until(controller, ({ ready }) => ready.status === "True");
+    await world.commit("Straight to main", { "notes.txt": "no review\n" });
+    const status = await until(controller, ({ held }) => held.length > 0);
+    assert.equal(status.appliedRevision, appliedRevision);
+    assert.match(status.held[0]?.reason ?? "", /not a merge of a proposal/);
+    assert.equal(status.stalled.reason, "Held");
+  } finally {
+    await controller.stop();
+    await world.remove();
+  }
+});
+
+test("controller: main rewritten: frozen, the last applied commit stays in force", { timeout: 60_000 }, async () => {
+  const world = await safeUpgradeRepo();
+  const controller = await start(world);
+  try {
+    await until(controller, ({ ready }) => ready.status === "True");
+    await world.git("-c", "user.name=author", "-c", "user.email=author@aos", "commit", "--quiet", "--amend", "--message", "another beginning");
+    assert.notEqual(await readRef((await openRepo(`${world.folder}/world`)).commonDir, "refs/heads/main"), controller.status().appliedRevision);
+    const status = await until(controller, ({ stalled }) => stalled.status === "True");
+    assert.equal(status.stalled.reason, "Frozen");
+    assert.equal(status.ready.status, "False");
+  } finally {
+    await controller.stop();
+    await world.remove();
+  }
+});

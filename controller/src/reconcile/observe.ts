@@ -1,0 +1,56 @@
+// Looks at the repository: where main is, what lies ahead of the applied commit, which proposals lack a report.
+
+import type { World } from "@agentos/kernel";
+import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
+import { isOid, type Oid } from "../git/objects.ts";
+import { listRefs, readRef } from "../git/refs.ts";
+import { firstParents, isAncestor, type Repo } from "../git/repo.ts";
+import type { Observed, ProposalSeen } from "./next-act.ts";
+
+
+export interface Memory {
+  /** Commits held back, and why. */
+  readonly held: Map<Oid, string>;
+  /** `<head> <main>` → why no shadow could be made of it. */
+  readonly failed: Map<string, string>;
+  /** `<head> <main>` of reports that were made or found. */
+  readonly shadowed: Set<string>;
+  suspended: boolean;
+}
+
+export function blankMemory(): Memory {
+  return { held: new Map(), failed: new Map(), shadowed: new Set(), suspended: false };
+}
+
+export async function observe(repo: Repo, world: World, memory: Memory): Promise<Observed> {
+  const main = await readRef(repo.commonDir, MAIN_REF);
+  const applied = world.commit !== undefined && isOid(world.commit) ? world.commit : undefined;
+  return {
+    applied, main, held: memory.held, suspended: memory.suspended,
+    ahead: main === undefined ? undefined : applied === undefined ? [] : await commitsAhead(repo, applied, main),
+    proposals: main === undefined ? [] : await proposalsSeen(repo, main, memory),
+  };
+}
+
+/** First-parent commits after `applied`; undefined when main's first-parent history does not hold it. */
+async function commitsAhead(repo: Repo, applied: Oid, main: Oid): Promise<readonly Oid[] | undefined> {
+  if (applied === main) return [];
+  if (!(await isAncestor(repo, applied, main))) return undefined;
+  const ahead = await firstParents(repo, applied, main);
+  return ahead;
+}
+
+async function proposalsSeen(repo: Repo, main: Oid, memory: Memory): Promise<readonly ProposalSeen[]> {
+  const seen: ProposalSeen[] = [];
+  for (const [ref, head] of await listRefs(repo.commonDir, PROPOSALS_PREFIX)) {
+    if (await isAncestor(repo, head, main)) continue;
+    const mark = shadowMark(head, main);
+    seen.push({ slug: ref.slice(PROPOSALS_PREFIX.length), head, shadowed: memory.shadowed.has(mark), failed: memory.failed.get(mark) });
+  }
+  return seen;
+}
+
+/** A report holds for one head on one main. */
+export function shadowMark(head: Oid, main: Oid): string {
+  return `${head} ${main}`;
+}

@@ -1,0 +1,88 @@
+// Where a running world keeps its local state, inside the repository: `<git folder>/aos/`. Git never looks there.
+
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AosError, isHash, type Hash } from "@agentos/kernel";
+import { configGet, configSet, type Repo } from "../git/repo.ts";
+
+export interface StateFolder {
+  readonly path: string;
+  readonly journal: string;
+  readonly blobs: string;
+}
+
+/** How a running world can be asked: the path of its control socket, and its process. */
+export interface RunFile {
+  readonly pid: number;
+  readonly socket: string;
+  readonly principal: string;
+  readonly since: string;
+}
+
+export async function stateFolder(repo: Repo): Promise<StateFolder> {
+  const path = join(repo.commonDir, "aos");
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return stateFolderAt(repo);
+}
+
+/** The same without making it. */
+export function stateFolderAt(repo: Repo): StateFolder {
+  const path = join(repo.commonDir, "aos");
+  return { path, journal: join(path, "journal"), blobs: join(path, "blobs") };
+}
+
+export async function writeRunFile(folder: StateFolder, run: RunFile): Promise<void> {
+  await writeFile(join(folder.path, "run.json"), `${JSON.stringify(run)}\n`, { mode: 0o600 });
+}
+
+export async function removeRunFile(folder: StateFolder): Promise<void> {
+  await rm(join(folder.path, "run.json"), { force: true });
+}
+
+/** The run file, if a live process wrote it. */
+export async function readRunFile(folder: StateFolder): Promise<RunFile | undefined> {
+  const text = await readFile(join(folder.path, "run.json"), "utf8").catch(() => undefined);
+  const run = text === undefined ? undefined : parseRunFile(text);
+  return run !== undefined && isAlive(run.pid) ? run : undefined;
+}
+
+function parseRunFile(text: string): RunFile | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { pid, socket, principal, since } = value as { readonly [field: string]: unknown };
+  if (typeof pid !== "number" || typeof socket !== "string" || typeof principal !== "string" || typeof since !== "string") return undefined;
+  return { pid, socket, principal, since };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+const TRUST_KEY = "aos.trust";
+
+/** The pinned hash of the genesis trust file: the world's id. Kept in the repository's own git configuration. */
+export async function readPinnedTrust(repo: Repo): Promise<Hash | undefined> {
+  const text = await configGet(repo, TRUST_KEY);
+  if (text === undefined) return undefined;
+  if (!isHash(text)) throw new AosError("trust.pin", `git config ${TRUST_KEY}: not a hash`, { hint: `git config ${TRUST_KEY} sha256:<64 hex digits>` });
+  return text;
+}
+
+/** Pins the trust hash. @throws AosError `trust.pin` when another one is pinned already */
+export async function pinTrust(repo: Repo, trust: Hash): Promise<void> {
+  const before = await readPinnedTrust(repo);
+  if (before !== undefined && before !== trust) {
+    throw new AosError("trust.pin", `this repository is pinned to world ${before}, not ${trust}`, { hint: `if that is meant: git config --unset ${TRUST_KEY}` });
+  }
+  if (before === undefined) await configSet(repo, TRUST_KEY, trust);
+}

@@ -1,0 +1,72 @@
+// Blobs on disk: one file a blob, named by its hash, written beside and renamed into place.
+
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { AosError } from "../../air/error.ts";
+import { bytesEqual, hex, parseHash } from "../../air/hash.ts";
+import type { Hash } from "../../air/value.ts";
+import type { Blobs } from "../../ports.ts";
+import { except, makeFolder, outside, syncFolder, writeNewFile } from "../durable.ts";
+import { hashOf } from "./digest.ts";
+
+/**
+ * The blobs under the folder `dir`: `<first 2 hex digits>/<other 62>`. The folder is made by the first `put`.
+ *
+ * `get` hashes what it reads and throws AosError `blob.corrupt` when that is not the name; putting the bytes again mends
+ * the file. Both throw AosError `blob.io` when the disk refuses; a put then leaves the store as it was.
+ */
+export function fileBlobs(dir: string): Blobs {
+  function pathOf(hash: Hash): string {
+    const digits = parseHash(hash).slice("sha256:".length);
+    return join(dir, digits.slice(0, 2), digits.slice(2));
+  }
+
+  async function get(hash: Hash): Promise<Uint8Array | undefined> {
+    const path = pathOf(hash);
+    const bytes = await readFile(path).catch(except("ENOENT")).catch(outside("blob.io", path));
+    if (bytes === undefined) return undefined;
+    if (hashOf(bytes) === hash) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    throw new AosError("blob.corrupt", `${path}: the bytes are not those of ${hash}`, {
+      class: "unverified",
+      at: { file: path },
+      hint: "restore the file from a copy",
+    });
+  }
+
+  async function put(bytes: Uint8Array): Promise<Hash> {
+    const copy = new Uint8Array(bytes);
+    const hash = hashOf(copy);
+    await store(pathOf(hash), copy).catch(outside("blob.io", dir));
+    return hash;
+  }
+
+  return { get, put };
+}
+
+async function store(path: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(path);
+  const there = await readFile(path).catch(except("ENOENT"));
+  if (there !== undefined && bytesEqual(there, bytes)) return settle(path, folder);
+  await makeFolder(folder);
+  const draft = join(folder, `.draft-${hex(randomBytes(8))}`);
+  try {
+    await writeNewFile(draft, [bytes]);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+/** A file that is already there may be the work of a put that has not ended, or that a crash cut short. */
+async function settle(path: string, folder: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await syncFolder(folder);
+}

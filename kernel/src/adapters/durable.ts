@@ -1,0 +1,77 @@
+// Writing files so that they outlive a power loss: what the journal, the blobs and the lock share.
+
+import { mkdir, open, rm } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { AosError } from "../air/error.ts";
+
+/** Makes a folder and its parents, their names durable. A folder that is there stays as it is. */
+export async function makeFolder(dir: string): Promise<void> {
+  const path = resolve(dir);
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+/** Makes the names in a folder durable, as `fdatasync` does for the bytes of a file. */
+export async function syncFolder(dir: string): Promise<void> {
+  const handle = await open(dir, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a new file of these bytes, durable but for its name; leaves nothing behind when it fails, with `EEXIST` for one. */
+export async function writeNewFile(path: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, "wx");
+  try {
+    let position = 0;
+    for await (const piece of pieces) {
+      await writeAt(handle, piece, position);
+      position += piece.length;
+    }
+    await handle.datasync();
+  } catch (error) {
+    await rm(path, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes all bytes at a position; the system may take them in more than one go. */
+export async function writeAt(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+  }
+}
+
+/** The system's name of an error, such as `ENOENT`; undefined when it has none. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Turns one system error into undefined and lets all others through: `await open(path).catch(except("ENOENT"))`. */
+export function except(errno: string): (error: unknown) => undefined {
+  return (error) => {
+    if (errnoOf(error) === errno) return undefined;
+    throw error;
+  };
+}
+
+/** Gives a system error a code, a place and a hint, and lets all others through: `await work().catch(outside("blob.io", dir))`. */
+export function outside(code: string, path: string): (error: unknown) => never {
+  return (error) => {
+    const errno = errnoOf(error);
+    if (errno === undefined || error instanceof AosError) throw error;
+    throw new AosError(code, `${path}: the disk answered ${errno}`, {
+      class: "outside",
+      at: { file: path },
+      hint: "is the disk full, or the folder not readable or writable?",
+      cause: error,
+    });
+  };
+}

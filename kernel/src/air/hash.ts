@@ -1,0 +1,58 @@
+// Content hashes: SHA-256, its text form and its raw form.
+
+import { sha256 as digest } from "@noble/hashes/sha2.js";
+import { hex, unhex } from "./bytes.ts";
+import { canonical } from "./cbor.ts";
+import { AosError } from "./error.ts";
+import { isHashText } from "./text.ts";
+import type { Encodable, Hash } from "./value.ts";
+
+export { bytesEqual, compareBytes, fromUtf8, hex, unhex, utf8 } from "./bytes.ts";
+
+/** The placeholder for a hash that is not known yet: all 32 bytes zero. */
+export const ZERO_HASH = `sha256:${"0".repeat(64)}` as Hash;
+
+const HASH = /^sha256:[0-9a-f]{64}$/;
+
+/** SHA-256, 32 bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return digest(bytes);
+}
+
+/** Hash of bytes as they are: blobs, modules, canonical preimages. */
+export function hashBytes(bytes: Uint8Array): Hash {
+  return rawToHash(digest(bytes));
+}
+
+/** Hash of a value: of its canonical bytes, self-describe prefix included. */
+export function hashValue(value: Encodable): Hash {
+  return hashBytes(canonical(value));
+}
+
+/** Whether a text is a hash in its one spelling, lower-case hex digits; `isHashText` is the wider form that values may hold. */
+export function isHash(text: string): text is Hash {
+  return HASH.test(text);
+}
+
+/**
+ * Reads a hash, hex digits of either case, into the canonical spelling.
+ * @throws AosError `air.hash`
+ */
+export function parseHash(text: string): Hash {
+  if (!isHashText(text)) throw new AosError("air.hash", `hash: expected sha256:<64 hex digits>, got ${JSON.stringify(text)}`);
+  return text.toLowerCase() as Hash;
+}
+
+/** The 32 bytes a hash stands for. */
+export function hashToRaw(hash: Hash): Uint8Array {
+  return unhex(hash.slice("sha256:".length));
+}
+
+/**
+ * Text form of 32 raw bytes.
+ * @throws AosError `air.hash` for another length
+ */
+export function rawToHash(raw: Uint8Array): Hash {
+  if (raw.length !== 32) throw new AosError("air.hash", `hash: expected 32 bytes, got ${raw.length}`);
+  return `sha256:${hex(raw)}` as Hash;
+}

@@ -1,0 +1,30 @@
+// The policy decides an effect: first matching rule wins, no match denies, no policy allows.
+
+import type { DefPolicy, PolicyMatch } from "../air/types.ts";
+
+export interface PolicyQuestion {
+  readonly effect_kind: string;
+  readonly cap_name: string;
+  readonly cap_type: string;
+  readonly origin_kind: "plan" | "reducer";
+  readonly origin_name: string;
+}
+export interface PolicyVerdict {
+  readonly decision: "allow" | "deny";
+  /** `allow_all` where the manifest names no policy. */
+  readonly policy: string;
+  /** Index of the rule that decided; undefined when none matched. */
+  readonly rule: number | undefined;
+}
+
+/** A rule matches when every field it gives is equal. */
+export function decidePolicy(policy: DefPolicy | undefined, question: PolicyQuestion): PolicyVerdict {
+  if (policy === undefined) return { decision: "allow", policy: "allow_all", rule: undefined };
+  const rule = policy.rules.findIndex(({ when }) => matches(when, question));
+  const decision = policy.rules[rule]?.decision ?? "deny";
+  return { decision, policy: policy.name, rule: rule < 0 ? undefined : rule };
+}
+
+function matches(when: PolicyMatch, question: PolicyQuestion): boolean {
+  return (Object.keys(when) as (keyof PolicyMatch)[]).every((field) => when[field] === undefined || when[field] === question[field]);
+}

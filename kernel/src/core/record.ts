@@ -1,0 +1,169 @@
+// What a journal holds: one closed union, and its bytes. A retired kind keeps its case for old journals.
+
+import { canonical, decodeCanonical } from "../air/cbor.ts";
+import { AosError, assert } from "../air/error.ts";
+import { isHash } from "../air/hash.ts";
+import type { Encodable, Hash, Seq, Value } from "../air/value.ts";
+
+/** How a field travels: in memory on the left, on the wire on the right; a `?` behind the word means it may be absent. */
+interface FieldTypes {
+  text: string;
+  hash: Hash;
+  bytes: Uint8Array;
+  /** A count or a position: an integer below 2^53. */
+  count: number;
+  /** Nanoseconds and other 64-bit integers. */
+  int: bigint;
+  /** Any AIR value, as decoded. */
+  value: Value;
+}
+type FieldWord = keyof FieldTypes;
+type Shape = { readonly [field: string]: FieldWord | `${FieldWord}?` };
+
+/** Time and randomness enter the machine only here. `entropy` is 32 bytes; every use derives its own from it. */
+const STAMP = { now_ns: "int", logical_ns: "int", entropy: "bytes" } as const;
+
+/** What the outside put in: each begins a turn. */
+const INPUTS = {
+  /** The first record: which world this is, and what its outcomes depend on beside the journal. */
+  genesis: { world: "hash", sandbox: "text", limits: "value", ...STAMP },
+  /** A control plane comes into force. `decision` holds every input of the verdict, so that it can be derived again (I5). */
+  applied: { manifest: "hash", bundle: "hash", commit: "text", base: "text?", decision: "value", ...STAMP },
+  /** An event somebody submitted; `value` is canonical, `sender` names the channel or principal. */
+  event: { schema: "text", value: "bytes", key: "bytes?", event_hash: "hash", sender: "text", ...STAMP },
+  /** The signed answer to the intent at `intent_seq`; `payload` is canonical and fits the receipt schema, or is null and `code` says why. */
+  receipt: {
+    intent: "hash", intent_seq: "count", adapter: "text", status: "text", payload: "bytes", code: "text?", cost_cents: "count?",
+    started_ns: "int", finished_ns: "int", signer: "bytes", signature: "bytes", ...STAMP,
+  },
+  /** A receipt that answered nothing: the intent is closed, unknown, or another one. Changes nothing. */
+  receipt_refused: { intent: "hash", intent_seq: "count", adapter: "text", code: "text", ...STAMP },
+  /** An offer the kernel said no to. Changes nothing. */
+  rejected: { schema: "text", value_hash: "hash", code: "text", message: "text", sender: "text", ...STAMP },
+  /** A step of the controller that must survive a restart (observe, hold, fence, …). Changes nothing in the machine. */
+  transition: { state: "text", commit: "text?", detail: "value", ...STAMP },
+} as const;
+
+/** What the machine made of it: `cause` is the seq of the record that made this one. */
+const DERIVED = {
+  /** An event a reducer or a plan raised. `by` is the module or plan name, `instance` and `step` where a plan did it. */
+  raised: { schema: "text", value: "bytes", key: "bytes?", event_hash: "hash", by: "text", instance: "count?", step: "text?", cause: "count" },
+  /** A reducer ran: its cell's state afterwards (absent: deleted or never there). */
+  stepped: { reducer: "text", key: "bytes?", state: "hash?", fuel: "count", cause: "count" },
+  plan_started: { plan: "text", instance: "count", correlation: "bytes?", cause: "count" },
+  plan_ended: {
+    plan: "text", instance: "count", status: "text", code: "text?", message: "text?", step: "text?", output: "text?", result: "bytes?", cause: "count",
+  },
+  /** An effect that every check allowed, with the grant and the rule that did. It may be dispatched once this is durable (I4). */
+  intent: {
+    intent: "hash", effect: "text", params: "bytes", cap: "text", idempotency_key: "bytes", grant: "hash", enforcer: "text",
+    policy: "text", rule: "count?", origin: "text", by: "text", instance: "count?", step: "text?", key: "bytes?", cause: "count",
+  },
+  /** An effect that a check refused: `stage` is the check, `code` its reason. */
+  denied: {
+    intent: "hash?", effect: "text", cap: "text", stage: "text", code: "text", message: "text", policy: "text?", rule: "count?",
+    origin: "text", by: "text", instance: "count?", step: "text?", cause: "count",
+  },
+  /** A step that was undone: which module or plan, why, and the hash of what it was given. */
+  step_failed: { by: "text", code: "text", message: "text", input: "hash?", fuel: "count?", cause: "count" },
+} as const;
+
+const SHAPES = { ...INPUTS, ...DERIVED };
+
+type OptionalField<S extends Shape> = { [F in keyof S]: S[F] extends `${string}?` ? F : never }[keyof S];
+type FieldType<W> = W extends `${infer B extends FieldWord}?` ? FieldTypes[B] : W extends FieldWord ? FieldTypes[W] : never;
+type Fields<S extends Shape> = { readonly [F in Exclude<keyof S, OptionalField<S>>]: FieldType<S[F]> } & {
+  readonly [F in OptionalField<S>]?: FieldType<S[F]>;
+};
+export type RecordKind = keyof typeof SHAPES;
+export type InputKind = keyof typeof INPUTS;
+/** A record without its position. */
+export type Draft<K extends RecordKind = RecordKind> = K extends RecordKind ? { readonly kind: K } & Fields<(typeof SHAPES)[K]> : never;
+/** A record in its place: `seq` is the number of records before it (I1). */
+export type JournalRecord<K extends RecordKind = RecordKind> = K extends RecordKind ? { readonly seq: Seq } & Draft<K> : never;
+export type Input<K extends InputKind = InputKind> = Draft<K>;
+export type Stamp = Fields<typeof STAMP>;
+
+export const RECORD_KINDS = Object.keys(SHAPES) as readonly RecordKind[];
+
+/** Does this record begin a turn? */
+export function isInput(record: JournalRecord): record is JournalRecord<InputKind> {
+  return Object.hasOwn(INPUTS, record.kind);
+}
+
+/** Canonical CBOR of `{kind, seq, …fields}`; absent fields are left out. */
+export function encodeRecord(record: JournalRecord): Uint8Array {
+  const shape: Shape = SHAPES[record.kind];
+  const fields = record as unknown as { readonly [field: string]: Encodable | undefined };
+  const out: { [field: string]: Encodable | undefined } = { kind: record.kind, seq: record.seq };
+  for (const field of Object.keys(shape)) out[field] = fields[field];
+  return canonical(out);
+}
+
+/**
+ * Reads one record; every field is checked, unknown fields and kinds are refused.
+ *
+ * @throws AosError `record.invalid` (unverified) naming the field
+ */
+export function decodeRecord(bytes: Uint8Array): JournalRecord {
+  const map = decodeCanonical(bytes);
+  if (!(map instanceof Map)) throw invalid("a record is a map");
+  const { kind, seq } = { kind: map.get("kind"), seq: map.get("seq") };
+  if (typeof kind !== "string" || !Object.hasOwn(SHAPES, kind)) throw invalid(`unknown kind ${JSON.stringify(kind)}`);
+  if (!isCount(seq)) throw invalid("seq must be a count");
+  const shape: Shape = SHAPES[kind as RecordKind];
+  const out: { [field: string]: unknown } = { kind, seq };
+  for (const [field, word] of Object.entries(shape)) {
+    const value = map.get(field);
+    if (value === undefined && word.endsWith("?")) continue;
+    const base = word.replace("?", "") as FieldWord;
+    out[field] = readField(base, value, `${kind}.${field} at seq ${seq}`);
+  }
+  for (const field of map.keys()) {
+    if (typeof field !== "string" || !Object.hasOwn(out, field)) throw invalid(`${kind} at seq ${seq}: unknown field ${String(field)}`);
+  }
+  return out as unknown as JournalRecord;
+}
+
+/** Gives a draft its place. */
+export function place<K extends RecordKind>(draft: Draft<K>, seq: number): JournalRecord<K> {
+  return { ...draft, seq: seq as Seq } as unknown as JournalRecord<K>;
+}
+
+function readField(word: FieldWord, value: Value | undefined, at: string): unknown {
+  switch (word) {
+    case "text":
+      if (typeof value === "string") return value;
+      break;
+    case "hash":
+      if (typeof value === "string" && isHash(value)) return value;
+      break;
+    case "bytes":
+      if (value instanceof Uint8Array) return value;
+      break;
+    case "count":
+      if (isCount(value)) return value;
+      break;
+    case "int":
+      if (typeof value === "number" || typeof value === "bigint") return BigInt(value);
+      break;
+    case "value":
+      if (value !== undefined) return value;
+      break;
+  }
+  throw invalid(`${at}: expected ${word}`);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function invalid(message: string): AosError {
+  return new AosError("record.invalid", message, { class: "unverified" });
+}
+
+/** The stamp of an input, alone. */
+export function stampOf(input: Stamp): Stamp {
+  assert(input.entropy.length === 32, "a stamp carries 32 bytes of entropy");
+  return { now_ns: input.now_ns, logical_ns: input.logical_ns, entropy: input.entropy };
+}

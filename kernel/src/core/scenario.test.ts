@@ -1,0 +1,65 @@
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { AosError } from "../air/error.ts";
+import { readJson } from "../air/json.ts";
+import { parseScenario } from "./scenario.ts";
+
+function read(text: string): ReturnType<typeof parseScenario> {
+  return parseScenario(readJson(text, "shadow/x.json").json, "shadow/x.json");
+}
+
+test("scenario: everything given: read as written, status ok where none is said", () => {
+  const scenario = read(`{
+    "name": "a day",
+    "events": [{ "schema": "demo/Start@1", "value": { "n": 9007199254740993 }, "key": "k" }, { "schema": "demo/Stop@2", "value": null }],
+    "answers": [
+      { "effect": "http.request", "cap": "http", "match": { "method": "GET", "url": "https://example.com/" }, "payload": { "status": 200 }, "times": 2 },
+      { "effect": "llm.generate", "status": "timeout" }
+    ]
+  }`);
+  assert.deepEqual(scenario, {
+    file: "shadow/x.json", name: "a day",
+    events: [{ schema: "demo/Start@1", value: new Map([["n", 9007199254740993n]]), key: "k" }, { schema: "demo/Stop@2", value: null, key: undefined }],
+    answers: [
+      { effect: "http.request", cap: "http", match: new Map([["method", "GET"], ["url", "https://example.com/"]]), status: "ok", payload: new Map([["status", 200]]), times: 2 },
+      { effect: "llm.generate", cap: undefined, match: new Map(), status: "timeout", payload: undefined, times: undefined },
+    ],
+  });
+});
+
+const START = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
+const refusals: readonly (readonly [string, string, readonly string[]])[] = [
+  ["not an object", `[]`, [""]],
+  ["empty object", `{}`, [""]],
+  ["unknown field", `{ ${START}, "wait/s": 1 }`, ["/wait~1s"]],
+  ["no events", `{ "events": [] }`, ["/events"]],
+  ["events that are no list", `{ "events": {} }`, ["/events"]],
+  ["event that is no object", `{ "events": [1] }`, ["/events/0"]],
+  ["empty event", `{ "events": [{}] }`, ["/events/0", "/events/0"]],
+  ["schema that is no name", `{ "events": [{ "schema": "Start", "value": 1 }] }`, ["/events/0/schema"]],
+  ["name that is no text", `{ ${START}, "name": 5 }`, ["/name"]],
+  ["answers that are no list", `{ ${START}, "answers": 5 }`, ["/answers"]],
+  ["answer without effect and payload", `{ ${START}, "answers": [{}] }`, ["/answers/0", "/answers/0"]],
+  ["effect that is no text", `{ ${START}, "answers": [{ "effect": 1, "payload": 1 }] }`, ["/answers/0/effect"]],
+  ["unknown status", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "status": "fine" }] }`, ["/answers/0/status"]],
+  ["ok without payload", `{ ${START}, "answers": [{ "effect": "a.b", "status": "ok" }] }`, ["/answers/0"]],
+  ["match that is no object", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "match": [] }] }`, ["/answers/0/match"]],
+  ["url that is no text", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "match": { "url": 1 } }] }`, ["/answers/0/match/url"]],
+  ["times of zero", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "times": 0 }] }`, ["/answers/0/times"]],
+  ["times with a fraction", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "times": 1.5 }] }`, ["/answers/0/times"]],
+  ["many at once", `{ "events": [{ "schema": "x" }, 2], "answers": [{ "effect": "", "payload": 1, "cap": 1, "more": 1 }] }`,
+    ["/events/0", "/events/0/schema", "/events/1", "/answers/0/more", "/answers/0/effect", "/answers/0/cap"]],
+];
+for (const [name, text, pointers] of refusals) {
+  test(`scenario: ${name}: scenario.invalid at ${pointers.map((pointer) => pointer || "the top").join(", ")}`, () => {
+    assert.throws(() => read(text), (error: unknown) => {
+      assert.ok(error instanceof AosError);
+      assert.equal(error.code, "scenario.invalid");
+      assert.equal(error.at?.file, "shadow/x.json");
+      assert.equal(error.at?.pointer, pointers[0]);
+      assert.deepEqual((error.data["problems"] as readonly { readonly pointer: string }[]).map(({ pointer }) => pointer), pointers);
+      return true;
+    });
+  });
+}
+test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 19));

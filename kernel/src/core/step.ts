@@ -1,0 +1,131 @@
+// The heart: one input makes one turn. Pure, synchronous, total over the closed union of inputs.
+
+import { decode } from "../air/cbor.ts";
+import { AosError, assert, unreachable } from "../air/error.ts";
+import { xFromReceipt, type XValue } from "../air/expr.ts";
+import { routeEvent } from "./route.ts";
+import { ingest } from "./ingest.ts";
+import { machineOf, typeOf } from "./machine.ts";
+import { runPlan } from "./plan.ts";
+import { endPlan, putPlan } from "./plan-state.ts";
+import { raise, runReducer } from "./reducer.ts";
+import { receiptEvent } from "./receipt-event.ts";
+import { stampOf, type Input, type JournalRecord } from "./record.ts";
+import { trieDelete, trieGet } from "./trie.ts";
+import { beginTurn, brief, machine, overLimit, record, save, undoButDenials, type Dependencies, type Task, type Turn } from "./turn.ts";
+import { blankWorld, type OpenIntent, type World } from "./world.ts";
+
+export interface Stepped {
+  readonly world: World;
+  /** The turn: the input first, then everything it led to, each with its seq. Append them together (I2). */
+  readonly records: readonly JournalRecord[];
+}
+
+/**
+ * Folds one input into a world and runs it to idle.
+ *
+ * @param world - undefined before the genesis record
+ * @throws InvariantError when the input could not have been admitted: nothing may be appended then
+ */
+export function step(world: World | undefined, input: Input, deps: Dependencies): Stepped {
+  const before = world ?? (input.kind === "genesis" ? blankWorld(input.world, input.sandbox) : undefined);
+  assert(before !== undefined, "a journal begins with its genesis record");
+  assert((world === undefined) === (input.kind === "genesis"), "only the first record is a genesis");
+  const turn = beginTurn({ ...before, logicalNs: later(before.logicalNs, input.logical_ns) }, stampOf(input), deps);
+  const seq = record(turn, input);
+  take(turn, input, seq);
+  drain(turn);
+  assert(turn.world.nextSeq === before.nextSeq + turn.records.length, "a record's seq is the number of records before it (I1)");
+  return { world: turn.world, records: turn.records };
+}
+
+function take(turn: Turn, input: Input, seq: number): void {
+  switch (input.kind) {
+    case "genesis":
+    case "receipt_refused":
+    case "rejected":
+    case "transition":
+      return;
+    case "applied": {
+      const control = turn.deps.control(input.bundle);
+      assert(control.manifestHash === input.manifest, "an applied record names the manifest its bundle holds (I5)");
+      machineOf(control);
+      turn.world = { ...turn.world, control, commit: input.commit };
+      return;
+    }
+    case "event":
+      return takeEvent(turn, input, seq);
+    case "receipt":
+      return takeReceipt(turn, input, seq);
+    default:
+      return unreachable(input);
+  }
+}
+
+function takeEvent(turn: Turn, input: Input<"event">, seq: number): void {
+  const point = save(turn);
+  const event = { schema: input.schema, value: input.value, key: input.key };
+  try {
+    ingest(turn, event, routeEvent(machine(turn), event), seq);
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    undoButDenials(turn, point);
+    record(turn, { kind: "step_failed", by: input.schema, code: error.code, message: brief(error.message), cause: seq });
+  }
+}
+
+function takeReceipt(turn: Turn, input: Input<"receipt">, seq: number): void {
+  const open = trieGet(turn.world.intents, String(input.intent_seq));
+  assert(open !== undefined && open.intent === input.intent, "a receipt answers exactly one open intent (I3)");
+  turn.world = { ...turn.world, intents: trieDelete(turn.world.intents, String(open.seq)) };
+  if (open.origin.kind === "reducer") return answerReducer(turn, open, { receipt: input, seq });
+  const plan = trieGet(turn.world.plans, String(open.origin.instance));
+  const handle = plan === undefined ? undefined : [...plan.handles].find(([, at]) => at === open.seq)?.[0];
+  if (plan === undefined || handle === undefined) return;
+  putPlan(turn, { ...plan, answers: new Map(plan.answers).set(handle, { status: input.status, value: answerValue(turn, open, input.payload) }) });
+  turn.tasks.push({ kind: "plan", instance: plan.id, cause: seq });
+}
+
+/** A receipt's payload as plans see it: by the receipt schema, or null where it has none. */
+function answerValue(turn: Turn, open: OpenIntent, payload: Uint8Array): XValue {
+  const value = decode(payload);
+  const { control } = machine(turn);
+  const schema = control.effects.get(open.effect)?.receipt_schema;
+  if (value === null || schema === undefined) return { kind: "null" };
+  return xFromReceipt(value, typeOf(control, schema), control.schemas);
+}
+
+/** A reducer hears of its effect as an event, `sys/TimerFired@1` and the like (runtime sheet 6.3). */
+function answerReducer(turn: Turn, open: OpenIntent, answer: { readonly receipt: Input<"receipt">; readonly seq: number }): void {
+  const point = save(turn);
+  try {
+    raise(turn, receiptEvent(open, answer.receipt), { by: answer.receipt.adapter, cause: answer.seq });
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    undoButDenials(turn, point);
+    record(turn, { kind: "step_failed", by: open.effect, code: error.code, message: brief(error.message), cause: answer.seq });
+  }
+}
+
+/** Runs the queue to idle, first in first out. Past the turn's limits the rest is refused, task by task. */
+function drain(turn: Turn): void {
+  for (let task = turn.tasks.shift(); task !== undefined; task = turn.tasks.shift()) {
+    if (overLimit(turn)) refuse(turn, task);
+    else if (task.kind === "deliver") runReducer(turn, task.delivery, task.cause);
+    else runPlan(turn, task.instance, task.cause);
+  }
+}
+
+function refuse(turn: Turn, task: Task): void {
+  const why = { code: "limit.turn", message: "the turn is over its limit of records or plan steps" };
+  if (task.kind === "deliver") {
+    record(turn, { kind: "step_failed", by: task.delivery.reducer.def.name, ...why, cause: task.cause });
+    return;
+  }
+  const plan = trieGet(turn.world.plans, String(task.instance));
+  if (plan !== undefined) endPlan(turn, plan, { status: "error", ...why }, task.cause);
+}
+
+function later(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

@@ -1,0 +1,108 @@
+// One turn in the making: an overlay of the world, the records made so far, and the tasks still to run.
+
+import { eventHash } from "../air/envelope.ts";
+import { assert } from "../air/error.ts";
+import { sha256 } from "../air/hash.ts";
+import type { ControlPlane } from "../air/types.ts";
+import type { Hash } from "../air/value.ts";
+import type { ModuleRunner } from "../ports.ts";
+import { LIMITS } from "./limits.ts";
+import { machineOf, type Machine } from "./machine.ts";
+import { place, type Draft, type JournalRecord, type RecordKind, type Stamp } from "./record.ts";
+import type { Delivery } from "./route.ts";
+import type { World } from "./world.ts";
+
+/** What the machine needs beside world and record: pure functions of their arguments. */
+export interface Dependencies {
+  readonly modules: ModuleRunner;
+  /** The control plane a bundle holds; the caller has loaded it before. */
+  readonly control: (bundle: Hash) => ControlPlane;
+}
+
+export interface DomainEvent {
+  readonly schema: string;
+  readonly value: Uint8Array;
+  readonly key: Uint8Array | undefined;
+}
+
+export type Task =
+  | { readonly kind: "deliver"; readonly delivery: Delivery; readonly cause: number }
+  | { readonly kind: "plan"; readonly instance: number; readonly cause: number };
+
+export interface Turn {
+  world: World;
+  readonly records: JournalRecord[];
+  readonly tasks: Task[];
+  readonly stamp: Stamp;
+  readonly firstSeq: number;
+  readonly deps: Dependencies;
+  planSteps: number;
+  entropyUses: number;
+}
+
+export function beginTurn(world: World, stamp: Stamp, deps: Dependencies): Turn {
+  return { world, records: [], tasks: [], stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
+}
+
+export function record<K extends RecordKind>(turn: Turn, draft: Draft<K>): number {
+  const seq = turn.firstSeq + turn.records.length;
+  turn.records.push(place(draft, seq));
+  turn.world = { ...turn.world, nextSeq: seq + 1 };
+  return seq;
+}
+
+/** The machine of the control plane in force. */
+export function machine(turn: Turn): Machine {
+  const { control } = turn.world;
+  assert(control !== undefined, "a turn that runs definitions has a control plane in force (I5)");
+  return machineOf(control);
+}
+
+export function overLimit(turn: Turn): boolean {
+  return turn.records.length >= LIMITS.recordsPerTurn || turn.planSteps >= LIMITS.planStepsPerTurn;
+}
+
+/** A point a failing step returns to. Records and tasks only grow, so two lengths and the world say all. */
+export interface SavePoint {
+  readonly world: World;
+  readonly records: number;
+  readonly tasks: number;
+}
+export function save(turn: Turn): SavePoint {
+  return { world: turn.world, records: turn.records.length, tasks: turn.tasks.length };
+}
+export function undo(turn: Turn, point: SavePoint): void {
+  turn.world = point.world;
+  turn.records.length = point.records;
+  turn.tasks.length = point.tasks;
+}
+
+/** Undoes a step, but what the checks said of its effects stays said. */
+export function undoButDenials(turn: Turn, point: SavePoint): void {
+  const denials = turn.records.slice(point.records).filter((made) => made.kind === "denied");
+  undo(turn, point);
+  for (const { seq: _, ...denial } of denials) record(turn, denial);
+}
+
+/** 64 bytes for one module call: SHA-256 of the stamp's entropy with a counter, twice. */
+export function drawEntropy(turn: Turn): Uint8Array {
+  const out = new Uint8Array(64);
+  for (const half of [0, 1]) {
+    const seed = new Uint8Array(turn.stamp.entropy.length + 8);
+    seed.set(turn.stamp.entropy);
+    new DataView(seed.buffer).setUint32(turn.stamp.entropy.length, turn.entropyUses);
+    new DataView(seed.buffer).setUint32(turn.stamp.entropy.length + 4, half);
+    out.set(sha256(seed), 32 * half);
+  }
+  turn.entropyUses++;
+  return out;
+}
+
+export function hashEvent(event: DomainEvent): Hash {
+  return eventHash({ schema: event.schema, value: event.value, ...(event.key === undefined ? {} : { key: event.key }) });
+}
+
+/** A message short enough for a record. */
+export function brief(message: string): string {
+  return message.length <= LIMITS.messageChars ? message : `${message.slice(0, LIMITS.messageChars - 1)}…`;
+}

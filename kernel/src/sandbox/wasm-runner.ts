@@ -1,0 +1,137 @@
+// Runs a module of the WASM ABI: exports `memory`, `alloc` and `step` or `run`, no imports.
+
+import { AosError, InvariantError } from "../air/error.ts";
+import type { ModuleResult } from "../ports.ts";
+import { LOAD_FUEL, OUTPUT_BYTES_MAX, STACK_BYTES } from "./limits.ts";
+import { Machine, Trap } from "./machine.ts";
+import { rewriteModule } from "./rewrite.ts";
+import type { Rewritten } from "./rewrite.ts";
+import { scanModule } from "./scan.ts";
+import type { FuncType, ModuleScan } from "./scan.ts";
+import { Type } from "./wasm-ops.ts";
+import { refuse } from "./wasm-reader.ts";
+import { Wasm } from "./webassembly.ts";
+import type { WasmFunction, WasmModule } from "./webassembly.ts";
+
+/** A module that was admitted and is ready to be called. */
+export interface LoadedModule {
+  call(entry: "step" | "run", input: Uint8Array, fuelLimit: number): ModuleResult;
+}
+
+/** How an entry gives its output: two results, or two numbers written where the first parameter points. */
+type Signature = "multi-value" | "result-pointer";
+
+const ABI_EXPORTS = ["memory", "alloc", "step", "run"];
+const KIND_FUNCTION = 0;
+const KIND_MEMORY = 2;
+
+/**
+ * Admits a module of the WASM ABI, rewrites and compiles it, and takes its image.
+ * @throws AosError `module.refused`
+ */
+export function loadWasm(bytes: Uint8Array): LoadedModule {
+  const scan = scanModule(bytes, "author");
+  validate(bytes);
+  const signatures = checkAbi(scan);
+  const rewritten = rewriteModule(scan, { keepExports: ABI_EXPORTS, track: "auto" });
+  const module = new Wasm.Module(rewritten.bytes);
+  const machine = start(module, rewritten);
+  const image = machine.snapshot();
+  return {
+    call(entry, input, fuelLimit) {
+      const signature = signatures.get(entry);
+      if (signature === undefined) return { kind: "failed", code: "trap", message: `the module does not export ${JSON.stringify(entry)}`, fuelUsed: 0 };
+      if (rewritten.unrestorable) return callOn(start(module, rewritten), { entry, signature, input, fuelLimit });
+      machine.restore(image);
+      return callOn(machine, { entry, signature, input, fuelLimit });
+    },
+  };
+}
+
+/** The engine of the host decides whether the module is well-formed; only then do our indices mean what they say. */
+function validate(bytes: Uint8Array): void {
+  if (Wasm.validate(bytes)) return;
+  try {
+    new Wasm.Module(bytes);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const offset = /@\+(\d+)/.exec(message)?.[1];
+    refuse(offset === undefined ? 0 : Number(offset), `not a valid module (${message.replace(/^WebAssembly\.Module\(\): /, "")})`);
+  }
+}
+
+function checkAbi(scan: ModuleScan): ReadonlyMap<"step" | "run", Signature> {
+  const end = scan.bytes.length;
+  const functionType = (name: string): FuncType | undefined => {
+    const found = scan.exports.find((entry) => entry.name === name && entry.kind === KIND_FUNCTION);
+    return found === undefined ? undefined : scan.types[scan.functions[found.index] ?? -1];
+  };
+  if (!scan.exports.some((entry) => entry.name === "memory" && entry.kind === KIND_MEMORY)) refuse(end, "exports no memory named \"memory\"");
+  const alloc = functionType("alloc");
+  if (alloc === undefined || !isType(alloc, 1, 1)) refuse(end, "exports no function \"alloc\" from an i32 to an i32");
+  const signatures = new Map<"step" | "run", Signature>();
+  for (const entry of ["step", "run"] as const) {
+    const type = functionType(entry);
+    if (type === undefined) continue;
+    if (isType(type, 2, 2)) signatures.set(entry, "multi-value");
+    else if (isType(type, 3, 0)) signatures.set(entry, "result-pointer");
+    else refuse(end, `exports ${JSON.stringify(entry)} with another signature than (i32, i32) -> (i32, i32) or (i32, i32, i32) -> ()`);
+  }
+  if (signatures.size === 0) refuse(end, "exports neither \"step\" nor \"run\"");
+  return signatures;
+}
+
+function isType(type: FuncType, params: number, results: number): boolean {
+  return type.params.length === params && type.results.length === results && [...type.params, ...type.results].every((one) => one === Type.i32);
+}
+
+/** A new instance; its start function, if any, runs under the load fuel that its globals are initialised with. */
+function start(module: WasmModule, rewritten: Rewritten): Machine {
+  try {
+    return new Machine(module, rewritten, { stackBytes: STACK_BYTES });
+  } catch (error) {
+    if (error instanceof InvariantError || error instanceof RangeError) throw error;
+    throw new AosError("module.refused", "module: its start function or its segments trap (out of fuel after " + `${LOAD_FUEL} units, perhaps)`, { cause: error });
+  }
+}
+
+interface Call {
+  readonly entry: "step" | "run";
+  readonly signature: Signature;
+  readonly input: Uint8Array;
+  readonly fuelLimit: number;
+}
+
+function callOn(machine: Machine, call: Call): ModuleResult {
+  const ended = machine.run(call.fuelLimit, () => exchange(machine, call));
+  if (ended.kind === "failed") return ended;
+  const { fuelUsed } = ended;
+  if (machine.strayed()) return { kind: "failed", code: "trap", message: "trap: memory access out of bounds", fuelUsed };
+  const [pointer, size] = ended.value;
+  if (size > OUTPUT_BYTES_MAX) return { kind: "failed", code: "output", message: `an output of ${size} bytes; at most ${OUTPUT_BYTES_MAX} are allowed`, fuelUsed };
+  if (pointer + size > machine.sizeBytes) return { kind: "failed", code: "output", message: "the output lies outside of the module's memory", fuelUsed };
+  return { kind: "ok", output: machine.memory.slice(pointer, pointer + size), fuelUsed };
+}
+
+/** The call sequence of the ABI: allocate, copy the input, call; gives where the output is. */
+function exchange(machine: Machine, { entry, signature, input }: Call): readonly [pointer: number, size: number] {
+  const alloc = machine.function("alloc");
+  const step = machine.function(entry);
+  const pointer = room(machine, alloc, input.length);
+  machine.memory.set(input, pointer);
+  machine.wrote(pointer, input.length);
+  if (signature === "multi-value") {
+    const [at, size] = step(pointer, input.length) as [number, number];
+    return [at >>> 0, size >>> 0];
+  }
+  const result = room(machine, alloc, 8);
+  step(result, pointer, input.length);
+  const view = new DataView(machine.memory.buffer, result, 8);
+  return [view.getUint32(0, true), view.getUint32(4, true)];
+}
+
+function room(machine: Machine, alloc: WasmFunction, size: number): number {
+  const pointer = (alloc(size) as number) >>> 0;
+  if (pointer + size > machine.sizeBytes) throw new Trap(`alloc(${size}) gave a place outside of the module's memory`);
+  return pointer;
+}
