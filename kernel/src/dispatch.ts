@@ -26,21 +26,30 @@ export interface Dispatcher {
   readonly running: number;
   /** Sends the intents among the records of a durable turn; before `start` they wait in the world. */
   offer(records: readonly JournalRecord[], world: World): void;
-  /** Sends what is open: `again` where the adapter may, else the receipt says `outcome_unknown`. */
-  start(world: World): void;
+  /**
+   * Sends what is open, once. An intent before `openedSeq` may have been sent by a run that crashed: it is sent again where the
+   * adapter may, else its receipt says `outcome_unknown`.
+   */
+  start(world: World, openedSeq: number): void;
   idle(): Promise<void>;
+  /** Sends nothing more. What still runs after `graceMs` is cut off without a receipt: its intent stays open. */
   stop(graceMs: number): Promise<void>;
 }
 
 /** Calls of one adapter that run at a time. */
 const CONCURRENT_MAX = 32;
+/** How long after its deadline an adapter may still answer, with what it learned until then. */
+const LATE_MS = 1_000;
+
+type Answer = AdapterResult & { readonly code?: string };
 
 export function createDispatcher(options: DispatchOptions): Dispatcher {
   const adapterOf = new Map(options.adapters.flatMap((adapter) => adapter.effects.map((effect) => [effect, adapter] as const)));
   const running = new Set<Promise<void>>();
   const busy = new Map<string, number>();
   const queued: { readonly intent: OpenIntent; readonly world: World }[] = [];
-  const abort = new AbortController();
+  /** Cuts off one running call each. */
+  const cuts = new Set<() => void>();
   let started = false;
   let stopping = false;
 
@@ -67,24 +76,36 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     const startedNs = options.clock.now();
     const adapter = adapterOf.get(intent.effect);
     const answer = adapter === undefined ? nothing("adapter.missing") : await call(adapter, intent, world);
-    await answerWith(intent, world, { ...answer, adapter: adapter?.id ?? "adapter.missing", startedNs });
+    if (answer !== undefined) await answerWith(intent, world, { ...answer, adapter: adapter?.id ?? "adapter.missing", startedNs });
   }
 
-  async function call(adapter: Adapter, intent: OpenIntent, world: World): Promise<AdapterResult & { readonly code?: string }> {
-    const deadline = AbortSignal.timeout(options.timeoutMs);
-    const signal = AbortSignal.any([deadline, abort.signal]);
-    try {
-      return await adapter.run({ ...callOf(intent, world), deadlineMs: options.timeoutMs, signal });
-    } catch {
+  /** Undefined when the stop cut it off: the outcome is not known. */
+  function call(adapter: Adapter, intent: OpenIntent, world: World): Promise<Answer | undefined> {
+    const abort = new AbortController();
+    return new Promise((resolve) => {
+      const end = (answer: Answer | undefined): void => {
+        clearTimeout(due);
+        clearTimeout(late);
+        cuts.delete(cut);
+        resolve(answer);
+      };
+      const cut = (): void => {
+        end(undefined);
+        abort.abort();
+      };
+      const due = setTimeout(() => abort.abort(), options.timeoutMs);
+      const late = setTimeout(() => end(nothing("adapter.timeout")), options.timeoutMs + LATE_MS);
+      cuts.add(cut);
+      const run = async (): Promise<AdapterResult> => adapter.run({ ...callOf(intent, world), deadlineMs: options.timeoutMs, signal: abort.signal });
       // An adapter reports what the outside did as a status; what it throws is its own fault and may hold secrets.
-      return nothing(deadline.aborted ? "adapter.timeout" : "adapter.failed");
-    }
+      run().then(end, () => end(nothing(abort.signal.aborted ? "adapter.timeout" : "adapter.failed")));
+    });
   }
 
   async function answerWith(
     intent: OpenIntent,
     world: World,
-    answer: AdapterResult & { readonly code?: string; readonly adapter: string; readonly startedNs: bigint },
+    answer: Answer & { readonly adapter: string; readonly startedNs: bigint },
   ): Promise<void> {
     if (world.control === undefined) return;
     const normal = normalPayload(world.control, intent.effect, answer);
@@ -111,12 +132,13 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       }
       pump();
     },
-    start(world) {
+    start(world, openedSeq) {
+      if (started) return;
       started = true;
       const open = [...trieEntries(world.intents)].map(([, intent]) => intent).sort((a, b) => a.seq - b.seq);
       for (const intent of open) {
         const adapter = adapterOf.get(intent.effect);
-        if (adapter === undefined || adapter.resend(callOf(intent, world)) === "again") queued.push({ intent, world });
+        if (intent.seq >= openedSeq || adapter === undefined || adapter.resend(callOf(intent, world)) === "again") queued.push({ intent, world });
         else running.add(track(answerWith(intent, world, { ...nothing("outcome_unknown"), adapter: adapter.id, startedNs: options.clock.now() })));
       }
       pump();
@@ -126,11 +148,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     },
     async stop(graceMs) {
       stopping = true;
-      const done = Promise.allSettled(running);
-      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
-      abort.abort();
-      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 200).unref())]);
       queued.length = 0;
+      await within(graceMs, Promise.allSettled(running));
+      for (const cut of cuts) cut();
+      await Promise.allSettled(running);
     },
   };
 
@@ -163,6 +184,14 @@ function callOf(intent: OpenIntent, world: World): Parameters<Adapter["resend"]>
   return { intentHash: intent.intent, effect: intent.effect, params: intent.params, idempotencyKey: intent.idempotencyKey, capParams: grant?.params ?? canonical(null) };
 }
 
-function nothing(code: string): AdapterResult & { readonly code: string } {
+function nothing(code: string): Answer {
   return { status: code === "adapter.timeout" ? "timeout" : "error", payload: canonical(null), code };
+}
+
+/** Waits for the work, at most so long. */
+async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => (timer = setTimeout(resolve, limitMs)));
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
 }

@@ -5,8 +5,7 @@ import { loadBundle } from "./air/load.ts";
 import { ZERO_HASH } from "./air/hash.ts";
 import type { ControlPlane } from "./air/types.ts";
 import type { Hash } from "./air/value.ts";
-import { decodeRecord } from "./core/record.ts";
-import { replayTurn } from "./core/replay.ts";
+import { heldTurn, replayTurn } from "./core/replay.ts";
 import type { Dependencies } from "./core/turn.ts";
 import type { World } from "./core/world.ts";
 import type { Blobs, ModuleRunner } from "./ports.ts";
@@ -54,10 +53,9 @@ export async function fold(
   start?: World,
 ): Promise<World | undefined> {
   let world = start;
-  for await (const turn of turns) {
-    const [first] = turn;
-    const head = first === undefined ? undefined : decodeRecord(first);
-    if (head?.kind === "applied") await shelf.prepare(head.bundle);
+  for await (const bytes of turns) {
+    const turn = heldTurn(bytes);
+    if (turn.head?.kind === "applied") await shelf.prepare(turn.head.bundle);
     world = replayTurn(world, turn, shelf);
   }
   return world;

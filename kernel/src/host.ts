@@ -2,12 +2,12 @@
 
 import { AosError, assert } from "./air/error.ts";
 import { bundleOf } from "./air/load.ts";
-import { ZERO_HASH } from "./air/hash.ts";
+import { bytesEqual, ZERO_HASH } from "./air/hash.ts";
 import type { ControlPlane } from "./air/types.ts";
 import type { Hash, Value } from "./air/value.ts";
 import { admitEvent, admitReceipt, misfits, type EventOffer } from "./core/admit.ts";
 import { LIMITS } from "./core/limits.ts";
-import { encodeRecord, type Input, type JournalRecord, type Stamp } from "./core/record.ts";
+import { decodeRecord, encodeRecord, type Input, type JournalRecord, type Stamp } from "./core/record.ts";
 import { step } from "./core/step.ts";
 import { blankWorld, type World } from "./core/world.ts";
 import { createDispatcher, type Dispatcher } from "./dispatch.ts";
@@ -83,16 +83,13 @@ interface Waiting {
 export async function openHost(options: HostOptions): Promise<Host> {
   const { journal, blobs } = options;
   const shelf = controlShelf(options.modules, blobs);
-  const replayed = await fold(recordsOf(journal), shelf);
-  if (replayed !== undefined && replayed.id !== options.world) throw new AosError("world.other", `the journal is of world ${replayed.id}, not ${options.world}`);
-  if (replayed !== undefined && replayed.sandbox !== options.sandbox) {
-    throw new AosError("sandbox.version", `the world pins sandbox ${replayed.sandbox}, this build is ${options.sandbox}`, { hint: "run it with the release that made it" });
-  }
+  const replayed = await fold(recordsOf(journal, options), shelf);
 
   let world: World = replayed ?? blankWorld(options.world, options.sandbox);
+  const openedSeq = world.nextSeq;
   let begun = replayed !== undefined;
   let fault: unknown;
-  let stopped = false;
+  let phase: "open" | "stopping" | "stopped" = "open";
   let turning: Promise<void> | undefined;
   const queue: Waiting[] = [];
   const listeners: ((turn: DurableTurn) => void)[] = [];
@@ -101,10 +98,15 @@ export async function openHost(options: HostOptions): Promise<Host> {
   function enqueue(make: Waiting["make"]): Promise<readonly JournalRecord[]> {
     return new Promise((resolve, reject) => {
       if (fault !== undefined) return reject(fault);
-      if (stopped) return reject(new AosError("world.stopping", "the world is stopping", { class: "outside", hint: "send it again when it runs" }));
+      if (phase === "stopped") return reject(stoppingError());
       queue.push({ make, resolve, reject });
       turning ??= Promise.resolve().then(turnAll);
     });
+  }
+
+  /** Inputs from outside; receipts of running effects come in until the world has stopped. */
+  function take(make: Waiting["make"]): Promise<readonly JournalRecord[]> {
+    return phase === "open" ? enqueue(make) : Promise.reject(stoppingError());
   }
 
   function stamp(at: World): Stamp {
@@ -121,8 +123,9 @@ export async function openHost(options: HostOptions): Promise<Host> {
       for (const waiting of batch) {
         try {
           const made = step(begun || turns.length > 0 ? next : undefined, waiting.make(next, stamp(next)), shelf);
+          // Bytes first: a turn that has none has not happened.
+          turns.push({ waiting, turn: { records: made.records, bytes: made.records.map(encodeRecord), world: made.world } });
           next = made.world;
-          turns.push({ waiting, turn: { records: made.records, bytes: made.records.map(encodeRecord), world: next } });
         } catch (error) {
           if (!(error instanceof AosError)) {
             die(error, batch);
@@ -135,6 +138,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       try {
         if (turns.length > 0) await journal.append(turns.map(({ turn }) => ({ firstSeq: turn.records[0]?.seq ?? 0, records: turn.bytes })));
       } catch (error) {
+        if (!(error instanceof AosError)) die(error, batch);
         for (const { waiting } of turns) waiting.reject(error);
         continue;
       }
@@ -166,7 +170,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       return world;
     },
     submit(offer) {
-      return enqueue((now, at) => admitEvent(now, offer, at));
+      return take((now, at) => admitEvent(now, offer, at));
     },
     async apply(request) {
       const bundle = await blobs.put(bundleOf(request.control));
@@ -174,28 +178,29 @@ export async function openHost(options: HostOptions): Promise<Host> {
       const control = await shelf.prepare(bundle);
       assert(control.manifestHash === request.control.manifestHash, "a bundle reads back as the control plane it was made of (I7)");
       const base = request.base === undefined ? {} : { base: request.base };
-      return enqueue((now, at) => {
+      return take((now, at) => {
         refuseMisfits(now, control);
         return { kind: "applied", manifest: control.manifestHash, bundle, commit: request.commit, ...base, decision: request.decision, ...at };
       });
     },
     transition(state, detail, commit) {
       const of = commit === undefined ? {} : { commit };
-      return enqueue((_, at) => ({ kind: "transition", state, detail, ...of, ...at }));
+      return take((_, at) => ({ kind: "transition", state, detail, ...of, ...at }));
     },
     onTurn(listener) {
       listeners.push(listener);
     },
     startEffects() {
-      dispatcher.start(world);
+      dispatcher.start(world, openedSeq);
     },
     async settled() {
       while (turning !== undefined || dispatcher.running > 0) await (turning ?? dispatcher.idle());
     },
     async stop(graceMs = 5_000) {
+      if (phase === "open") phase = "stopping";
       await dispatcher.stop(graceMs);
       while (turning !== undefined) await turning;
-      stopped = true;
+      phase = "stopped";
       await journal.close();
     },
   };
@@ -215,6 +220,22 @@ function refuseMisfits(world: World, control: ControlPlane): void {
   });
 }
 
-async function* recordsOf(journal: Journal): AsyncGenerator<readonly Uint8Array[]> {
-  for await (const turn of journal.read(0)) yield turn.records;
+/** The turns of a journal, refused at its first record when it is not this world's or not this build's. */
+async function* recordsOf(journal: Journal, build: Pick<HostOptions, "world" | "sandbox">): AsyncGenerator<readonly Uint8Array[]> {
+  for await (const { firstSeq, records: [first], records } of journal.read(0)) {
+    const genesis = firstSeq === 0 && first !== undefined ? decodeRecord(first) : undefined;
+    if (genesis?.kind === "genesis") checkGenesis(genesis, build);
+    yield records;
+  }
+}
+
+function checkGenesis(genesis: Input<"genesis">, build: Pick<HostOptions, "world" | "sandbox">): void {
+  if (genesis.world !== build.world) throw new AosError("world.other", `the journal is of world ${genesis.world}, not ${build.world}`);
+  const hint = "run it with the release that made it";
+  if (genesis.sandbox !== build.sandbox) throw new AosError("sandbox.version", `the world pins sandbox ${genesis.sandbox}, this build is ${build.sandbox}`, { hint });
+  if (!bytesEqual(canonical(genesis.limits), canonical({ ...LIMITS }))) throw new AosError("sandbox.version", "the world pins other limits than those of this build", { hint });
+}
+
+function stoppingError(): AosError {
+  return new AosError("world.stopping", "the world is stopping", { class: "outside", hint: "send it again when it runs" });
 }

@@ -14,7 +14,7 @@ const EMPTY: ShadowReport = {
 };
 const EFFECT: EffectRow = { effect: "http.request", cap: "http", target: "GET https://a.example", intent: HASH, by: "demo/fetch@1", step: "get", answered_by: "schema", status: "ok", in_baseline: true };
 const CELL = { reducer: "demo/Counter@1", change: "changed", before: new Map([["n", 1]]), after: new Map([["n", 2]]) } as const;
-const DENIED = { effect: "http.request", cap: "http", stage: "policy", code: "policy.denied", message: "no", by: "demo/fetch@1", in_baseline: false } as const;
+const DENIED = { effect: "http.request", cap: "http", target: "GET https://example.org", stage: "policy", code: "policy.denied", message: "no", by: "demo/fetch@1", in_baseline: false } as const;
 
 const summaries: readonly (readonly [string, Partial<ShadowReport>])[] = [
   ["no effects predicted", {}],

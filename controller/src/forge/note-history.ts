@@ -16,10 +16,13 @@ export interface NoteVersion {
 /**
  * The versions of all notes, or of those on one object, oldest first. Merges add nothing by themselves: what they bring stands
  * in the commits they merge.
+ *
+ * @param options.after - leave out this commit and what it reaches
  */
-export async function noteHistory(repo: Repo, tip: Oid, options: { readonly target?: Oid } = {}): Promise<readonly NoteVersion[]> {
+export async function noteHistory(repo: Repo, tip: Oid, options: { readonly target?: Oid; readonly after?: Oid } = {}): Promise<readonly NoteVersion[]> {
   const paths = options.target === undefined ? [] : ["--", ...fanOuts(options.target)];
-  const commits = await gitIn(repo, ["rev-list", "--topo-order", "--reverse", tip, ...paths]);
+  const after = options.after === undefined ? [] : [`^${options.after}`];
+  const commits = await gitIn(repo, ["rev-list", "--topo-order", "--reverse", tip, ...after, ...paths]);
   if (commits.stdout.length === 0) return [];
   const diff = await gitIn(repo, ["diff-tree", "--stdin", "--root", "-r", "-z", "--no-renames", ...paths], { stdin: commits.stdout });
   return parseDiff(diff.stdout.toString("latin1"));

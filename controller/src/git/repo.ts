@@ -75,7 +75,6 @@ const AUTHORITATIVE_CONFIG: readonly (readonly [string, string])[] = [
   ["gc.auto", "0"],
   ["receive.unpackLimit", "1"],
   ["receive.fsckObjects", "true"],
-  ["receive.denyNonFastForwards", "true"],
   ["uploadpack.allowFilter", "true"],
 ];
 

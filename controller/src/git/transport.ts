@@ -50,7 +50,9 @@ export async function fetch(
   options: { readonly refspecs?: readonly string[]; readonly gone?: "keep" | "prune"; readonly timeoutMs?: number } = {},
 ): Promise<void> {
   const prune = options.gone === "prune" ? ["--prune"] : [];
-  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...prune, "--", remote, ...(options.refspecs ?? [])], {
+  // With refspecs of its own a fetch moves those refs alone; without the empty map git would also follow the configured ones.
+  const only = options.refspecs === undefined ? [] : ["--refmap="];
+  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...only, ...prune, "--", remote, ...(options.refspecs ?? [])], {
     remote,
     timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS,
   });

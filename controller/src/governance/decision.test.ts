@@ -37,6 +37,8 @@ const TRUST: TrustInput = {
   retired: [{ key: keyOf("reviewer-old"), principal: "reviewer", fromSeq: 40 }],
 };
 
+const ALONE: TrustInput = { ...TRUST, principals: TRUST.principals.filter(({ kind, name }) => kind !== "person" || name === "author"), retired: [] };
+
 const oid = (digit: string): Oid => parseOid(digit.repeat(40));
 const WORLD = hashValue("world");
 const HEAD = oid("2");
@@ -208,6 +210,7 @@ const SITUATIONS: readonly (readonly [string, Partial<DecisionInputs>, readonly 
   ["nothing to merge", { commits: [], reviews: approved }, ["nothing to merge: main already has this head"]],
   ["conflicts", { tree: null, mergeProblem: "conflicts in a.txt", reviews: approved, shadows: [] }, ["does not merge into main: conflicts in a.txt", "no shadow report on this head", "0 of 1 approvals"]],
   ["a change of the rules, one approval", { changed: { governance: 1, other: 0 }, reviews: approved }, ["1 of 2 approvals: reviewer (a change of .aos needs one more than the policy's 1)"]],
+  ["a change of the rules by the only person there is", { trust: ALONE, policy: NONE, shadows: shadowUnder(NONE), changed: { governance: 1, other: 0 } }, []],
   ["a change of the rules, two approvals", { changed: { governance: 2, other: 0 }, reviews: history(["reviewer approve", "second approve"], POLICY) }, []],
   ["a change of the rules with other files", { changed: { governance: 1, other: 3 }, reviews: history(["reviewer approve", "second approve"], POLICY) }, ["changes 1 file of .aos together with 3 other files: a change of the rules stands alone"]],
   ["rules that nobody could read", { changed: { governance: 1, other: 0 }, rulesProblem: ".aos/trust.json is missing", reviews: history(["reviewer approve", "second approve"], POLICY) }, ["the new rules cannot stand: .aos/trust.json is missing"]],

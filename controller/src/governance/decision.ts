@@ -103,7 +103,8 @@ export function decide(inputs: DecisionInputs): Decision {
   const authors = authorsOf(inputs);
   const heard = hearReviews(inputs, { cid, authors });
   const shadow = judgeShadow(inputs);
-  const required = inputs.policy.approvals + (inputs.changed.governance > 0 ? 1 : 0);
+  const widening = inputs.changed.governance > 0 && personCount(inputs.trust) > 1;
+  const required = inputs.policy.approvals + (widening ? 1 : 0);
   const reasons = [
     judgeCommits(inputs),
     judgeMerge(inputs),
@@ -111,7 +112,7 @@ export function decide(inputs: DecisionInputs): Decision {
     shadow.reason,
     ...judgeEvidence(inputs),
     judgeObjections(heard.objecting),
-    judgeApprovals(inputs, required, heard.counted.map(({ principal }) => principal)),
+    judgeApprovals({ policy: inputs.policy, widening, required }, heard.counted.map(({ principal }) => principal)),
   ];
   return {
     verdict: reasons.every(({ holds }) => holds) ? "approved" : "refused",
@@ -239,9 +240,20 @@ function judgeObjections(objecting: readonly string[]): Reason {
   return { rule: "objections", holds: objecting.length === 0, text };
 }
 
-function judgeApprovals({ policy, changed }: DecisionInputs, required: number, approving: readonly string[]): Reason {
+/** A world of one person has nobody else to ask; from the second person on, a change of the rules needs one approval more. */
+function personCount(trust: TrustInput): number {
+  return trust.principals.filter(({ kind }) => kind === "person").length;
+}
+
+interface Threshold {
+  readonly policy: Policy;
+  readonly widening: boolean;
+  readonly required: number;
+}
+
+function judgeApprovals({ policy, widening, required }: Threshold, approving: readonly string[]): Reason {
   const by = approving.length === 0 ? "" : `: ${listed(approving)}`;
-  const why = changed.governance > 0 ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : "";
+  const why = widening ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : "";
   const text = required === 0 ? `no approval needed${by === "" ? "" : `, given${by}`}` : `${approving.length} of ${required} approvals${by}${why}`;
   return { rule: "approvals", holds: approving.length >= required, text };
 }

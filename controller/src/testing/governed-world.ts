@@ -3,7 +3,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { assert, hashValue, jsonOf, utf8 } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import type { Local } from "../forge/forge.ts";
@@ -89,8 +88,13 @@ export interface GovernedWorld {
 
 const T0 = 1_700_000_000;
 
+/** What cleans up at the end: a test's context is one. */
+export interface AtEnd {
+  after(end: () => Promise<void>): void;
+}
+
 /** @param options.policy - the text of a policy file; by default there is none */
-export async function governedWorld(t: TestContext, options: { readonly policy?: string; readonly trust?: string } = {}): Promise<GovernedWorld> {
+export async function governedWorld(t: AtEnd, options: { readonly policy?: string; readonly trust?: string } = {}): Promise<GovernedWorld> {
   const folder = await mkdtemp(join(tmpdir(), "aos-world-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await initRepo(folder, { kind: "bare" });

@@ -32,7 +32,7 @@ const ZERO_KEY = new Uint8Array(32);
 export function enqueue(turn: Turn, wish: EffectWish, cause: number): Enqueued {
   const control = machine(turn).control;
   const by = wish.origin.kind === "plan" ? wish.origin.plan : wish.origin.reducer;
-  const deny = (stage: string, code: string, message: string, more: { intent?: Hash; policy?: string; rule?: number } = {}): Enqueued => {
+  const deny = (stage: string, code: string, message: string, more: { intent?: Hash; params?: Uint8Array; policy?: string; rule?: number } = {}): Enqueued => {
     record(turn, { kind: "denied", effect: wish.effect, cap: wish.cap, stage, code, message: brief(message), origin: wish.origin.kind, by, ...where(wish.origin), ...more, cause });
     return { kind: "denied", code, message };
   };
@@ -51,14 +51,14 @@ export function enqueue(turn: Turn, wish: EffectWish, cause: number): Enqueued {
   const intent = intentHash({ effect: wish.effect, params, cap: wish.cap, idempotencyKey });
 
   const refusal = checkGrant(turn, { grant, effect, params, origin: { kind: wish.origin.kind, name: by } });
-  if (refusal !== undefined) return deny("capability", refusal.code, refusal.message, { intent });
+  if (refusal !== undefined) return deny("capability", refusal.code, refusal.message, { intent, params });
   const verdict = decidePolicy(machine(turn).policy, {
     effect_kind: wish.effect, cap_name: wish.cap, cap_type: grant.capType, origin_kind: wish.origin.kind, origin_name: by,
   });
   const rule = verdict.rule === undefined ? {} : { rule: verdict.rule };
   if (verdict.decision === "deny") {
     const why = verdict.rule === undefined ? "no rule allows it" : `rule ${verdict.rule} denies it`;
-    return deny("policy", "policy.denied", `${verdict.policy}: ${why}`, { intent, policy: verdict.policy, ...rule });
+    return deny("policy", "policy.denied", `${verdict.policy}: ${why}`, { intent, params, policy: verdict.policy, ...rule });
   }
   const seq = record(turn, {
     kind: "intent", intent, effect: wish.effect, params, cap: wish.cap, idempotency_key: idempotencyKey, grant: grant.hash, enforcer: grant.enforcer,

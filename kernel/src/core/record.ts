@@ -59,9 +59,9 @@ const DERIVED = {
     intent: "hash", effect: "text", params: "bytes", cap: "text", idempotency_key: "bytes", grant: "hash", enforcer: "text",
     policy: "text", rule: "count?", origin: "text", by: "text", instance: "count?", step: "text?", key: "bytes?", cause: "count",
   },
-  /** An effect that a check refused: `stage` is the check, `code` its reason. */
+  /** An effect that a check refused: `stage` is the check, `code` its reason. `intent` and `params` are there once the params were read. */
   denied: {
-    intent: "hash?", effect: "text", cap: "text", stage: "text", code: "text", message: "text", policy: "text?", rule: "count?",
+    intent: "hash?", effect: "text", params: "bytes?", cap: "text", stage: "text", code: "text", message: "text", policy: "text?", rule: "count?",
     origin: "text", by: "text", instance: "count?", step: "text?", cause: "count",
   },
   /** A step that was undone: which module or plan, why, and the hash of what it was given. */
@@ -86,6 +86,18 @@ export type Stamp = Fields<typeof STAMP>;
 
 export const RECORD_KINDS = Object.keys(SHAPES) as readonly RecordKind[];
 
+/** The shapes again, read once. */
+interface Field {
+  readonly name: string;
+  readonly word: FieldWord;
+  readonly optional: boolean;
+}
+const FIELDS: ReadonlyMap<string, readonly Field[]> = new Map(
+  Object.entries<Shape>(SHAPES).map(([kind, shape]) => [
+    kind, Object.entries(shape).map(([name, word]) => ({ name, word: word.replace("?", "") as FieldWord, optional: word.endsWith("?") })),
+  ]),
+);
+
 /** Does this record begin a turn? */
 export function isInput(record: JournalRecord): record is JournalRecord<InputKind> {
   return Object.hasOwn(INPUTS, record.kind);
@@ -93,10 +105,9 @@ export function isInput(record: JournalRecord): record is JournalRecord<InputKin
 
 /** Canonical CBOR of `{kind, seq, …fields}`; absent fields are left out. */
 export function encodeRecord(record: JournalRecord): Uint8Array {
-  const shape: Shape = SHAPES[record.kind];
   const fields = record as unknown as { readonly [field: string]: Encodable | undefined };
   const out: { [field: string]: Encodable | undefined } = { kind: record.kind, seq: record.seq };
-  for (const field of Object.keys(shape)) out[field] = fields[field];
+  for (const { name } of FIELDS.get(record.kind) ?? []) out[name] = fields[name];
   return canonical(out);
 }
 
@@ -106,21 +117,24 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
  * @throws AosError `record.invalid` (unverified) naming the field
  */
 export function decodeRecord(bytes: Uint8Array): JournalRecord {
-  const map = decodeCanonical(bytes);
+  const map = readCanonical(bytes);
   if (!(map instanceof Map)) throw invalid("a record is a map");
   const { kind, seq } = { kind: map.get("kind"), seq: map.get("seq") };
-  if (typeof kind !== "string" || !Object.hasOwn(SHAPES, kind)) throw invalid(`unknown kind ${JSON.stringify(kind)}`);
+  const fields = typeof kind === "string" ? FIELDS.get(kind) : undefined;
+  if (fields === undefined) throw invalid(`unknown kind ${JSON.stringify(kind)}`);
   if (!isCount(seq)) throw invalid("seq must be a count");
-  const shape: Shape = SHAPES[kind as RecordKind];
   const out: { [field: string]: unknown } = { kind, seq };
-  for (const [field, word] of Object.entries(shape)) {
-    const value = map.get(field);
-    if (value === undefined && word.endsWith("?")) continue;
-    const base = word.replace("?", "") as FieldWord;
-    out[field] = readField(base, value, `${kind}.${field} at seq ${seq}`);
+  let known = 2;
+  for (const { name, word, optional } of fields) {
+    const value = map.get(name);
+    if (value === undefined && optional) continue;
+    out[name] = readField(word, value);
+    if (out[name] === undefined) throw invalid(`${String(kind)}.${name} at seq ${seq}: expected ${word}`);
+    known++;
   }
-  for (const field of map.keys()) {
-    if (typeof field !== "string" || !Object.hasOwn(out, field)) throw invalid(`${kind} at seq ${seq}: unknown field ${String(field)}`);
+  if (map.size > known) {
+    const unknown = [...map.keys()].find((field) => typeof field !== "string" || !Object.hasOwn(out, field));
+    throw invalid(`${String(kind)} at seq ${seq}: unknown field ${String(unknown)}`);
   }
   return out as unknown as JournalRecord;
 }
@@ -130,28 +144,31 @@ export function place<K extends RecordKind>(draft: Draft<K>, seq: number): Journ
   return { ...draft, seq: seq as Seq } as unknown as JournalRecord<K>;
 }
 
-function readField(word: FieldWord, value: Value | undefined, at: string): unknown {
+function readCanonical(bytes: Uint8Array): Value {
+  try {
+    return decodeCanonical(bytes);
+  } catch (error) {
+    if (error instanceof AosError) throw invalid(`not a record: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The field in memory; undefined when it is not what the word says. */
+function readField(word: FieldWord, value: Value | undefined): unknown {
   switch (word) {
     case "text":
-      if (typeof value === "string") return value;
-      break;
+      return typeof value === "string" ? value : undefined;
     case "hash":
-      if (typeof value === "string" && isHash(value)) return value;
-      break;
+      return typeof value === "string" && isHash(value) ? value : undefined;
     case "bytes":
-      if (value instanceof Uint8Array) return value;
-      break;
+      return value instanceof Uint8Array ? value : undefined;
     case "count":
-      if (isCount(value)) return value;
-      break;
+      return isCount(value) ? value : undefined;
     case "int":
-      if (typeof value === "number" || typeof value === "bigint") return BigInt(value);
-      break;
+      return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : undefined;
     case "value":
-      if (value !== undefined) return value;
-      break;
+      return value;
   }
-  throw invalid(`${at}: expected ${word}`);
 }
 
 function isCount(value: unknown): value is number {

@@ -70,6 +70,8 @@ export type RemovedRow = Pick<EffectRow, "effect" | "cap" | "target" | "intent" 
 export interface DeniedRow {
   readonly effect: string;
   readonly cap: string;
+  /** The grant where the effect was refused before its params were read. */
+  readonly target: string;
   readonly stage: string;
   readonly code: string;
   readonly message: string;
@@ -139,7 +141,7 @@ export interface Consequences {
   readonly authority: readonly { readonly effect: string; readonly subject: string; readonly text: string }[];
   readonly effects_added: readonly EffectTarget[];
   readonly effects_removed: readonly EffectTarget[];
-  /** Denied to the candidate run and not to the baseline; the target is the grant. */
+  /** Denied to the candidate run and not to the baseline. */
   readonly effects_denied: readonly EffectTarget[];
   /** Reducers with cells that must migrate. */
   readonly migrations: readonly string[];
@@ -153,7 +155,7 @@ export function consequencesOf(report: ShadowReport): Consequences {
     authority: report.authority.map(({ effect, subject, text }) => ({ effect, subject, text })).sort(compareAuthority),
     effects_added: without(predicted, baseline),
     effects_removed: without(baseline, predicted),
-    effects_denied: without(report.denied.filter((row) => !row.in_baseline).map(({ effect, cap }) => ({ kind: effect, target: cap })), []),
+    effects_denied: without(report.denied.filter((row) => !row.in_baseline).map(targetOf), []),
     migrations: [...new Set(report.misfits.map(({ reducer }) => reducer))].sort(compareText),
   };
 }

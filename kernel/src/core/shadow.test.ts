@@ -174,14 +174,14 @@ test("answer: the plainest receipt: fits the schema of every builtin effect", ()
   assert.equal(v1.effects.size >= 25, true);
 });
 
-test("shadow: an effect the new grant does not cover: denied, the plan ends with it, a consequence under the grant", () => {
+test("shadow: an effect the new grant does not cover: denied, the plan ends with it, a consequence that names where it would have gone", () => {
   const report = rehearsal(bench, started(), { next: bench.control(notesWorld({ hosts: ["example.org"] })) });
   assert.deepEqual(report.effects, []);
   assert.deepEqual(report.denied.map(({ effect, cap, stage, code, by, step, in_baseline }) => ({ effect, cap, stage, code, by, step, in_baseline })), [
     { effect: "http.request", cap: "http", stage: "capability", code: "host_not_allowed", by: "demo/fetch@1", step: "get", in_baseline: false },
   ]);
   assert.deepEqual(report.plans.map(({ status, code }) => [status, code]), [["error", "denied:host_not_allowed"]]);
-  assert.deepEqual(consequencesOf(report).effects_denied, [{ kind: "http.request", target: "http" }]);
+  assert.deepEqual(consequencesOf(report).effects_denied, [{ kind: "http.request", target: "GET https://example.com" }]);
 });
 
 test("shadow: denied before as now: shown, and no consequence", () => {
@@ -279,8 +279,10 @@ test("shadow: report: is its own JSON: text, integers, booleans, null, lists and
   const walk = (value: unknown): void => {
     seen++;
     if (Array.isArray(value)) value.forEach(walk);
-    else if (value instanceof Map) for (const [key, inner] of value) walk((assert.equal(typeof key, "string"), inner));
-    else assert.ok(value === null || typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value) || typeof value === "bigint", `${String(value)} is JSON`);
+    else if (value instanceof Map) {
+      assert.ok([...value.keys()].every((key) => typeof key === "string"));
+      [...value.values()].forEach(walk);
+    } else assert.ok(value === null || typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value) || typeof value === "bigint", `${String(value)} is JSON`);
   };
   walk(reportValue(rehearsal(bench, started(), { next: v2 })));
   assert.ok(seen > 60, `${seen} values seen`);

@@ -211,7 +211,8 @@ function answerFields(answer: ShadowAnswer | undefined): Pick<EffectRow, "answer
 }
 
 /** Where an effect goes: method and origin of an HTTP request, never its path or credentials; else the grant it goes under. */
-function targetOf({ effect, cap, params }: JournalRecord<"intent">): string {
+function targetOf({ effect, cap, params }: { readonly effect: string; readonly cap: string; readonly params?: Uint8Array }): string {
+  if (params === undefined) return cap;
   if (effect !== "http.request") return cap;
   const fields = decode(params);
   const [method, url] = fields instanceof Map ? [fields.get("method") as unknown, fields.get("url") as unknown] : [];
@@ -225,7 +226,7 @@ function deniedRows(candidate: Run | undefined, baseline: Run | undefined): read
   const before = new Set(recordsOf(baseline, "denied").map(id));
   return recordsOf(candidate, "denied").map((record) => {
     const { effect, cap, stage, code, message, by } = record;
-    return { effect, cap, stage, code, message, by, ...(record.step === undefined ? {} : { step: record.step }), in_baseline: before.has(id(record)) };
+    return { effect, cap, target: targetOf(record), stage, code, message, by, ...(record.step === undefined ? {} : { step: record.step }), in_baseline: before.has(id(record)) };
   });
 }
 

@@ -68,8 +68,18 @@ export function trieRoot<V>(trie: Trie<V>, digest: (value: V) => Uint8Array): Ui
   return trie.node === undefined ? NONE : digestOf(trie.node, digest);
 }
 
+/** Paths of keys used lately: most are looked up and then written. Long keys are not worth the memory. */
+const paths = new Map<string, Uint8Array>();
+const PATHS_MAX = 4096;
+const KEPT_KEY_CHARS = 256;
+
 function pathOf(key: string): Uint8Array {
-  return sha256(utf8(key));
+  const kept = paths.get(key);
+  if (kept !== undefined) return kept;
+  const path = sha256(utf8(key));
+  if (paths.size >= PATHS_MAX) paths.clear();
+  if (key.length <= KEPT_KEY_CHARS) paths.set(key, path);
+  return path;
 }
 
 function nibble(path: Uint8Array, depth: number): number {

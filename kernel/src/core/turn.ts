@@ -102,7 +102,8 @@ export function hashEvent(event: DomainEvent): Hash {
   return eventHash({ schema: event.schema, value: event.value, ...(event.key === undefined ? {} : { key: event.key }) });
 }
 
-/** A message short enough for a record. */
+/** A message short enough for a record, with a UTF-8 form: what is no character, or half of one at the cut, becomes U+FFFD. */
 export function brief(message: string): string {
-  return message.length <= LIMITS.messageChars ? message : `${message.slice(0, LIMITS.messageChars - 1)}…`;
+  const short = message.length <= LIMITS.messageChars ? message : `${message.slice(0, LIMITS.messageChars - 1)}…`;
+  return short.replace(/\p{Surrogate}/gu, "\ufffd");
 }

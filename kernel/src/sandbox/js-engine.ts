@@ -4,13 +4,14 @@ import { AosError, assert } from "../air/error.ts";
 import { fromUtf8, utf8 } from "../air/bytes.ts";
 import type { Value } from "../air/value.ts";
 import { readEngine } from "./engine-file.ts";
-import { fromEngine, toEngine } from "./js-values.ts";
+import { fromEngine } from "./from-engine.ts";
 import { ENGINE_STACK_BYTES, JS_STACK_BYTES, LOAD_FUEL } from "./limits.ts";
 import { Machine, Trap } from "./machine.ts";
 import type { Ended, Image } from "./machine.ts";
 import { BUNDLE_GLOBAL, PRELUDE } from "./prelude.ts";
 import { rewriteModule } from "./rewrite.ts";
 import { scanModule } from "./scan.ts";
+import { toEngine } from "./to-engine.ts";
 import { Wasm } from "./webassembly.ts";
 import type { WasmFunction } from "./webassembly.ts";
 
@@ -22,11 +23,17 @@ export interface Bundle {
 /** What the script's `dispatch` answered: its result, or the message of what it threw. */
 export type Answer = { readonly kind: "result"; readonly value: Value } | { readonly kind: "thrown"; readonly message: string };
 
+/** What an entry gets; the context's fields in the order of `CONTEXT_FIELDS`, or null without one. */
+export interface Arguments {
+  readonly values: readonly Value[];
+  readonly context: readonly (Value | undefined)[] | null;
+}
+
 export interface Engine {
   /** Evaluates a bundle's text. @throws AosError `module.refused` when it throws, runs out of fuel, or exports nothing to call */
   load(bundle: Uint8Array): Bundle;
-  /** Calls a bundle's entry. The answer is decoded; AosError `js.value` when it holds what is no data. */
-  call(bundle: Bundle, args: readonly Value[], fuelLimit: number): Ended<() => Answer>;
+  /** Calls a bundle's entry. Reading the answer throws AosError `js.value` when it holds what is no data. */
+  call(bundle: Bundle, args: Arguments, fuelLimit: number): Ended<() => Answer>;
 }
 
 /** The engine's functions that are used, under the short names its build gave them. */
@@ -77,7 +84,7 @@ export function startEngine(bytes: Uint8Array): Engine {
   return {
     load: (bundle) => loadBundle(running, base, bundle),
     call(bundle, args, fuelLimit) {
-      const message = toEngine(bundle.entry, args);
+      const message = toEngine(args.values, args.context);
       machine.restore(bundle.image);
       const ended = machine.run(fuelLimit, () => callDispatch(running, message));
       if (ended.kind === "failed") return ended;
@@ -154,7 +161,7 @@ function evaluate(booted: Pick<Booted, "machine" | "calls" | "context" | "fileNa
 }
 
 function callFunction({ machine, calls, context, noThis, argument }: Booted, callee: number, value: number): number {
-  new DataView(machine.memory.buffer).setUint32(argument, value, true);
+  for (let i = 0; i < POINTER_BYTES; i++) machine.memory[argument + i] = (value >>> (i * 8)) & 0xff;
   machine.wrote(argument, POINTER_BYTES);
   return calls.call(context, callee, noThis, 1, argument);
 }

@@ -5,11 +5,13 @@ import { AosError } from "../air/error.ts";
 import type { Encodable, Value, ValueMap } from "../air/value.ts";
 import type { ModuleResult } from "../ports.ts";
 import { sharedEngine } from "./js-engine.ts";
+import type { Arguments } from "./js-engine.ts";
 import { MESSAGE_CHARS_MAX, OUTPUT_BYTES_MAX } from "./limits.ts";
+import { CONTEXT_FIELDS } from "./prelude.ts";
 import type { LoadedModule } from "./wasm-runner.ts";
 
 /** Fields of the context that are nanoseconds: always BigInt in a script, whatever their size, so that arithmetic needs no cases. */
-const NANOSECONDS = ["now_ns", "logical_now_ns"];
+const NANOSECONDS: readonly string[] = ["now_ns", "logical_now_ns"];
 const REDUCER_FIELDS = ["state", "events", "effects", "ann"];
 const EVENT_FIELDS = ["schema", "value", "key"];
 const EFFECT_FIELDS = ["effect", "params", "slot", "idempotencyKey"];
@@ -25,7 +27,7 @@ export function loadJs(bundleText: Uint8Array): LoadedModule {
   return {
     call(entry, input, fuelLimit) {
       if (entry !== bundle.entry) return failed("trap", `the module's entry is ${JSON.stringify(bundle.entry)}, not ${JSON.stringify(entry)}`, 0);
-      let args: readonly Value[];
+      let args: Arguments;
       try {
         args = entry === "step" ? reducerArguments(input) : pureArguments(input);
       } catch (error) {
@@ -83,32 +85,32 @@ function envelope(input: Uint8Array): ValueMap {
   return map;
 }
 
-function contextOf(map: ValueMap): Value {
+/** The context's fields in the script's order; fields it does not know are left out. */
+function contextOf(map: ValueMap, entry: "step" | "run"): Arguments["context"] {
   const bytes = bytesOf(map, "ctx");
   if (bytes === undefined) return null;
   const context = decode(bytes);
   if (!isMap(context)) return wrong("ctx: expected a map");
-  const exact = new Map(context);
-  for (const field of NANOSECONDS) {
-    const value = exact.get(field);
-    if (typeof value === "number") exact.set(field, BigInt(value));
-  }
-  return exact;
+  return CONTEXT_FIELDS[entry].map((field) => {
+    const value = context.get(field);
+    return typeof value === "number" && NANOSECONDS.includes(field) ? BigInt(value) : value;
+  });
 }
 
 /** `(state, event, ctx)`: null where there is none. */
-function reducerArguments(input: Uint8Array): readonly Value[] {
+function reducerArguments(input: Uint8Array): Arguments {
   const map = envelope(input);
   const state = bytesOf(map, "state");
   const event = map.get("event");
   if (!isMap(event)) return wrong("event: expected a map");
   const value = bytesOf(event, "value") ?? wrong("event.value: expected bytes");
-  return [state === undefined ? null : decode(state), decode(value), contextOf(map)];
+  return { values: [state === undefined ? null : decode(state), decode(value)], context: contextOf(map, "step") };
 }
 
-function pureArguments(input: Uint8Array): readonly Value[] {
+/** `(input, ctx)`. */
+function pureArguments(input: Uint8Array): Arguments {
   const map = envelope(input);
-  return [decode(bytesOf(map, "input") ?? wrong("input: expected bytes")), contextOf(map)];
+  return { values: [decode(bytesOf(map, "input") ?? wrong("input: expected bytes"))], context: contextOf(map, "run") };
 }
 
 function refuse(what: string): never {

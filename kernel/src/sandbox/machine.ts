@@ -25,6 +25,7 @@ export type Ended<T> =
 export class Trap extends Error {}
 
 const OVERSPILL_WORDS = 2;
+const GROUP = 8;
 const PAGE_GRAINS = 65536 / GRAIN;
 
 export interface MachineOptions {
@@ -42,7 +43,8 @@ export class Machine {
   /** All of the instance's memory; never moves. */
   readonly memory: Uint8Array;
   readonly #words: Int32Array;
-  readonly #tableWords: Int32Array;
+  /** The table, eight marks at a time. A mark is the byte 1, so a marked group is no zero of either sign. */
+  readonly #groups: Float64Array;
   readonly #table: Uint8Array;
   readonly #fuel: WasmGlobal;
   readonly #stack: WasmGlobal;
@@ -61,7 +63,7 @@ export class Machine {
     this.#words = new Int32Array(memory.buffer);
     const grains = rewritten.trackedAt === undefined ? 0 : rewritten.physicalPages * PAGE_GRAINS;
     this.#table = new Uint8Array(memory.buffer, rewritten.trackedAt ?? 0, grains);
-    this.#tableWords = new Int32Array(memory.buffer, rewritten.trackedAt ?? 0, grains / 4);
+    this.#groups = new Float64Array(memory.buffer, rewritten.trackedAt ?? 0, grains / GROUP);
     this.#fuel = this.exports[FUEL_EXPORT] as WasmGlobal;
     this.#stack = this.exports[STACK_EXPORT] as WasmGlobal;
     this.#pages = this.exports[PAGES_EXPORT] as WasmGlobal;
@@ -119,25 +121,38 @@ export class Machine {
 
   /** Whether the last call wrote outside of the memory it has. Such a store does not trap here; the call must fail all the same. */
   strayed(): boolean {
-    const end = (Number(this.#pages.value) * PAGE_GRAINS) / 4;
-    for (let word = end; word < this.#tableWords.length; word++) if (this.#tableWords[word] !== 0) return true;
+    const groups = this.#groups;
+    for (let group = (Number(this.#pages.value) * PAGE_GRAINS) / GROUP; group < groups.length; group++) if (groups[group] !== 0) return true;
     return false;
   }
 
-  /** The state now, as an image. `base` lends its grains where they are equal. */
+  /**
+   * The state now, as an image.
+   * @param base - an image this instance was put to since; what was not written after it is shared with it
+   */
   snapshot(base?: Image): Image {
-    const grains: (Uint8Array | undefined)[] = [];
     const whole = this.#table.length === 0 ? this.memory.slice() : undefined;
+    const grains: (Uint8Array | undefined)[] = [];
     for (let grain = 0; whole === undefined && grain * GRAIN < this.sizeBytes; grain++) {
-      const bytes = this.memory.subarray(grain * GRAIN, (grain + 1) * GRAIN);
-      const before = base?.grains[grain];
-      if (before !== undefined && sameGrain(before, bytes)) grains[grain] = before;
-      else if (!isZero(bytes)) grains[grain] = bytes.slice();
+      if (base !== undefined && !this.#mayDiffer(grain)) grains[grain] = base.grains[grain];
+      else if (!this.#isZero(grain)) grains[grain] = this.memory.slice(grain * GRAIN, (grain + 1) * GRAIN);
     }
     const image = { whole, grains, globals: this.#globals.map((global) => global.value), pages: Number(this.#pages.value) };
     this.#table.fill(0);
     this.#image = image;
     return image;
+  }
+
+  /** Whether a grain was written since the last restore; a store marks the grain of its first byte and may reach into the next. */
+  #mayDiffer(grain: number): boolean {
+    return this.#table[grain] !== 0 || (grain > 0 && this.#table[grain - 1] !== 0);
+  }
+
+  #isZero(grain: number): boolean {
+    const words = this.#words;
+    const end = ((grain + 1) * GRAIN) / 4;
+    for (let word = (grain * GRAIN) / 4; word < end; word++) if (words[word] !== 0) return false;
+    return true;
   }
 
   /** Puts memory and globals to an image. */
@@ -166,18 +181,18 @@ export class Machine {
   }
 
   #restoreMarked(image: Image): void {
-    const guest = this.rewritten.pages * PAGE_GRAINS;
-    for (let word = guest / 4; word < this.#tableWords.length; word++) {
-      if (this.#tableWords[word] !== 0) return this.#restoreTampered(image);
-    }
-    for (let word = 0; word < guest / 4; word++) {
-      if (this.#tableWords[word] === 0) continue;
-      for (let grain = word * 4; grain < word * 4 + 4; grain++) {
-        if (this.#table[grain] === 0) continue;
+    const groups = this.#groups;
+    const table = this.#table;
+    const guest = (this.rewritten.pages * PAGE_GRAINS) / GROUP;
+    for (let group = guest; group < groups.length; group++) if (groups[group] !== 0) return this.#restoreTampered(image);
+    for (let group = 0; group < guest; group++) {
+      if (groups[group] === 0) continue;
+      for (let grain = group * GROUP; grain < (group + 1) * GROUP; grain++) {
+        if (table[grain] === 0) continue;
         this.#restoreGrain(image, grain);
-        if (this.#table[grain + 1] === 0) this.#restoreSpill(image, grain + 1);
+        if (table[grain + 1] === 0) this.#restoreSpill(image, grain + 1);
       }
-      this.#tableWords[word] = 0;
+      groups[group] = 0;
     }
   }
 
@@ -207,16 +222,6 @@ function instantiate(module: WasmModule, imports: WasmImports): { readonly expor
 function wordOf(bytes: Uint8Array, index: number): number {
   const at = index * 4;
   return (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
-}
-
-function sameGrain(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < GRAIN; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
 }
 
 /** The kinds of trap that engines have named alike for years, in our words; all others share one name, so that no engine's wording is recorded. */

@@ -1,12 +1,18 @@
 // The script that prepares the JavaScript engine before an author's bundle: takes away what is not a function of the input, answers calls.
 
+/** Fields of the contexts, in the order in which they are handed to the script. */
+export const CONTEXT_FIELDS = {
+  step: ["now_ns", "logical_now_ns", "journal_height", "entropy", "event_hash", "manifest_hash", "reducer", "key", "cell_mode"],
+  run: ["logical_now_ns", "journal_height", "manifest_hash", "module"],
+} as const;
+
 /** The global variable a bundle leaves its default export in. */
 export const BUNDLE_GLOBAL = "__aos_bundle";
 
 /**
  * Evaluates to `[dispatch, wrap, attach, describe]`. Plain script text for the engine; it runs once, before the image is taken.
- * A call is `[wrapped, entry, …arguments]`; an answer is `[0, result]` or `[1, message]`;
- * `wrap` gives it again in the wrapped form of js-values.ts.
+ * A call is `[wrapped, context, …arguments]`; an answer is `[0, result]` or `[1, message]`;
+ * `wrap` gives it again in the wrapped form of engine-format.ts.
  */
 export const PRELUDE = String.raw`(function () {
 "use strict";
@@ -82,17 +88,36 @@ const wrapValue = (value, path, open) => {
   return [1, ...Object.keys(value).flatMap((key) => [key, wrapValue(value[key], path + "." + key, inner)])];
 };
 
-let authorEntry, authorCall;
+const contextOf = {
+  step: (c) => {
+    const ctx = { now_ns: c[0], logical_now_ns: c[1], journal_height: c[2], entropy: c[3], event_hash: c[4], manifest_hash: c[5], reducer: c[6], cell_mode: c[8] };
+    if (c[7] !== undefined) ctx.key = c[7];
+    return ctx;
+  },
+  run: (c) => ({ logical_now_ns: c[0], journal_height: c[1], manifest_hash: c[2], module: c[3] }),
+};
+
+// Objects with the first field, the first two, …: while they live, the engine finds the shapes of a new context ready.
+const shapes = ["now_ns", "logical_now_ns", "journal_height", "entropy", "event_hash", "manifest_hash", "reducer", "cell_mode"].map((_, i, names) => {
+  const object = {};
+  for (const name of names.slice(0, i + 1)) object[name] = null;
+  return object;
+});
+
+let authorEntry, authorCall, authorContext;
 const attach = (made) => {
   if (typeof made !== "object" || made === null || typeof made.call !== "function" || (made.entry !== "step" && made.entry !== "run"))
     throw new TypeError("the bundle has no default export made by reduce(), pure() or enforce()");
   authorEntry = made.entry;
   authorCall = made.call;
+  authorContext = contextOf[authorEntry];
   return authorEntry;
 };
 const dispatch = (call) => {
   try {
-    const result = call[0] ? authorCall(unwrap(call[2]), unwrap(call[3]), unwrap(call[4])) : authorCall(call[2], call[3], call[4]);
+    const ctx = call[1] === null ? null : authorContext(call[1]);
+    const first = call[0] ? unwrap(call[2]) : call[2];
+    const result = authorEntry === "run" ? authorCall(first, ctx) : authorCall(first, call[0] ? unwrap(call[3]) : call[3], ctx);
     if (typeof result === "object" && result !== null && typeof result.then === "function")
       throw new TypeError("the module returned a Promise; it must answer at once, without async or await");
     return [0, result];
@@ -107,5 +132,5 @@ const wrap = (answer) => {
     return [0, 1, describe(error)];
   }
 };
-return [dispatch, wrap, attach, describe];
+return [dispatch, wrap, attach, describe, shapes];
 })()`;

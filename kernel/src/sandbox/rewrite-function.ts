@@ -124,18 +124,17 @@ interface Instruction {
 function replace(task: Task, instruction: Instruction): void {
   const { op, at, end } = instruction;
   const { out, bytes, added, extras } = task;
-  const copy = (): void => out.raw(bytes, at, end);
   if (op === Op.prefix) return replaceBulk(task, instruction);
   if (op >= Op.i32Store && op <= Op.i64Store32) return replaceStore(task, instruction);
   switch (op) {
     case Op.loop:
-      copy();
+      out.raw(bytes, at, end);
       return chargeUnit(task);
     case Op.call:
     case Op.callIndirect:
       put(out, Op.localGet, added.stack);
       put(out, Op.globalSet, extras.stackGlobal);
-      return copy();
+      return out.raw(bytes, at, end);
     case Op.memorySize:
       return put(out, Op.globalGet, extras.pagesGlobal);
     case Op.memoryGrow:
@@ -144,7 +143,7 @@ function replace(task: Task, instruction: Instruction): void {
     case Op.globalSet:
       return replaceGlobal(task, instruction);
     default:
-      copy();
+      out.raw(bytes, at, end);
       return canonicalNan(task, opInfo(op)?.nan === Type.f32 ? Type.f32 : Type.f64);
   }
 }

@@ -1,7 +1,7 @@
 // Runs modules by the hash of their artifact: admits them, keeps the recently used ones ready, calls them.
 
 import { canonical, decodeCanonical } from "../air/cbor.ts";
-import { AosError } from "../air/error.ts";
+import { AosError, assert } from "../air/error.ts";
 import { hashBytes, hashValue } from "../air/hash.ts";
 import type { Hash } from "../air/value.ts";
 import type { ModuleRunner } from "../ports.ts";
@@ -39,7 +39,7 @@ export interface RunnerOptions {
   readonly readyMax?: number;
 }
 
-const READY_MAX = 64;
+const READY_MAX = 256;
 
 /** Makes a runner. Artifacts are kept for its life; each is admitted once. */
 export function createModuleRunner(options: RunnerOptions = {}): ModuleRunner {
@@ -74,6 +74,7 @@ export function createModuleRunner(options: RunnerOptions = {}): ModuleRunner {
     call({ wasmHash, entry, input, fuelLimit }) {
       const artifact = artifacts.get(wasmHash);
       if (artifact === undefined) throw new AosError("module.missing", `module ${wasmHash}: no artifact of that hash was added`);
+      assert(Number.isSafeInteger(fuelLimit) && fuelLimit >= 0, "a fuel limit is a count of units");
       if (input.length > limits.INPUT_BYTES_MAX) {
         return { kind: "failed", code: "trap", message: `an input of ${input.length} bytes; at most ${limits.INPUT_BYTES_MAX} are allowed`, fuelUsed: 0 };
       }

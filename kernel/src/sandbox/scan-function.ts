@@ -54,6 +54,8 @@ interface Walk {
   readonly reader: Reader;
   readonly context: Context;
   readonly blocks: Block[];
+  /** The base of the innermost block. */
+  base: number;
   height: number;
   heightMax: number;
   argumentsMax: number;
@@ -85,7 +87,7 @@ export function scanFunction(reader: Reader, context: Context): FunctionScan {
   const codeStart = reader.pos;
   const walk: Walk = {
     reader, context, blocks: [{ op: Op.block, base: 0, params: 0, results: context.type.results.length }],
-    height: 0, heightMax: 0, argumentsMax: 0, reusable: 0, needs: 0, grows: false, unrestorable: false,
+    base: 0, height: 0, heightMax: 0, argumentsMax: 0, reusable: 0, needs: 0, grows: false, unrestorable: false,
   };
   while (walk.blocks.length > 0) instruction(walk);
   if (reader.pos !== reader.end) refuse(reader.pos, "code after the end of a function");
@@ -124,8 +126,10 @@ function instruction(walk: Walk): void {
   walk.reusable += reusableValues(op, info);
   if (info.nan !== 0) walk.needs |= info.nan === Type.f32 ? Need.f32 : Need.f64;
   else if (op >= Op.i32Store && op <= Op.i64Store32) walk.needs |= Need.address | needOf(storedType(op));
-  else if (op === Op.memoryGrow) (walk.grows = true), (walk.needs |= Need.bulk);
-  else if (op === Op.tableSet) walk.unrestorable = true;
+  else if (op === Op.memoryGrow) {
+    walk.grows = true;
+    walk.needs |= Need.bulk;
+  } else if (op === Op.tableSet) walk.unrestorable = true;
 }
 
 /** Pure values in an instruction and in what the rewriter puts beside it: addresses, marks, NaN checks. */
@@ -207,6 +211,7 @@ function controlInstruction(walk: Walk, op: number, at: number): void {
       if (op === Op.if) move(walk, 1, 0);
       const { params, results } = blockType(walk);
       move(walk, params, 0);
+      walk.base = walk.height;
       walk.blocks.push({ op, base: walk.height, params, results });
       return move(walk, 0, params);
     }
@@ -219,6 +224,7 @@ function controlInstruction(walk: Walk, op: number, at: number): void {
     case Op.end: {
       const block = current(walk);
       walk.blocks.pop();
+      walk.base = walk.blocks.at(-1)?.base ?? 0;
       walk.height = block.base;
       return move(walk, 0, block.results);
     }
@@ -276,7 +282,7 @@ function blockType(walk: Walk): { readonly params: number; readonly results: num
 
 /** Operands go and come; below a block's base the stack is the polymorphic one of dead code. */
 function move(walk: Walk, pops: number, pushes: number): void {
-  const base = walk.blocks.at(-1)?.base ?? 0;
-  walk.height = Math.max(base, walk.height - pops) + pushes;
+  const left = walk.height - pops;
+  walk.height = (left < walk.base ? walk.base : left) + pushes;
   if (walk.height > walk.heightMax) walk.heightMax = walk.height;
 }

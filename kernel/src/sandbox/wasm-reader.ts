@@ -26,6 +26,11 @@ export class Reader {
 
   /** Unsigned LEB128 of at most 32 bits. */
   u32(): number {
+    const first = this.bytes[this.pos];
+    if (first !== undefined && first < 0x80 && this.pos < this.end) {
+      this.pos++;
+      return first;
+    }
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.byte();
@@ -119,6 +124,7 @@ export class Writer {
   }
 
   u32(value: number): void {
+    if (value < 0x80) return this.byte(value);
     let rest = value;
     while (rest > 0x7f) {
       this.byte((rest % 128) | 0x80);
@@ -129,6 +135,7 @@ export class Writer {
 
   /** Signed LEB128 of an integer that is safe as a number. */
   s32(value: number): void {
+    if (value >= 0 && value < 0x40) return this.byte(value);
     let rest = value;
     for (;;) {
       const low = ((rest % 128) + 128) % 128;

@@ -1,6 +1,6 @@
 // Runs a module of the WASM ABI: exports `memory`, `alloc` and `step` or `run`, no imports.
 
-import { AosError, InvariantError } from "../air/error.ts";
+import { AosError } from "../air/error.ts";
 import type { ModuleResult } from "../ports.ts";
 import { LOAD_FUEL, OUTPUT_BYTES_MAX, STACK_BYTES } from "./limits.ts";
 import { Machine, Trap } from "./machine.ts";
@@ -34,7 +34,7 @@ export function loadWasm(bytes: Uint8Array): LoadedModule {
   validate(bytes);
   const signatures = checkAbi(scan);
   const rewritten = rewriteModule(scan, { keepExports: ABI_EXPORTS, track: "auto" });
-  const module = new Wasm.Module(rewritten.bytes);
+  const module = compile(rewritten.bytes);
   const machine = start(module, rewritten);
   const image = machine.snapshot();
   return {
@@ -51,12 +51,26 @@ export function loadWasm(bytes: Uint8Array): LoadedModule {
 /** The engine of the host decides whether the module is well-formed; only then do our indices mean what they say. */
 function validate(bytes: Uint8Array): void {
   if (Wasm.validate(bytes)) return;
+  const message = compileError(bytes);
+  const offset = /@\+(\d+)/.exec(message)?.[1];
+  refuse(offset === undefined ? 0 : Number(offset), `not a valid module (${message.replace(/^WebAssembly\.Module\(\): /, "")})`);
+}
+
+function compileError(bytes: Uint8Array): string {
   try {
-    new Wasm.Module(bytes);
+    return `compiled, yet not valid: ${String(new Wasm.Module(bytes))}`;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const offset = /@\+(\d+)/.exec(message)?.[1];
-    refuse(offset === undefined ? 0 : Number(offset), `not a valid module (${message.replace(/^WebAssembly\.Module\(\): /, "")})`);
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+}
+
+/** The raw module is valid, so what can go wrong now is a limit of the host's compiler that the charges have pushed it over. */
+function compile(rewritten: Uint8Array): WasmModule {
+  try {
+    return new Wasm.Module(rewritten);
+  } catch (cause) {
+    if (!(cause instanceof Wasm.CompileError)) throw cause;
+    throw new AosError("module.refused", "module: a function is too large once its charges are in it", { cause });
   }
 }
 
@@ -90,8 +104,8 @@ function start(module: WasmModule, rewritten: Rewritten): Machine {
   try {
     return new Machine(module, rewritten, { stackBytes: STACK_BYTES });
   } catch (error) {
-    if (error instanceof InvariantError || error instanceof RangeError) throw error;
-    throw new AosError("module.refused", "module: its start function or its segments trap (out of fuel after " + `${LOAD_FUEL} units, perhaps)`, { cause: error });
+    if (!(error instanceof Wasm.RuntimeError)) throw error;
+    throw new AosError("module.refused", `module: its start function or its segments trap, or take more than ${LOAD_FUEL} units of fuel`, { cause: error });
   }
 }
 

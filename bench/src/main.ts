@@ -1,0 +1,22 @@
+// `npm run bench [-- --runs <n>] [--short] [word …]`: prints one table; words keep the rows whose names hold one of them.
+
+import { parseArgs } from "node:util";
+import { measure, table, type Measured } from "./measure.ts";
+import { rows } from "./rows.ts";
+
+const RUNS_MIN = 5;
+
+const { values, positionals } = parseArgs({ options: { runs: { type: "string", default: "7" }, short: { type: "boolean", default: false } }, allowPositionals: true });
+const runs = Math.max(RUNS_MIN, Number(values.runs) || RUNS_MIN);
+const wanted = (await rows(values.short ? "short" : "full")).filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
+if (wanted.length === 0) {
+  console.error(`no row's name holds ${positionals.join(" or ")}`);
+  process.exit(2);
+}
+const measured: Measured[] = [];
+for (const row of wanted) {
+  console.error(`${row.name} …`);
+  measured.push(await measure(row, runs));
+}
+console.log(table(measured));
+console.log(`\nMedians of ${runs} runs after one that is not counted. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);

@@ -1,0 +1,43 @@
+// aos controller: the world of another repository, run beside it from a clone of its own.
+
+import { readdir, realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import { AosError, isHash } from "@agentos/kernel";
+import { clone, configGet, configureAuthoritative, openRepo, readPrivateKey, type Repo } from "@agentos/controller";
+import { command } from "../command.ts";
+import { pollOf, serve } from "../serve.ts";
+
+export default command({
+  positionals: {},
+  options: {
+    repo: { type: "string", demandOption: true, requiresArg: true, describe: "URL or path of the repository that is authoritative" },
+    dir: { type: "string", demandOption: true, requiresArg: true, describe: "Folder of the controller's own bare clone; made when it is missing" },
+    trust: { type: "string", demandOption: true, requiresArg: true, describe: "sha256:… of the genesis trust file: the world's id" },
+    "poll-ms": { type: "number", requiresArg: true, describe: "How often to look at the repository without a hint [default: 1000]" },
+  },
+  epilogue: "--key PATH is needed: the private key of a principal of kind controller.\nEverything in DIR can be made again from the repository; only the key cannot.",
+  async run(cx, { repo: url, dir, trust, ...args }) {
+    if (!isHash(trust)) throw new AosError("cli.trust", `--trust ${trust}: expected sha256: and 64 hex digits`, { hint: "`aos init` printed it; it is the SHA-256 of the first .aos/trust.json" });
+    if (cx.key === undefined) throw new AosError("key.missing", "aos controller: no key to sign with", { hint: "name one with --key PATH: that of a principal of kind controller" });
+    const poll = pollOf(args["poll-ms"]);
+    const key = await readPrivateKey(resolve(cx.cwd, cx.key));
+    const repo = await openClone(url, resolve(cx.cwd, dir));
+    await serve(cx, { repo, key, remote: "origin", trust, ...poll }, "stopped");
+  },
+});
+
+/** @throws AosError `controller.dir` when the folder is something else than a clone of that repository; `git.*` */
+async function openClone(url: string, dir: string): Promise<Repo> {
+  const names = await readdir(dir).catch(() => []);
+  if (names.length === 0) {
+    const repo = await clone(url, dir, { kind: "bare" });
+    await configureAuthoritative(repo);
+    return repo;
+  }
+  const wrong = (what: string): AosError => new AosError("controller.dir", `${dir}: ${what}`, { at: { file: dir }, hint: "name another folder: the controller makes its own clone there" });
+  const repo = await openRepo(dir);
+  if (![repo.gitDir, repo.workTree].includes(await realpath(dir))) throw wrong("not a repository of its own");
+  const known = await configGet(repo, "remote.origin.url");
+  if (known !== url && known !== resolve(url)) throw wrong(`a clone of ${known ?? "nothing"}, not of ${url}`);
+  return repo;
+}

@@ -1,0 +1,41 @@
+// aos status: how the world is, from the running world or from what it left.
+
+import { createModuleRunner, AosError, stateRoot, trieSize } from "@agentos/kernel";
+import { connectWorld, MAIN_REF, readRef, readTip, readWorldOffline, type Repo, type WorldStatus } from "@agentos/controller";
+import { command } from "../command.ts";
+import { restingLines, statusLines, type RestingWorld } from "../render/status.ts";
+import { withStore, worldRepo } from "../world.ts";
+
+export default command({
+  positionals: {},
+  options: {},
+  epilogue: "With --json: {running, status} of a running world, {running: false, resting} otherwise.",
+  async run(cx) {
+    const repo = await worldRepo(cx);
+    const client = await connectWorld(repo);
+    if (client === undefined) {
+      const resting = await lookAtRest(repo);
+      cx.out.result({ running: false, resting }, restingLines(resting, cx.out.style));
+      return;
+    }
+    const status = (await client.ask("GET", "/status")) as WorldStatus;
+    cx.out.result({ running: true, status }, statusLines(status, cx.out.style));
+  },
+});
+
+/** What can be said of a world that does not run here. */
+async function lookAtRest(repo: Repo): Promise<RestingWorld> {
+  const main = await readRef(repo.commonDir, MAIN_REF);
+  const tip = await withStore(repo, (store) => readTip(store));
+  const replayed = await readWorldOffline(repo, { modules: createModuleRunner() }).catch((error: unknown) => {
+    if (error instanceof AosError && error.code === "world.none") return undefined;
+    throw error;
+  });
+  const published = tip === undefined ? undefined : { seal: tip.oid, lastSeq: tip.checkpoint.lastSeq };
+  if (replayed === undefined) return { main, published, journal: undefined };
+  const { world, from } = replayed;
+  return {
+    main, published,
+    journal: { from, world: world.id, seq: world.nextSeq, stateRoot: stateRoot(world), applied: world.commit, manifest: world.control?.manifestHash, openIntents: trieSize(world.intents), plans: trieSize(world.plans) },
+  };
+}

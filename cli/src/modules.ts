@@ -1,0 +1,87 @@
+// The world's modules, built from their sources, beside what is in the folder.
+
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import { AosError, bundleReducer, bytesEqual, createModuleRunner, isName, type Diagnostic, type Hash } from "@agentos/kernel";
+import { artifactPath, filesOfFolder, readSyncMap, SYNC_FILE } from "@agentos/controller";
+
+/** One module of the sync map, and what its source gives. */
+export interface ModuleBuild {
+  readonly name: string;
+  /** Paths in the world, `/` between segments. */
+  readonly source: string;
+  readonly path: string;
+  readonly artifact: Uint8Array;
+  readonly hash: Hash;
+  /** Is what lies at `path` what the source gives? */
+  readonly state: "current" | "missing" | "stale";
+}
+
+/**
+ * Builds every module of the sync map in memory, in the order of the map; nothing is written.
+ *
+ * @throws AosError `sync.*`; `build.*` with the place in the source, `module.refused`
+ */
+export async function buildModules(folder: string): Promise<readonly ModuleBuild[]> {
+  const files = filesOfFolder(folder);
+  const sync = await readSyncMap(files);
+  const runner = createModuleRunner();
+  const built: ModuleBuild[] = [];
+  for (const [name, source] of sync.sources) {
+    if (!isName(name)) throw new AosError("sync.invalid", `${SYNC_FILE}: /build/modules: ${JSON.stringify(name)} is not a module's name`, { at: { file: SYNC_FILE, pointer: "/build/modules" }, hint: "such as demo/Counter@1" });
+    const { artifact, hash } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
+      throw inWorld(error, source);
+    });
+    await runner.add(artifact);
+    const path = artifactPath(sync, name, "js");
+    const before = await files.read(path);
+    const state = before === undefined ? "missing" : bytesEqual(before, artifact) ? "current" : "stale";
+    built.push({ name, source, path, artifact, hash, state });
+  }
+  return built;
+}
+
+/** Writes the modules that are not what their sources give; each file is replaced whole. */
+export async function writeModules(folder: string, modules: readonly ModuleBuild[]): Promise<void> {
+  for (const { path, artifact, state } of modules) {
+    if (state === "current") continue;
+    const target = join(folder, path);
+    await mkdir(dirname(target), { recursive: true });
+    const draft = `${target}.draft-${process.pid}`;
+    try {
+      await writeFile(draft, artifact, { flag: "wx" });
+      await rename(draft, target);
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+}
+
+/** What `aos check` says of modules that are not what their sources give. */
+export function moduleDiagnostics(modules: readonly ModuleBuild[]): readonly Diagnostic[] {
+  return modules
+    .filter(({ state }) => state === "stale")
+    .map(({ path, source }) => ({
+      severity: "error", code: "module.stale", file: path, pointer: "", line: 1, column: 1, message: `the module is not what ${source} builds to`, hint: "run `aos build`",
+    }));
+}
+
+/** An error of the build as a diagnostic; other errors are thrown again. */
+export function buildDiagnostic(error: unknown): Diagnostic {
+  if (!(error instanceof AosError) || !error.code.startsWith("build.")) throw error;
+  const { file = SYNC_FILE, line = 1, column = 1 } = error.at ?? {};
+  return {
+    severity: "error", code: error.code, file, pointer: "", line, column, message: error.message.replace(/^\S+?(?::\d+)*: /, ""),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}
+
+/** The bundler names files from the source's folder: here they are named from the world's. */
+function inWorld(error: unknown, source: string): unknown {
+  if (!(error instanceof AosError) || error.at?.file === undefined || !error.code.startsWith("build.")) return error;
+  const { line, column } = error.at;
+  const file = error.code === "build.entry" ? source : posix.join(posix.dirname(source), error.at.file);
+  const place = line === undefined || column === undefined ? file : `${file}:${line}:${column}`;
+  const message = `${place}: ${error.message.replace(/^\S+?(?::\d+)*: /, "")}`;
+  return new AosError(error.code, message, { ...(error.hint === undefined ? {} : { hint: error.hint }), at: { ...error.at, file }, cause: error });
+}

@@ -1,0 +1,90 @@
+// How a world is, in rows: conditions first, then what waits and on whom.
+
+import { columns, count, short, shown, type Style } from "./style.ts";
+
+interface ConditionView {
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+/** What `GET /status` says. */
+export interface StatusView {
+  readonly world: string;
+  readonly principal: string;
+  readonly ready: ConditionView;
+  readonly reconciling: ConditionView;
+  readonly stalled: ConditionView;
+  readonly published: ConditionView;
+  readonly observedRevision?: string;
+  readonly appliedRevision?: string;
+  readonly manifest?: string;
+  readonly seq: number;
+  readonly sealedSeq: number;
+  readonly held: readonly { readonly commit: string; readonly reason: string }[];
+  readonly openIntents: readonly { readonly seq: number; readonly effect: string; readonly by: string }[];
+  readonly plans: readonly { readonly id: number; readonly plan: string; readonly waitsFor: readonly string[]; readonly sinceSeq: number }[];
+  readonly proposals: readonly { readonly slug: string; readonly head: string; readonly shadow: "done" | "pending" | "failed"; readonly why?: string }[];
+}
+
+/** A world that does not run here: its branch, its published tip, its replayed journal. */
+export interface RestingWorld {
+  readonly main: string | undefined;
+  readonly published: { readonly seal: string; readonly lastSeq: number } | undefined;
+  readonly journal:
+    | {
+        readonly from: "local" | "published";
+        readonly world: string;
+        readonly seq: number;
+        readonly stateRoot: string;
+        readonly applied: string | undefined;
+        readonly manifest: string | undefined;
+        readonly openIntents: number;
+        readonly plans: number;
+      }
+    | undefined;
+}
+
+export function statusLines(status: StatusView, style: Style): readonly string[] {
+  const { observedRevision: observed, appliedRevision: applied, manifest } = status;
+  const rows: (readonly string[])[] = [
+    [style.dim("world"), `${status.world}, run by ${shown(status.principal)}`],
+    [style.dim("ready"), condition(status.ready, "True", style)],
+    [style.dim("reconciling"), condition(status.reconciling, "False", style)],
+    [style.dim("stalled"), condition(status.stalled, "False", style)],
+    [style.dim("published"), condition(status.published, "True", style)],
+    [style.dim("main"), observed === undefined ? "not seen yet" : `${short(observed)}${applied === observed ? ", in force" : `, in force is ${applied === undefined ? "nothing" : short(applied)}`}`],
+    ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
+    [style.dim("journal"), `${count(status.seq, "record")}, sealed up to seq ${status.sealedSeq}`],
+    ...status.held.map(({ commit, reason }) => [style.red("held"), `${short(commit)}  ${shown(reason)}`]),
+    ...status.openIntents.map(({ seq, effect, by }) => [style.dim("effect"), `#${seq} ${shown(effect)} of ${shown(by)} has no receipt yet`]),
+    ...status.plans.map(({ id, plan, waitsFor, sinceSeq }) => [style.dim("plan"), `${shown(plan)} #${id} since seq ${sinceSeq} waits for ${waitsFor.length === 0 ? "nothing" : waitsFor.map(shown).join("; ")}`]),
+    ...status.proposals.map(({ slug, head, shadow, why }) => [style.dim("proposal"), `${shown(slug)} ${short(head)}  shadow ${shadow}${why === undefined ? "" : `: ${shown(why)}`}`]),
+  ];
+  return columns(rows);
+}
+
+/** Green where it is as it should be, else red (or yellow while nobody knows). */
+function condition({ status, reason, message }: ConditionView, good: ConditionView["status"], style: Style): string {
+  const word = status === good ? style.green(status) : status === "Unknown" ? style.yellow(status) : style.red(status);
+  const told = [reason, message].filter((part) => part !== "").map(shown).join(": ");
+  return told === "" ? word : `${word}  ${told}`;
+}
+
+export function restingLines({ main, published, journal }: RestingWorld, style: Style): readonly string[] {
+  const rows: (readonly string[])[] = [
+    [style.dim("ready"), `${style.yellow("False")}  NotRunning: start it with \`aos run\``],
+    [style.dim("main"), main === undefined ? "there is no branch main" : short(main)],
+    [style.dim("published"), published === undefined ? "nothing" : `up to seq ${published.lastSeq}, seal ${short(published.seal)}`],
+  ];
+  if (journal === undefined) return columns([...rows, [style.dim("journal"), "none: the world has not begun"]]);
+  const { world, from, seq, stateRoot, applied, manifest, openIntents, plans } = journal;
+  return columns([
+    [style.dim("world"), world],
+    ...rows,
+    [style.dim("in force"), applied === undefined ? "nothing" : short(applied)],
+    ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
+    [style.dim("journal"), `${count(seq, "record")} (${from}), replayed alike`],
+    [style.dim("state root"), stateRoot],
+    ...(openIntents + plans === 0 ? [] : [[style.dim("waiting"), `${count(openIntents, "effect")} without receipt, ${count(plans, "plan")}`]]),
+  ]);
+}

@@ -1,0 +1,54 @@
+// Runs a world in the foreground until it is told to stop.
+
+import { startController, type ControllerOptions, type LogLine, type RunningController } from "@agentos/controller";
+import { AosError } from "@agentos/kernel";
+import type { Context } from "./context.ts";
+import { logLine } from "./render/log-line.ts";
+
+/** How `until` is told that the work is done; signals end it too. */
+export async function serve(cx: Context, options: Omit<ControllerOptions, "log">, until: "stopped" | ((controller: RunningController) => Promise<void>)): Promise<void> {
+  const controller = await startController({ ...options, log: (line) => printLog(cx, line) });
+  const stop = (): void => {
+    // A second signal is for those who cannot wait.
+    for (const signal of SIGNALS) process.removeListener(signal, stop);
+    void controller.stop();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  try {
+    if (until !== "stopped") await until(controller).finally(() => controller.stop());
+    const error = await controller.stopped;
+    if (error !== undefined) throw error;
+  } finally {
+    for (const signal of SIGNALS) process.removeListener(signal, stop);
+  }
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** For people on a terminal, else one JSON object a line. */
+function printLog(cx: Context, line: LogLine): void {
+  const json = cx.out.mode === "json" || !cx.out.terminal;
+  process.stdout.write(`${json ? JSON.stringify(line) : logLine(line, cx.out.style)}\n`);
+}
+
+/** Waits until the controller has looked at the repository and has nothing left to do, or is stopped by something. */
+export async function untilIdle(controller: RunningController): Promise<void> {
+  const until = Date.now() + ONCE_TIMEOUT_MS;
+  for (;;) {
+    const { observedRevision, reconciling, openIntents, ready, stalled } = controller.status();
+    const done = observedRevision !== undefined && reconciling.status !== "True" && openIntents.length === 0;
+    if (done && (ready.status === "True" || stalled.status === "True")) return;
+    if (Date.now() > until) throw new AosError("run.busy", "the world did not come to rest", { class: "outside", hint: "run it without --once, and look at `aos status`" });
+    await new Promise((resolve) => setTimeout(resolve, ONCE_LOOK_MS));
+  }
+}
+
+const ONCE_TIMEOUT_MS = 120_000;
+const ONCE_LOOK_MS = 20;
+
+/** @throws AosError `cli.poll` */
+export function pollOf(pollMs: number | undefined): { readonly pollMs?: number } {
+  if (pollMs === undefined) return {};
+  if (!Number.isSafeInteger(pollMs) || pollMs < 10) throw new AosError("cli.poll", "--poll-ms: expected a whole number of milliseconds from 10", { hint: "such as --poll-ms 1000" });
+  return { pollMs };
+}

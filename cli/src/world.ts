@@ -1,0 +1,114 @@
+// Finds the world a command is about: its folder, its repository, its id, the key to sign with.
+
+import { access, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { AosError, type Hash } from "@agentos/kernel";
+import {
+  firstParents, gitIn, MAIN_REF, openRepo, openStore, readPinnedTrust, readPrivateKey, readRef, SYNC_FILE, TRUST_PATH, trustHash,
+  type ObjectStore, type Oid, type Repo, type SigningKey,
+} from "@agentos/controller";
+import type { Context } from "./context.ts";
+
+/** Where a repository is, as people know it. */
+export function placeOf(repo: Repo): string {
+  return repo.workTree ?? repo.gitDir;
+}
+
+/** The folder of the world's files: `--world`, or the nearest one upward that holds the sync file. */
+export async function worldFolder(cx: Context): Promise<string> {
+  const start = resolve(cx.cwd, cx.world ?? ".");
+  await needFolder(start);
+  const found = cx.world === undefined ? await upward(start) : (await isWorld(start)) ? start : undefined;
+  if (found !== undefined) return found;
+  const where = cx.world === undefined ? " here or in a folder above" : "";
+  throw new AosError("world.missing", `${start}: not a world: there is no ${SYNC_FILE}${where}`, { at: { file: start }, hint: "make one with `aos init DIR`, or name one with --world DIR" });
+}
+
+/** The world's repository: the one its files are in, or a bare one. */
+export async function worldRepo(cx: Context): Promise<Repo> {
+  const start = resolve(cx.cwd, cx.world ?? ".");
+  await needFolder(start);
+  const folder = cx.world === undefined ? await upward(start) : start;
+  const repo = await openRepo(folder ?? start).catch((error: unknown) => {
+    if (!(error instanceof AosError) || error.code !== "git.norepo" || folder !== undefined) throw error;
+    throw new AosError("world.missing", `${start}: not a world: there is no ${SYNC_FILE} here or in a folder above`, { at: { file: start }, hint: "make one with `aos init DIR`, or name one with --world DIR" });
+  });
+  if (repo.workTree === undefined) return repo;
+  const files = await worldFolder(cx);
+  if ((await realpath(files)) === (await realpath(repo.workTree))) return repo;
+  throw new AosError("world.nested", `${files}: the world is not the top folder of its repository, which is ${repo.workTree}`, {
+    at: { file: files }, hint: "a world has a repository of its own: move it out, or make one with `aos init DIR`",
+  });
+}
+
+/** Runs `use` with the repository's objects open. */
+export async function withStore<T>(repo: Repo, use: (store: ObjectStore) => Promise<T>): Promise<T> {
+  const store = openStore(repo.commonDir);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The private key that speaks for the person: `--key`, AOS_KEY, git config `aos.key`, then `user.signingkey`. */
+export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
+  if (cx.key !== undefined) return readPrivateKey(resolve(cx.cwd, cx.key));
+  for (const setting of ["aos.key", "user.signingkey"]) {
+    const path = await configPath(repo, setting);
+    if (path !== undefined) return readPrivateKey(path);
+  }
+  throw new AosError("key.missing", `${placeOf(repo)}: no key to sign with`, { hint: "make one with `aos keys new`, then name it with --key PATH or `git config aos.key PATH`" });
+}
+
+/** The private key of this repository's own controller. */
+export async function controllerKey(cx: Context, repo: Repo): Promise<SigningKey> {
+  if (cx.key !== undefined) return readPrivateKey(resolve(cx.cwd, cx.key));
+  return readPrivateKey((await configPath(repo, "aos.controllerkey")) ?? join(repo.commonDir, "aos", "keys", "controller"));
+}
+
+/** The world's id: pinned in this repository's configuration, else as the first commit of main says, with a notice. */
+export async function worldId(cx: Context, repo: Repo, store: ObjectStore): Promise<Hash> {
+  const pinned = await readPinnedTrust(repo);
+  if (pinned !== undefined) return pinned;
+  const main = (await readRef(repo.commonDir, MAIN_REF)) ?? (await readRef(repo.commonDir, "refs/remotes/origin/main"));
+  const found = main === undefined ? undefined : await genesisTrust(repo, store, main);
+  if (found === undefined) throw new AosError("trust.unknown", `${placeOf(repo)}: which world this is, is not known: main does not begin with ${TRUST_PATH}`, { hint: "git config aos.trust sha256:<hash of the genesis trust file>" });
+  cx.out.notice(`this clone pins no world; its first commit says ${found}. To pin it: git config aos.trust ${found}`);
+  return found;
+}
+
+/** Hash of the trust file in the first commit of main. */
+export async function genesisTrust(repo: Repo, store: ObjectStore, main: Oid): Promise<Hash | undefined> {
+  const [root] = await firstParents(repo, null, main);
+  const bytes = root === undefined ? undefined : await store.readPath(root, TRUST_PATH);
+  return bytes === undefined ? undefined : trustHash(bytes);
+}
+
+/** A path in git's configuration, as git itself reads it; undefined when it is not set or names no file. */
+async function configPath(repo: Repo, setting: string): Promise<string | undefined> {
+  const { stdout, code } = await gitIn(repo, ["config", "--null", "--get", setting], { allowExit: [1] });
+  const text = stdout.toString("utf8").replace(/\0$/, "");
+  if (code !== 0 || text === "" || text.startsWith("key::") || text.startsWith("ssh-")) return undefined;
+  const path = text.startsWith("~/") ? join(homedir(), text.slice(2)) : isAbsolute(text) ? text : join(placeOf(repo), text);
+  // git may be told the public half; the private one stands beside it.
+  return path.endsWith(".pub") ? path.slice(0, -".pub".length) : path;
+}
+
+async function upward(start: string): Promise<string | undefined> {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (await isWorld(folder)) return folder;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+async function isWorld(folder: string): Promise<boolean> {
+  return access(join(folder, SYNC_FILE)).then(() => true, () => false);
+}
+
+async function needFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  throw new AosError("world.missing", `${path}: no such folder`, { at: { file: path }, hint: "name a world with --world DIR" });
+}

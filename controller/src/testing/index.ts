@@ -1,0 +1,3 @@
+// What tests of other packages build on.
+
+export * from "./governed-world.ts";

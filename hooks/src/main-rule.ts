@@ -1,0 +1,88 @@
+// The rule of main: before the world begins it grows freely, afterwards by merges of approved proposals.
+
+import { AosError, isHash } from "@agentos/kernel";
+import type { Hash } from "@agentos/kernel";
+import {
+  TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
+} from "@agentos/controller";
+import type { Oid, Repo } from "@agentos/controller";
+import type { Push, RefMove } from "./push.ts";
+import { COMMITS_MAX, countNew } from "./size.ts";
+
+/** Setting of the repository that pins the world's id. */
+export const WORLD_SETTING = "aos.world";
+
+/** @returns what is wrong, nothing when main may move */
+export async function judgeMain(push: Push, { from, to }: RefMove): Promise<readonly string[]> {
+  const { repo } = push.local;
+  if (to === null) return ["main is never deleted"];
+  if (from === null) return push.begun ? ["main is gone although the world has begun: restore it where the repository is"] : [];
+  if (!(await isAncestor(repo, from, to))) return ["not a fast-forward: main is never rewritten"];
+  if (!push.begun) return [];
+  if ((await countNew(repo, to, [from])) > COMMITS_MAX) return [`more than ${COMMITS_MAX} new commits in one push: push them in steps`];
+  const world = await worldOf(push, from);
+  let base = from;
+  for (const step of await firstParents(repo, from, to)) {
+    const faults = await judgeStep(push, { base, step, world });
+    if (faults.length > 0) return faults;
+    base = step;
+  }
+  return [];
+}
+
+interface Step {
+  readonly base: Oid;
+  readonly step: Oid;
+  readonly world: Hash;
+}
+
+/** One move of main: a signed merge commit of the base and a proposal's head that the rules of the base approve. */
+async function judgeStep({ local }: Push, { base, step, world }: Step): Promise<readonly string[]> {
+  const { store } = local;
+  const name = `commit ${step.slice(0, 12)}`;
+  const commit = await store.readCommit(step);
+  const [first, head, ...others] = commit.parents;
+  if (first !== base || head === undefined || others.length > 0) return [`${name} does not merge a proposal into main: main moves by merges of approved proposals only`];
+  const { trust, trustHash: hash } = await readRules(store, base);
+  const signer = signerOf(trustInput(trust, hash), await commitSigner(store, step));
+  if (!signer.known) return [`${name} is not signed by a principal: ${signer.why}`];
+  const trailers = parseMergeMessage(commit.message);
+  if (trailers === undefined) return [`${name} does not say which proposal it merges (Proposal:, Decision: and Cid: at the end of its message)`];
+  const { decision, tree } = await gatherDecision(local, { base, head, slug: trailers.slug, world });
+  if (decision.verdict !== "approved") {
+    const reasons = decision.reasons.flatMap(({ holds, text }) => (holds ? [] : [text]));
+    return reasons.map((reason) => `proposal '${trailers.slug}' is not approved: ${reason}`);
+  }
+  if (commit.tree !== tree) return [`${name} holds something else than the merge of its parents`];
+  if (trailers.cid !== decision.cid) return [`${name} names another Cid than ${decision.cid}, which was approved`];
+  return [];
+}
+
+/** The seal that begins a world says so in its message. */
+const GENESIS_LINE = /^0 genesis of world (sha256:[0-9a-f]{64})$/m;
+
+/**
+ * The world's id: the one that is pinned in the configuration, else the one in the first seal, else the hash of the first
+ * trust file on main.
+ */
+async function worldOf({ local, before }: Push, main: Oid): Promise<Hash> {
+  const { repo, store } = local;
+  const pinned = await configGet(repo, WORLD_SETTING);
+  if (pinned !== undefined) {
+    if (isHash(pinned)) return pinned;
+    throw new AosError("hooks.world", `${WORLD_SETTING}: ${JSON.stringify(pinned)} is not the id of a world`, { hint: "sha256: and 64 hex digits" });
+  }
+  const tip = await before.read("refs/notes/aos");
+  const [root] = tip === undefined ? [] : await listOids(repo, ["--max-parents=0", tip]);
+  const said = root === undefined ? undefined : GENESIS_LINE.exec((await store.readCommit(root)).message)?.[1];
+  if (said !== undefined && isHash(said)) return said;
+  const [first] = await listOids(repo, ["--first-parent", "--reverse", main, "--", TRUST_PATH]);
+  const bytes = first === undefined ? undefined : await store.readPath(first, TRUST_PATH);
+  if (bytes === undefined) throw new AosError("trust.missing", `main has never had a ${TRUST_PATH}, so nobody's key counts`);
+  return trustHash(bytes);
+}
+
+async function listOids(repo: Repo, args: readonly string[]): Promise<readonly Oid[]> {
+  const { stdout } = await gitIn(repo, ["rev-list", ...args]);
+  return stdout.toString("latin1").split("\n").filter((line) => line !== "").map(parseOid);
+}

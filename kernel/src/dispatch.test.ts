@@ -1,0 +1,190 @@
+import { createPublicKey, verify } from "node:crypto";
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { ed25519Signer } from "./adapters/signer.ts";
+import { canonical, decode } from "./air/cbor.ts";
+import { AosError } from "./air/error.ts";
+import { machineOf } from "./core/machine.ts";
+import { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes } from "./core/receipt.ts";
+import type { Input, JournalRecord } from "./core/record.ts";
+import { trieEntries, trieSet } from "./core/trie.ts";
+import type { World } from "./core/world.ts";
+import { createDispatcher, receiptFacts, type Dispatcher, type DispatchOptions, type UnstampedReceipt } from "./dispatch.ts";
+import type { Adapter, AdapterCall, AdapterResult } from "./ports.ts";
+import { applyFetch, fetchParts, openOn, recordsIn, startOffer } from "./testing/host-kit.ts";
+import { manualClock } from "./testing/manual-clock.ts";
+import { httpReceipt } from "./testing/stub-adapter.ts";
+
+const INTENTS = 40;
+const SIGNER = ed25519Signer(new Uint8Array(32).fill(5));
+const OK: AdapterResult = { status: "ok", payload: canonical(httpReceipt(200)), costCents: 3 };
+
+interface Opened {
+  readonly world: World;
+  readonly records: readonly JournalRecord[];
+}
+
+/** A world with 40 open intents of `http.request`, and its records. */
+async function openedWorld(): Promise<Opened> {
+  const parts = fetchParts();
+  const host = await openOn(parts);
+  await applyFetch(host, parts);
+  await Promise.all(Array.from({ length: INTENTS }, (_, index) => host.submit(startOffer(String(index)))));
+  const { world } = host;
+  await host.stop();
+  return { world, records: await recordsIn(parts.journal) };
+}
+
+const { world, records } = await openedWorld();
+const intents = records.filter((record) => record.kind === "intent");
+const [firstIntent] = intents;
+assert.ok(firstIntent !== undefined);
+
+function dispatcherOf(adapters: readonly Adapter[], options: Partial<DispatchOptions> = {}): { readonly dispatcher: Dispatcher; readonly delivered: UnstampedReceipt[] } {
+  const delivered: UnstampedReceipt[] = [];
+  const deliver = async (receipt: UnstampedReceipt): Promise<void> => void delivered.push(receipt);
+  return { delivered, dispatcher: createDispatcher({ adapters, clock: manualClock(5n), signer: SIGNER, world: world.id, timeoutMs: 30_000, deliver, ...options }) };
+}
+
+function adapterOf(run: (call: AdapterCall) => Promise<AdapterResult>, resend: "again" | "unknown" = "again"): Adapter {
+  return { id: "test", effects: ["http.request"], resend: () => resend, run };
+}
+
+async function finish(dispatcher: Dispatcher): Promise<void> {
+  while (dispatcher.running > 0) await dispatcher.idle();
+}
+
+/** Sends one intent and gives its receipt. */
+async function receiptOf(adapters: readonly Adapter[], options: Partial<DispatchOptions> = {}): Promise<UnstampedReceipt> {
+  const { dispatcher, delivered } = dispatcherOf(adapters, options);
+  dispatcher.start({ ...world, intents: { node: undefined } }, world.nextSeq);
+  dispatcher.offer([firstIntent as JournalRecord], world);
+  await finish(dispatcher);
+  assert.equal(delivered.length, 1);
+  return delivered[0] as UnstampedReceipt;
+}
+
+const answers: readonly { readonly name: string; readonly adapters: readonly Adapter[]; readonly status: string; readonly code: string | undefined; readonly adapter?: string }[] = [
+  { name: "an answer that fits", adapters: [adapterOf(async () => OK)], status: "ok", code: undefined },
+  { name: "an error that fits", adapters: [adapterOf(async () => ({ ...OK, status: "error" }))], status: "error", code: undefined },
+  { name: "an answer that fits no schema", adapters: [adapterOf(async () => ({ status: "ok", payload: canonical({ no: 1 }) }))], status: "error", code: "receipt.invalid" },
+  { name: "an answer that is no CBOR", adapters: [adapterOf(async () => ({ status: "ok", payload: Uint8Array.of(0xff) }))], status: "error", code: "receipt.invalid" },
+  { name: "a timeout that fits no schema", adapters: [adapterOf(async () => ({ status: "timeout", payload: canonical(null) }))], status: "timeout", code: "receipt.invalid" },
+  { name: "an adapter that rejects", adapters: [adapterOf(async () => { throw new Error("password hunter2"); })], status: "error", code: "adapter.failed" },
+  { name: "an adapter that throws", adapters: [adapterOf(() => { throw new Error("password hunter2"); })], status: "error", code: "adapter.failed" },
+  { name: "no adapter of that effect", adapters: [{ ...adapterOf(async () => OK), effects: ["other"] }], status: "error", code: "adapter.missing", adapter: "adapter.missing" },
+];
+for (const { name, adapters, status, code, adapter = "test" } of answers) {
+  test(`dispatch: ${name}: a signed receipt with status ${status}${code === undefined ? "" : ` and code ${code}`}`, async () => {
+    const receipt = await receiptOf(adapters);
+    assert.deepEqual([receipt.status, receipt.code, receipt.adapter], [status, code, adapter]);
+    assert.deepEqual([receipt.intent, receipt.intent_seq], [firstIntent.intent, firstIntent.seq]);
+    assert.equal(receipt.cost_cents, code === undefined ? 3 : undefined);
+    assert.equal(decode(receipt.payload) === null, code !== undefined);
+    assert.doesNotMatch(JSON.stringify([...receipt.payload.values(), receipt.code]), /hunter2/);
+    assert.ok(holds(receipt), "the signature holds over the facts of the receipt");
+    for (const forged of [{ status: "no" }, { intent_seq: 0 }, { payload: canonical(1) }, { adapter: "other" }, { code: "x" }, { cost_cents: 4 }, { finished_ns: 9n }]) {
+      assert.ok(!holds({ ...receipt, ...forged }), Object.keys(forged).join());
+    }
+  });
+}
+
+function holds(receipt: UnstampedReceipt): boolean {
+  const facts = receiptFacts(world.id, receipt as Input<"receipt">);
+  const x = Buffer.from(receipt.signer).toString("base64url");
+  return verify(null, sshsigBytes(RECEIPT_NAMESPACE, receiptMessage(facts)), createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" }), receipt.signature);
+}
+
+test("dispatch: an adapter gets what the intent and its grant say", async () => {
+  const calls: AdapterCall[] = [];
+  await receiptOf([adapterOf(async (call) => { calls.push(call); return OK; })], { timeoutMs: 1234 });
+  const grant = machineOf(world.control ?? assert.fail()).grants.get("http");
+  const [call] = calls;
+  assert.deepEqual(
+    [call?.intentHash, call?.effect, call?.params, call?.idempotencyKey, call?.capParams, call?.deadlineMs],
+    [firstIntent.intent, "http.request", firstIntent.params, firstIntent.idempotency_key, grant?.params, 1234],
+  );
+  assert.equal(call?.signal.aborted, false);
+});
+
+test("dispatch: forty open intents: oldest first, 32 of one adapter at a time, other adapters not held up", async () => {
+  const waiting: (() => void)[] = [];
+  let now = 0;
+  let most = 0;
+  const slow = adapterOf(() => {
+    now++;
+    most = Math.max(most, now);
+    return new Promise((resolve) => waiting.push(() => { now--; resolve(OK); }));
+  });
+  const { dispatcher, delivered } = dispatcherOf([slow, { ...slow, id: "timer", effects: ["timer.set"], run: async () => OK }]);
+  dispatcher.start(world, world.nextSeq);
+  assert.equal(dispatcher.running, INTENTS);
+  assert.equal(now, 32);
+  const [[, open] = []] = trieEntries(world.intents);
+  assert.ok(open !== undefined);
+  const timer = { ...firstIntent, seq: world.nextSeq, effect: "timer.set" } as JournalRecord;
+  dispatcher.offer([timer], { ...world, intents: trieSet(world.intents, String(timer.seq), { ...open, seq: timer.seq, effect: "timer.set" }) });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(delivered.map(({ intent_seq }) => intent_seq), [timer.seq]);
+  for (let wave = 0; wave < INTENTS; wave++) {
+    waiting.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await finish(dispatcher);
+  assert.equal(most, 32);
+  assert.deepEqual(delivered.slice(1).map(({ intent_seq }) => intent_seq), intents.map(({ seq }) => seq as number));
+});
+
+test("dispatch: before start: an offer waits in the world; started a second time: nothing is sent twice", async () => {
+  let calls = 0;
+  const { dispatcher, delivered } = dispatcherOf([adapterOf(async () => { calls++; return OK; }, "unknown")]);
+  dispatcher.offer(records, world);
+  assert.equal(dispatcher.running, 0);
+  const half = intents[INTENTS / 2]?.seq ?? 0;
+  dispatcher.start(world, half);
+  dispatcher.start(world, half);
+  await finish(dispatcher);
+  assert.equal(calls, INTENTS / 2, "those of this run are sent, those of an earlier run are not");
+  assert.equal(delivered.filter(({ code }) => code === "outcome_unknown").length, INTENTS / 2);
+  assert.equal(new Set(delivered.map(({ intent_seq }) => intent_seq)).size, INTENTS);
+});
+
+for (const obeys of ["its signal", "nothing"] as const) {
+  test(`dispatch: past the deadline, an adapter that obeys ${obeys}: a receipt with status timeout`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const adapter = adapterOf(({ signal }) => new Promise((_, reject) => {
+      if (obeys === "its signal") signal.addEventListener("abort", () => reject(new Error("aborted")));
+    }));
+    const receipt = receiptOf([adapter], { timeoutMs: 50 });
+    await new Promise((resolve) => setImmediate(resolve));
+    t.mock.timers.tick(50);
+    await new Promise((resolve) => setImmediate(resolve));
+    t.mock.timers.tick(1_000);
+    const { status, code } = await receipt;
+    assert.deepEqual([status, code], ["timeout", "adapter.timeout"]);
+  });
+}
+
+test("dispatch: stopped: what runs is cut off without a receipt, what is queued is not sent", async () => {
+  const signals: AbortSignal[] = [];
+  const { dispatcher, delivered } = dispatcherOf([adapterOf(({ signal }) => { signals.push(signal); return new Promise(() => undefined); })]);
+  dispatcher.start(world, world.nextSeq);
+  await dispatcher.stop(0);
+  assert.equal(dispatcher.running, 0);
+  assert.deepEqual([signals.length, signals.filter(({ aborted }) => aborted).length], [32, 32]);
+  dispatcher.offer(records, world);
+  assert.equal(dispatcher.running, 0);
+  assert.deepEqual(delivered, []);
+});
+
+test("dispatch: a receipt that cannot be delivered: the intent stays open, the next are sent", async () => {
+  let tries = 0;
+  const deliver = async (): Promise<void> => {
+    tries++;
+    throw new AosError("journal.write", "the disk is full", { class: "outside" });
+  };
+  const { dispatcher } = dispatcherOf([adapterOf(async () => OK)], { deliver });
+  dispatcher.start(world, world.nextSeq);
+  await finish(dispatcher);
+  assert.equal(tries, INTENTS);
+});
