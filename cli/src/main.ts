@@ -36,12 +36,17 @@ interface Scope {
 export async function main(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", leaveQuietly);
   // What nobody waited for: it is told as any other failure, and nothing goes on after it.
-  process.on("uncaughtException", (error) => void tell(error, argv).finally(() => process.exit()));
+  process.on("uncaughtException", (error) => void dieOf(error, argv));
   try {
     await run(argv);
   } catch (error) {
     await tell(error, argv);
   }
+}
+
+async function dieOf(error: unknown, argv: readonly string[]): Promise<void> {
+  await tell(error, argv);
+  process.exit();
 }
 
 async function tell(error: unknown, argv: readonly string[]): Promise<void> {
@@ -115,7 +120,10 @@ async function run(argv: readonly string[]): Promise<void> {
       throw error ?? new UsageProblem(message ?? "the words do not fit any command", scope);
     });
   for (const entry of COMMANDS) program.command((("usage" in entry) ? leafOf([], entry) : groupOf(entry)) as never);
-  await program.parseAsync();
+  await program.parseAsync().catch((error: unknown) => {
+    // Some of what is wrong with the words comes as yargs' own error, without asking `fail`.
+    throw error instanceof Error && error.name === "YError" ? new UsageProblem(error.message, scope) : error;
+  });
 }
 
 function versionText(): string {

@@ -25,17 +25,17 @@ export interface ModuleBuild {
 export async function buildModules(folder: string): Promise<readonly ModuleBuild[]> {
   const files = filesOfFolder(folder);
   const sync = await readSyncMap(files);
-  const runner = createModuleRunner();
   const built: ModuleBuild[] = [];
   for (const [name, source] of sync.sources) {
     if (!isName(name)) throw new AosError("sync.invalid", `${SYNC_FILE}: /build/modules: ${JSON.stringify(name)} is not a module's name`, { at: { file: SYNC_FILE, pointer: "/build/modules" }, hint: "such as demo/Counter@1" });
     const { artifact, hash } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
       throw inWorld(error, source);
     });
-    await runner.add(artifact);
     const path = artifactPath(sync, name, "js");
     const before = await files.read(path);
     const state = before === undefined ? "missing" : bytesEqual(before, artifact) ? "current" : "stale";
+    // What lies there already was admitted when it was built.
+    if (state !== "current") await createModuleRunner().add(artifact);
     built.push({ name, source, path, artifact, hash, state });
   }
   return built;

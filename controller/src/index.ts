@@ -40,7 +40,8 @@ export { plainJson, recordJson, valueFromJson, type RecordJson } from "./control
 
 export { NOTES_REF, publishedBlobs, readSeals, readSegment, readTip, type Seal } from "./publish/published.ts";
 export { decodeSegment, encodeSegment, segmentPath } from "./publish/segment.ts";
-export type { Problem, VerifyReport } from "./publish/verify.ts";
+export type { VerifyReport } from "./publish/verify.ts";
+export type { Problem } from "./publish/verify-check.ts";
 export { startController, type ControllerOptions, type LogLine, type RunningController } from "./reconcile/controller.ts";
 export * from "./reconcile/state-folder.ts";
 export type { Condition, WorldStatus } from "./reconcile/status.ts";

@@ -1,5 +1,6 @@
 // A world from outside its process: ask the running one, or replay what it left.
 
+import { connect } from "node:net";
 import {
   AosError, controlShelf, decodeRecord, fileBlobs, fold, openFileJournal, turnsOf, type Blobs, type JournalRecord, type ModuleRunner, type RecordedReceipt, type ShadowReport,
   renderReport, type Hash, type Json,
@@ -18,7 +19,20 @@ import type { World } from "@agentos/kernel";
 /** The running world of a repository; undefined when no live process has it. */
 export async function connectWorld(repo: Repo): Promise<ControlClient | undefined> {
   const run = await readRunFile(stateFolderAt(repo));
-  return run === undefined ? undefined : controlClient(run.socket);
+  // The run file of a process that was killed stays, and its pid may be another process by now: only a listener answers.
+  return run === undefined || !(await listens(run.socket)) ? undefined : controlClient(run.socket);
+}
+
+function listens(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    const end = (answer: boolean) => (): void => {
+      probe.destroy();
+      resolve(answer);
+    };
+    probe.on("connect", end(true));
+    probe.on("error", end(false));
+  });
 }
 
 /** A world that was replayed, with what its journal says. */

@@ -21,7 +21,7 @@ export { stateRoot, cellKey, type Cell, type OpenIntent, type PlanInstance, type
 export { trieEntries, trieGet, trieSize } from "./core/trie.ts";
 export { machineOf } from "./core/machine.ts";
 export { admitEvent, misfits, type EventOffer } from "./core/admit.ts";
-export { replayTurn, turnsOf } from "./core/replay.ts";
+export { heldTurn, replayTurn, turnsOf, type HeldTurn } from "./core/replay.ts";
 export { step } from "./core/step.ts";
 export { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts } from "./core/receipt.ts";
 export { parseScenario, type Scenario } from "./core/scenario.ts";
@@ -50,3 +50,10 @@ export { jsArtifact } from "./sandbox/runner.ts";
 export { compareText } from "./air/text.ts";
 export { nearest } from "./air/suggest.ts";
 export { bundleReducer, type Built } from "./sandbox/bundle.ts";
+
+export { parsePatchDoc, patchDocJson, PATCH_OPS, type PatchDoc, type PatchOp } from "./air/patch-parse.ts";
+export { applyPatch, blockHash, patchHash } from "./air/patch.ts";
+export { makePatch, patchSummary, type PatchSummary } from "./air/patch-make.ts";
+export { PATCH_RULES } from "./air/patch-rules.ts";
+export { formatAir } from "./air/format.ts";
+export { declarationsOf } from "./air/declarations.ts";

@@ -20,7 +20,7 @@ export default command({
       ...diagnosticLines(diagnostics, { style, from: relative(cx.cwd, folder) }),
       ...(errors === 0 ? [checkedLine({ ...counts, warnings }, style)] : []),
     ]);
-    const [first] = diagnostics.filter(({ severity }) => severity === "error");
+    const first = diagnostics.find(({ severity }) => severity === "error");
     if (first !== undefined) {
       throw new AosError("check.failed", `${folder}: ${errors === 1 ? "1 error" : `${errors} errors`}${warnings === 0 ? "" : `, ${warnings} ${warnings === 1 ? "warning" : "warnings"}`}`, {
         at: { file: first.file, pointer: first.pointer, line: first.line, column: first.column }, hint: "each is told above with a way out",

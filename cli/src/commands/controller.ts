@@ -1,6 +1,6 @@
 // aos controller: the world of another repository, run beside it from a clone of its own.
 
-import { readdir, realpath } from "node:fs/promises";
+import { readdir, realpath, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AosError, isHash } from "@agentos/kernel";
 import { clone, configGet, configureAuthoritative, openRepo, readPrivateKey, type Repo } from "@agentos/controller";
@@ -26,14 +26,19 @@ export default command({
   },
 });
 
+/** Clones beside the folder and moves the clone there when it is whole: a clone that was cut off never stands in its place. */
+async function cloneWhole(url: string, dir: string): Promise<Repo> {
+  const draft = `${dir}.cloning-${process.pid}`;
+  await rm(draft, { recursive: true, force: true });
+  await configureAuthoritative(await clone(url, draft, { kind: "bare" }));
+  await rename(draft, dir);
+  return openRepo(dir);
+}
+
 /** @throws AosError `controller.dir` when the folder is something else than a clone of that repository; `git.*` */
 async function openClone(url: string, dir: string): Promise<Repo> {
   const names = await readdir(dir).catch(() => []);
-  if (names.length === 0) {
-    const repo = await clone(url, dir, { kind: "bare" });
-    await configureAuthoritative(repo);
-    return repo;
-  }
+  if (names.length === 0) return cloneWhole(url, dir);
   const wrong = (what: string): AosError => new AosError("controller.dir", `${dir}: ${what}`, { at: { file: dir }, hint: "name another folder: the controller makes its own clone there" });
   const repo = await openRepo(dir);
   if (![repo.gitDir, repo.workTree].includes(await realpath(dir))) throw wrong("not a repository of its own");

@@ -1,6 +1,6 @@
 // aos shadow: what a proposal, or the folder as it lies, would change in the world.
 
-import { AosError, createModuleRunner, writeJson } from "@agentos/kernel";
+import { AosError, createModuleRunner } from "@agentos/kernel";
 import { filesOfFolder, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -78,6 +78,6 @@ function summaryOf({ lines }: ShadowFound): string {
 }
 
 function print(cx: Context, told: { readonly by: string | null; readonly report: LocalShadow["json"]; readonly markdown: string }): void {
-  if (cx.out.mode === "json") process.stdout.write(`{"by":${JSON.stringify(told.by)},"report":${writeJson(told.report)}}\n`);
-  else cx.out.result(undefined, markdownLines(told.markdown, { style: cx.out.style, for: cx.out.terminal ? "terminal" : "file" }));
+  const { by, report, markdown } = told;
+  cx.out.result({ by, report }, markdownLines(markdown, { style: cx.out.style, for: cx.out.terminal ? "terminal" : "file" }));
 }

@@ -3,7 +3,7 @@
 import { AosError, createModuleRunner, isHash } from "@agentos/kernel";
 import { MAIN_REF, NOTES_REF, readPinnedTrust, readRef, verifyRepository, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
-import { verifyLines } from "../render/verify.ts";
+import { problemText, verifyLines } from "../render/verify.ts";
 import { placeOf, worldRepo } from "../world.ts";
 
 const REMOTE_MAIN = "refs/remotes/origin/main";
@@ -28,7 +28,12 @@ export default command({
     const report = await verifyRepository({ repo, trust: pinned, modules: replay ? createModuleRunner() : undefined, mainRef });
     cx.out.result(report, verifyLines(report, cx.out.style));
     const [first] = report.problems;
-    if (!report.ok) throw new AosError(first?.code ?? "verify.failed", first?.message ?? `${placeOf(repo)}: it does not verify`, { class: "unverified", ...(first?.seq === undefined ? {} : { at: { seq: first.seq } }) });
+    if (report.ok) return;
+    const message = first === undefined ? `${placeOf(repo)}: it does not verify` : problemText(first);
+    throw new AosError(first?.code ?? "verify.failed", message, {
+      class: "unverified", ...(first?.seq === undefined ? {} : { at: { seq: first.seq } }),
+      ...(first?.code === "world.other" ? { hint: "is this the trust hash of this world? git config aos.trust says which is pinned" } : {}),
+    });
   },
 });
 

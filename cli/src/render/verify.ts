@@ -11,15 +11,18 @@ export interface VerifyView {
   readonly problems: readonly { readonly seq?: number; readonly commit?: string; readonly file?: string; readonly code: string; readonly message: string }[];
 }
 
+/** The place by seq, commit and file, as far as it is known, then the sentence. */
+export function problemText({ seq, commit, file, message }: VerifyView["problems"][number]): string {
+  const place = [seq === undefined ? "" : `seq ${seq}`, commit === undefined ? "" : `commit ${short(commit)}`, file ?? ""].filter((part) => part !== "");
+  return place.length === 0 ? message : `${place.join(", ")}: ${message}`;
+}
+
 const PROBLEMS_SHOWN = 10;
 
 export function verifyLines({ ok, checked, replayed, pending, problems }: VerifyView, style: Style): readonly string[] {
   const counts = [count(checked.seals, "seal"), count(checked.records, "record"), count(checked.receipts, "receipt"), count(checked.decisions, "decision"), count(checked.reviews, "review")];
   const looked = `looked at ${counts.join(", ")}`;
-  const failed = problems.slice(0, PROBLEMS_SHOWN).map((problem) => {
-    const place = [problem.seq === undefined ? "" : `seq ${problem.seq}`, problem.commit === undefined ? "" : `commit ${short(problem.commit)}`, problem.file ?? ""].filter((part) => part !== "");
-    return `${style.red("fails")} ${place.length === 0 ? "" : `${place.map(shown).join(", ")}: `}${shown(problem.message)} ${style.dim(`(${problem.code})`)}`;
-  });
+  const failed = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `${style.red("fails")} ${shown(problemText(problem))} ${style.dim(`(${problem.code})`)}`);
   const more = problems.length > PROBLEMS_SHOWN ? [`and ${problems.length - PROBLEMS_SHOWN} more`] : [];
   const verdict = ok ? `${style.green("verified")}  ${looked}` : `${style.red("not verified")}  ${looked}`;
   const root = replayed === undefined ? [] : [`replayed ${count(replayed.seq, "record")} alike, state root ${replayed.stateRoot}`];

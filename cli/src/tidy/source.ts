@@ -31,9 +31,9 @@ export function source(path: string, text: string): Source {
   return { path, text, code, imports: importsOf(text, code) };
 }
 
-/** A test, or a part of what tests are made with: a kit in a folder `testing`, a file or folder of fixtures. */
+/** A test, or a part of what tests are made with: a kit in a folder `testing`, fixtures, a program `child-…` that a test starts. */
 export function isTest(path: string): boolean {
-  return /\.test\.ts$|\/src\/testing\/|\/fixtures?[-./]/.test(path);
+  return /\.test\.ts$|\/src\/testing\/|\/fixtures?[-./]|\/child-/.test(path);
 }
 
 /** The file a relative import names, from the root of the repository. */

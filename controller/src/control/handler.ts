@@ -10,6 +10,8 @@ export interface Controls {
   readonly host: Host;
   readonly journal: Journal;
   readonly status: () => unknown;
+  /** Why the world takes no events any more, if it does not: what it did with them would never be published. */
+  readonly fenced: () => string | undefined;
   readonly nudge: () => void;
   readonly stop: () => void;
 }
@@ -23,6 +25,7 @@ export function controlHandler(controls: Controls): ControlHandler {
       case "GET /status":
         return controls.status();
       case "POST /events":
+        refuseWhenFenced(controls.fenced());
         return { records: (await host.submit(readOffer(request, host.world))).map(recordJson) };
       case "POST /settle":
         await host.settled();
@@ -76,15 +79,26 @@ async function readJournal(journal: Journal, range: { readonly from: number; rea
   return { records, next: (records.at(-1)?.seq ?? range.from - 1) + 1, end: journal.nextSeq };
 }
 
+function refuseWhenFenced(why: string | undefined): void {
+  if (why === undefined) return;
+  throw new AosError("world.fenced", `this controller takes no events: ${why}`, { class: "refused", hint: "send it to the controller that writes the world now" });
+}
+
 function readOffer(request: ControlRequest, world: World): { readonly schema: string; readonly value: Value; readonly key: Uint8Array | undefined; readonly sender: string } {
   const body = request.body === undefined ? null : valueFromJson(request.body, "request");
-  const field = (name: string): Value | undefined => (body instanceof Map ? body.get(name) : undefined);
-  const schema = field("schema");
-  const value = field("value");
-  if (typeof schema !== "string" || value === undefined) throw new AosError("control.body", "request: an event is {schema, value, key?}");
-  const key = field("key");
+  const fields: ReadonlyMap<Value, Value> = body instanceof Map ? body : new Map<Value, Value>();
+  const schema = fields.get("schema");
+  const value = fields.get("value");
+  const key = fields.get("key");
+  const known = fields.size === (key === undefined ? 2 : 3);
+  if (typeof schema !== "string" || value === undefined || !known) throw new AosError("control.body", "request: an event is {schema, value, key?}, and nothing else");
+  return { schema, value, key: key === undefined ? undefined : eventKey(world, schema, key), sender: "control" };
+}
+
+function eventKey(world: World, schema: string, key: Value): Uint8Array | undefined {
   const reducer = world.control?.manifest.routing?.events?.find(({ event }) => event === schema)?.reducer;
-  return { schema, value, key: key === undefined || reducer === undefined ? undefined : keyBytes(world, reducer, key), sender: "control" };
+  if (reducer === undefined) throw new AosError("event.key", `${schema}: no reducer takes this event, so it has no key`, { hint: "leave the key out" });
+  return keyBytes(world, reducer, key);
 }
 
 function keyBytes(world: World, reducer: string, key: Value): Uint8Array | undefined {

@@ -1,6 +1,6 @@
 // Journal records as JSON for people and scripts: values are decoded, bytes are base64.
 
-import { decode, readJson, valueToJson, writeJson, type JournalRecord, type Value } from "@agentos/kernel";
+import { decode, Float, readJson, valueToJson, type Json, type JournalRecord, type Value } from "@agentos/kernel";
 
 export type RecordJson = { readonly seq: number; readonly kind: string; readonly [field: string]: unknown };
 
@@ -14,13 +14,25 @@ export function recordJson(record: JournalRecord): RecordJson {
 
 function fieldJson(field: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return CBOR_FIELDS.includes(field) ? plainJson(decode(value)) : Buffer.from(value).toString("base64");
-  if (typeof value === "bigint") return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
+  if (typeof value === "bigint") return plainInteger(value);
   return value instanceof Map || Array.isArray(value) ? plainJson(value as Value) : value;
 }
 
 /** A value as plain JSON that `JSON.stringify` takes; integers beyond 2^53 become text. */
 export function plainJson(value: Value): unknown {
-  return JSON.parse(writeJson(valueToJson(value)), (_key, found: unknown) => found);
+  return plainOf(valueToJson(value));
+}
+
+function plainOf(json: Json): unknown {
+  if (json instanceof Float) return json.value;
+  if (typeof json === "bigint") return plainInteger(json);
+  if (json instanceof Map) return Object.fromEntries([...(json as ReadonlyMap<string, Json>)].map(([key, inner]) => [key, plainOf(inner)]));
+  return Array.isArray(json) ? (json as readonly Json[]).map(plainOf) : json;
+}
+
+function plainInteger(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value.toString();
 }
 
 /** JSON a person typed, as a value: objects become maps, integers stay exact. */

@@ -1,11 +1,10 @@
 // Gathers from the repository what a decision depends on, and decides.
 
-import { AosError } from "@agentos/kernel";
+import { AosError, encodeBase64 } from "@agentos/kernel";
 import { parseOid } from "../git/objects.ts";
 import type { Oid } from "../git/objects.ts";
 import { gitIn, mergeBase, mergeTree } from "../git/repo.ts";
 import type { Repo } from "../git/repo.ts";
-import { encodeBase64 } from "../governance/base64.ts";
 import { cidOf, concerns, decide } from "../governance/decision.ts";
 import type { DecisionInputs, ShadowInput } from "../governance/decision.ts";
 import { policyHash } from "../governance/policy.ts";

@@ -1,13 +1,12 @@
 // Reviews kept in the repository: one signed line each, in the notes of the principal who gave it.
 
-import { AosError, fromUtf8, utf8 } from "@agentos/kernel";
+import { AosError, encodeBase64, fromUtf8, utf8 } from "@agentos/kernel";
 import { parseCommit } from "../git/objects.ts";
 import type { Oid } from "../git/objects.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { noteFor } from "../git/notes.ts";
 import { appendSigned } from "../git/signed-ref.ts";
 import { sshsigSign } from "../git/sshsig.ts";
-import { encodeBase64 } from "../governance/base64.ts";
 import { REVIEW_NAMESPACE, encodeReview, parseReview, reviewBytes, verifyReview } from "../governance/review.ts";
 import type { Review, SignedReview } from "../governance/review.ts";
 import { attribute, trustInput } from "../governance/signer.ts";

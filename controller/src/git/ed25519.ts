@@ -2,7 +2,7 @@
 
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { AosError, assert } from "@agentos/kernel";
-import { Point } from "@noble/ed25519";
+import { isStrongKey } from "./strong-key.ts";
 
 /** Signs with an Ed25519 key: `publicKey` is 32 bytes, signatures are 64. The secret stays inside. */
 export interface SigningKey {
@@ -40,21 +40,10 @@ export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signat
  * @throws AosError `key.weak` for a small-order key, a point off the curve, a torsion component or another spelling of a point
  */
 export function assertStrongKey(publicKey: Uint8Array): void {
-  if (!isStrong(publicKey))
+  if (!isStrongKey(publicKey))
     throw new AosError("key.weak", "public key: not a sound Ed25519 key (small order, off the curve or not canonical)", {
       hint: "make a key with ssh-keygen -t ed25519",
     });
-}
-
-function isStrong(publicKey: Uint8Array): boolean {
-  if (publicKey.length !== 32) return false;
-  let point: Point;
-  try {
-    point = Point.fromBytes(publicKey);
-  } catch {
-    return false; // The one thing fromBytes throws for: the bytes are no canonical point.
-  }
-  return !point.isSmallOrder() && point.isTorsionFree();
 }
 
 /**

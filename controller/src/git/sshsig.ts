@@ -1,7 +1,6 @@
 // SSHSIG: the signature format of `ssh-keygen -Y sign` and of git's SSH-signed commits (OpenSSH PROTOCOL.sshsig).
 
-import { createHash } from "node:crypto";
-import { assert } from "@agentos/kernel";
+import { assert, sshsigBytes } from "@agentos/kernel";
 import type { SigningKey } from "./ed25519.ts";
 import { verifyEd25519 } from "./ed25519.ts";
 import { decodePublicKey, decodeSignature, encodePublicKey, encodeSignature, readFields, wireString, wireU32 } from "./ssh-wire.ts";
@@ -13,14 +12,10 @@ const ARMOR_BEGIN = "-----BEGIN SSH SIGNATURE-----";
 const ARMOR_END = "-----END SSH SIGNATURE-----";
 const ARMOR_WIDTH = 70;
 
-/**
- * The bytes the key signs: `"SSHSIG" | string namespace | string "" | string "sha512" | string SHA512(message)`.
- * The namespace says what the signature is for, so that one for a commit never passes for a receipt.
- */
+/** The bytes the key signs. The namespace says what for, so that a signature of a commit never passes for one of a receipt. */
 export function signedBytes(namespace: string, message: Uint8Array): Uint8Array {
   assert(namespace !== "", "a signature has a namespace");
-  const digest = createHash(HASH_NAME).update(message).digest();
-  return Buffer.concat([MAGIC, wireString(namespace), wireString(""), wireString(HASH_NAME), wireString(digest)]);
+  return sshsigBytes(namespace, message);
 }
 
 /** Signs; the blob equals, byte for byte, what `ssh-keygen -Y sign -n <namespace>` wraps in its armor. */

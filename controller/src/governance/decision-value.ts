@@ -1,8 +1,7 @@
 // A decision as it is recorded: with every input, so that it can be derived again from the record alone.
 
-import { AosError, hashValue, jsonOf } from "@agentos/kernel";
+import { AosError, decodeBase64, hashValue, jsonOf } from "@agentos/kernel";
 import type { Hash, Json } from "@agentos/kernel";
-import { decodeBase64 } from "./base64.ts";
 import { decide } from "./decision.ts";
 import type { Decision, DecisionInputs } from "./decision.ts";
 import { POLICY_SHAPE } from "./policy.ts";

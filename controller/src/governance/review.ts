@@ -1,9 +1,8 @@
 // A review: what one principal says about one head of a proposal, signed; and how many reviews become one opinion a person.
 
-import { AosError, canonical, isHash, readJson } from "@agentos/kernel";
+import { AosError, canonical, decodeBase64, encodeBase64, isHash, readJson } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import type { Oid } from "../git/objects.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { byName } from "./order.ts";
 import { oneOf, readDocument, record, text, version, whole } from "./shape.ts";
 import type { Shape } from "./shape.ts";

@@ -1,8 +1,7 @@
 // The note that carries a shadow report: a summary for people, a signed claim, and the report itself.
 
-import { AosError, canonical, hashValue, readJson, writeJson } from "@agentos/kernel";
+import { AosError, canonical, decodeBase64, encodeBase64, hashValue, readJson, writeJson } from "@agentos/kernel";
 import type { Json } from "@agentos/kernel";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { ShadowClaim } from "./decision.ts";
 import { HASH_SHAPE, OID_SHAPE } from "./review.ts";
 import type { VerifySshsig } from "./review.ts";

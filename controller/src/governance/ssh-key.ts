@@ -1,9 +1,8 @@
 // Public keys as governance files spell them: one `ssh-ed25519 AAAA… comment` line, known by its fingerprint.
 
-import { bytesEqual, sha256, utf8 } from "@agentos/kernel";
+import { bytesEqual, decodeBase64, encodeBase64, sha256, utf8 } from "@agentos/kernel";
 import type { Brand } from "@agentos/kernel";
-import { Point } from "@noble/ed25519";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { isStrongKey } from "../git/strong-key.ts";
 
 /** A key's fingerprint as `ssh-keygen -l` prints it: `SHA256:` and 43 base64 characters without padding. */
 export type KeyId = Brand<string, "KeyId">;
@@ -37,7 +36,7 @@ export function readSshKey(line: string): SshKey | { readonly problem: string } 
   if (wire === undefined || wire.length !== WIRE_HEAD.length + KEY_SIZE_BYTES || !bytesEqual(wire.subarray(0, WIRE_HEAD.length), WIRE_HEAD))
     return { problem: "the key is damaged" };
   const publicKey = wire.slice(WIRE_HEAD.length);
-  if (!isStrong(publicKey)) return { problem: "not a sound Ed25519 key (small order, off the curve or not canonical)" };
+  if (!isStrongKey(publicKey)) return { problem: "not a sound Ed25519 key (small order, off the curve or not canonical)" };
   if (/\p{Cc}/u.test(line)) return { problem: "a control character in the comment" };
   return { id: keyId(publicKey), publicKey, comment: comment.join(" ") };
 }
@@ -49,15 +48,4 @@ export function renderSshKey({ publicKey, comment }: Pick<SshKey, "publicKey" | 
 
 function wireKey(publicKey: Uint8Array): Uint8Array {
   return Uint8Array.from([...WIRE_HEAD, ...publicKey]);
-}
-
-/** Verifiers differ on points outside the prime-order group: such a key would be one person's word for some and nobody's for others. */
-function isStrong(publicKey: Uint8Array): boolean {
-  let point: Point;
-  try {
-    point = Point.fromBytes(publicKey);
-  } catch {
-    return false; // The one thing fromBytes throws for: the bytes are no canonical point.
-  }
-  return !point.isSmallOrder() && point.isTorsionFree();
 }

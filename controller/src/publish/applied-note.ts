@@ -1,6 +1,7 @@
 // The note on an applied merge: what was decided and what came of it, for people first and for `aos verify` below.
 
 import { valueToJson, writeJson, type Json, type JournalRecord } from "@agentos/kernel";
+import { oneLine } from "./one-line.ts";
 
 /** What the note says beside the record: a title, and the shadow report that the decision relied on. */
 export interface NoteSources {
@@ -9,30 +10,38 @@ export interface NoteSources {
 }
 
 /**
- * The note of a commit that came into force. Readable text, then one line each of `Decision: {json}` (every input of the
- * verdict, reviews and reports with their signatures among them) and `Report: {json}`.
+ * The note of a commit that came into force. Readable text, then one line each of what noteFacts lists and, where there was
+ * a shadow run, of `Report: {json}`.
  */
 export function appliedNote(record: JournalRecord<"applied">, sources: NoteSources): string {
-  const decision = valueToJson(record.decision);
-  const facts = [
-    `Manifest: ${record.manifest}`,
-    ...(record.base === undefined ? [] : [`Base: ${record.base}`]),
-    `Applied-Seq: ${record.seq}`,
-    `Decision: ${writeJson(decision)}`,
-    ...(sources.report === undefined ? [] : [`Report: ${writeJson(sources.report)}`]),
-    "",
-  ];
-  if (record.base === undefined) return ["Genesis: the world begins with this commit", "", ...facts].join("\n");
-  const reasons = textsOf(listAt(at(decision, "decision"), "reasons"), (row) => textAt(row, "text"));
-  const authority = textsOf(listAt(sources.report, "authority"), (row) => `${textAt(row, "effect")}: ${textAt(row, "text")}`);
-  const effects = textsOf(listAt(sources.report, "effects"), (row) => `predicted: ${textAt(row, "effect")} ${textAt(row, "target")} (${textAt(row, "cap")})`);
-  const told = [...reasons, ...authority, ...effects].map((line) => `- ${line.replaceAll(/[\r\n]+/g, " ")}`);
-  return [`Applied: ${sources.title.replaceAll(/[\r\n]+/g, " ")}`, "", ...told, "", ...facts].join("\n");
+  const facts = [...noteFacts(record)].flatMap(([word, text]) => (text === undefined ? [] : [`${word}: ${text}`]));
+  const machine = [...facts, ...(sources.report === undefined ? [] : [`Report: ${writeJson(sources.report)}`]), ""];
+  if (record.base === undefined) return ["Genesis: the world begins with this commit", "", ...machine].join("\n");
+  const reasons = listAt(at(valueToJson(record.decision), "decision"), "reasons").map((row) => textAt(row, "text"));
+  const authority = listAt(sources.report, "authority").map((row) => `${textAt(row, "effect")}: ${textAt(row, "text")}`);
+  const effects = listAt(sources.report, "effects").map((row) => `predicted: ${textAt(row, "effect")} ${textAt(row, "target")} (${textAt(row, "cap")})`);
+  const told = [...reasons, ...authority, ...effects].map((line) => `- ${oneLine(line, LINE_CHARS_MAX)}`);
+  return [`Applied: ${oneLine(sources.title, LINE_CHARS_MAX)}`, "", ...told, "", ...machine].join("\n");
 }
 
-/** The JSON of the note's lines that begin with a word. */
-export function noteLines(note: string, word: "Decision" | "Report"): readonly string[] {
-  return note.split("\n").filter((line) => line.startsWith(`${word}: `)).map((line) => line.slice(word.length + 2));
+const LINE_CHARS_MAX = 500;
+
+type NoteWord = "Manifest" | "Base" | "Applied-Seq" | "Decision";
+
+/** The lines that repeat the record: the decision with every input of the verdict, signed reviews and reports among them. */
+export function noteFacts(record: JournalRecord<"applied">): ReadonlyMap<NoteWord, string | undefined> {
+  return new Map<NoteWord, string | undefined>([
+    ["Manifest", record.manifest],
+    ["Base", record.base],
+    ["Applied-Seq", String(record.seq)],
+    ["Decision", writeJson(valueToJson(record.decision))],
+  ]);
+}
+
+/** What the note's line of a word says; undefined where there is none, or more than one. */
+export function noteLine(note: string, word: NoteWord | "Report"): string | undefined {
+  const lines = note.split("\n").filter((line) => line.startsWith(`${word}: `));
+  return lines.length === 1 ? lines[0]?.slice(word.length + 2) : undefined;
 }
 
 function at(json: Json | undefined, field: string): Json | undefined {
@@ -45,7 +54,4 @@ function listAt(json: Json | undefined, field: string): readonly Json[] {
 function textAt(json: Json, field: string): string {
   const text = at(json, field);
   return typeof text === "string" ? text : "?";
-}
-function textsOf(rows: readonly Json[], text: (row: Json) => string): readonly string[] {
-  return rows.map(text);
 }

@@ -2,52 +2,74 @@
 
 import { AosError, bytesEqual, decodeRecord, turnsOf, type Blobs, type Journal, type JournalTurn } from "@agentos/kernel";
 import type { ObjectStore } from "../git/store.ts";
-import { publishedBlobs, readSeals, readSegment, readTip } from "./published.ts";
+import { publishedBlobs, readSeals, readSegment, type Seal } from "./published.ts";
+import { encodeSegment, segmentHash } from "./segment.ts";
 
-/** Copies the published journal and its blobs into empty local stores; returns how many records there were. */
+/**
+ * Copies what is published into the local stores, from where the local journal ends; returns how many records the journal has
+ * then. An interrupted copy goes on where it stopped. Signatures are for verifyPublished, before; replay is for whoever opens
+ * the journal, after.
+ *
+ * @throws AosError `segment.*`, `blob.*`, `seal.*` (unverified)
+ */
 export async function restore(store: ObjectStore, local: { readonly journal: Journal; readonly blobs: Blobs }): Promise<number> {
+  const { journal, blobs } = local;
   const seals = await readSeals(store);
   const tip = seals.at(-1);
-  if (tip === undefined) return 0;
+  if (tip === undefined) return journal.nextSeq;
   const published = await publishedBlobs(store, tip.oid);
   for (const hash of published.all()) {
     const bytes = await published.get(hash);
-    if (bytes !== undefined) await local.blobs.put(bytes);
+    if (bytes !== undefined) await blobs.put(bytes);
   }
   for (const seal of seals) {
-    const { segment } = await readSegment(store, seal, tip.oid);
+    if (seal.checkpoint.lastSeq < journal.nextSeq) continue;
+    const { segment } = await readSegment(store, seal);
     const turns: JournalTurn[] = [...turnsOf(segment.records)].map((records) => ({ firstSeq: firstSeq(records), records }));
-    await local.journal.append(turns);
+    await journal.append(turns.filter((turn) => turn.firstSeq >= journal.nextSeq));
   }
-  return local.journal.nextSeq;
+  return journal.nextSeq;
 }
 
 /**
- * Is what was published a prefix of the local journal? Compares the last published segment, whose chain covers the rest.
+ * Is what was published a prefix of the local journal? Every segment is made again from local records and must have the hash
+ * that its seal names; the segments themselves are not read.
  *
+ * @param place - the folder of the local journal, for people
  * @throws AosError `journal.behind`, `journal.other` (unverified)
  */
-export async function checkPublished(store: ObjectStore, journal: Journal): Promise<void> {
-  const tip = await readTip(store);
+export async function checkPublished(store: ObjectStore, journal: Pick<Journal, "nextSeq" | "read">, place: string): Promise<void> {
+  const hint = `to go on from what is published, move ${place} away: the controller rebuilds it (what is only there, unpublished, is lost to the world then)`;
+  const seals = await readSeals(store);
+  const tip = seals.at(-1);
   if (tip === undefined) return;
-  const { segment } = await readSegment(store, tip);
-  let seq = segment.firstSeq;
   if (journal.nextSeq <= tip.checkpoint.lastSeq) {
-    throw new AosError("journal.behind", `the local journal ends at seq ${journal.nextSeq - 1}, the published one at ${tip.checkpoint.lastSeq}`, {
-      class: "unverified", hint: "move the local state folder away; the controller rebuilds it from the published journal",
-    });
+    throw new AosError("journal.behind", `${place}: the local journal ends before seq ${journal.nextSeq}, the published one goes to seq ${tip.checkpoint.lastSeq}`, { class: "unverified", at: { seq: journal.nextSeq }, hint });
   }
-  for await (const turn of journal.read(segment.firstSeq)) {
-    for (const [index, bytes] of turn.records.entries()) {
-      const at = turn.firstSeq + index;
-      const published = segment.records[at - segment.firstSeq];
-      if (at < segment.firstSeq) continue;
-      if (published === undefined) return;
-      if (!bytesEqual(bytes, published)) throw new AosError("journal.other", `seq ${at}: the local journal is not what was published`, { class: "unverified", at: { seq: at } });
-      seq = at;
+  let previous: Uint8Array = new Uint8Array(32);
+  const local = recordsOf(journal);
+  for (const [number, seal] of seals.entries()) {
+    const { firstSeq: first, lastSeq, journalHead } = seal.checkpoint;
+    const records: Uint8Array[] = [];
+    for (let seq = first; seq <= lastSeq; seq++) records.push((await local.next()).value ?? new Uint8Array(0));
+    if (segmentHash(encodeSegment({ number, firstSeq: first, previous, records })) !== journalHead) {
+      const seq = await firstDifference(store, seal, records);
+      throw new AosError("journal.other", `${place}: seq ${seq}: the local journal is not what was published (commit ${seal.oid.slice(0, 12)})`, { class: "unverified", at: { seq }, hint });
     }
-    if (seq >= tip.checkpoint.lastSeq) return;
+    previous = Buffer.from(journalHead.slice(7), "hex");
   }
+  await local.return(undefined);
+}
+
+async function* recordsOf(journal: Pick<Journal, "read">): AsyncGenerator<Uint8Array, undefined> {
+  for await (const turn of journal.read(0)) yield* turn.records;
+  return undefined;
+}
+
+async function firstDifference(store: ObjectStore, seal: Seal, local: readonly Uint8Array[]): Promise<number> {
+  const { segment } = await readSegment(store, seal);
+  const index = local.findIndex((bytes, at) => !bytesEqual(bytes, segment.records[at] ?? new Uint8Array(0)));
+  return segment.firstSeq + Math.max(0, index);
 }
 
 function firstSeq(records: readonly Uint8Array[]): number {

@@ -2,6 +2,7 @@
 
 import { AosError, isHash, type Hash, type JournalRecord } from "@agentos/kernel";
 import { isOid, type Oid } from "../git/objects.ts";
+import { oneLine } from "./one-line.ts";
 
 /** What a seal vouches for. */
 export interface Checkpoint {
@@ -66,6 +67,8 @@ function summary(records: readonly JournalRecord[]): string {
   return parts.filter(([, number]) => number > 0).map(([word, number]) => `, ${number} ${word}${number === 1 || word === "applied" || word === "denied" ? "" : "s"}`).join("");
 }
 
+const TEXT_CHARS_MAX = 120;
+
 /** One line for a governance record or a receipt; other records are in the segment. */
 function describe(record: JournalRecord): string | undefined {
   switch (record.kind) {
@@ -76,17 +79,12 @@ function describe(record: JournalRecord): string | undefined {
     case "receipt":
       return `${record.seq} receipt ${record.status} from ${record.adapter} for intent ${record.intent} (seq ${record.intent_seq})`;
     case "denied":
-      return `${record.seq} denied ${record.effect} of ${record.by}: ${oneLine(record.code)}`;
+      return `${record.seq} denied ${record.effect} of ${record.by}: ${oneLine(record.code, TEXT_CHARS_MAX)}`;
     case "transition":
-      return `${record.seq} controller ${oneLine(record.state)}${record.commit === undefined ? "" : ` ${record.commit.slice(0, 12)}`}`;
+      return `${record.seq} controller ${oneLine(record.state, TEXT_CHARS_MAX)}${record.commit === undefined ? "" : ` ${record.commit.slice(0, 12)}`}`;
     case "plan_ended":
-      return `${record.seq} ${record.plan} #${record.instance} ended ${record.status}${record.code === undefined ? "" : ` (${oneLine(record.code)})`}`;
+      return `${record.seq} ${record.plan} #${record.instance} ended ${record.status}${record.code === undefined ? "" : ` (${oneLine(record.code, TEXT_CHARS_MAX)})`}`;
     default:
       return undefined;
   }
-}
-
-/** Text from a world can hold anything; a message line holds one line of it. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").slice(0, 120);
 }

@@ -1,12 +1,11 @@
-// The sealer: durable turns become one signed commit on refs/notes/aos, the only commit point of what is published.
+// The sealer: durable turns become signed commits on refs/notes/aos, the only commit point of what is published.
 
-import {
-  AosError, assert, decode, isHash, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Value, type World,
-} from "@agentos/kernel";
+import { AosError, assert, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type World } from "@agentos/kernel";
 import type { SigningKey } from "../git/ed25519.ts";
 import { parseOid, type Oid } from "../git/objects.ts";
 import { appendSigned } from "../git/signed-ref.ts";
 import type { ObjectStore } from "../git/store.ts";
+import { mentionedBlobs } from "./mentions.ts";
 import { blobPath, NOTES_REF, publishedBlobs, readSegment, readTip } from "./published.ts";
 import { receiptLines } from "./receipt-lines.ts";
 import { sealMessage, type Checkpoint } from "./seal-message.ts";
@@ -21,6 +20,8 @@ export interface SealerOptions {
   readonly blobs: Blobs;
   /** The note of a commit that came into force; written in the seal that holds its record. */
   readonly noteOf: (record: JournalRecord<"applied">) => Promise<string>;
+  /** A seal takes no further turn once its records have this many bytes; 8 MiB unless told. */
+  readonly segmentBytes?: number;
 }
 export interface Sealer {
   /** Seq of the last record that is sealed; -1 when none is. */
@@ -28,11 +29,17 @@ export interface Sealer {
   /** Records that wait for the next seal, and their bytes. */
   readonly pending: { readonly records: number; readonly bytes: number };
   add(turn: DurableTurn): void;
-  /** Seals what waits; undefined when nothing does. @throws AosError `seal.fenced` when another writer moved the ref */
+  /**
+   * Seals what waits, or as much of it as a seal takes; undefined when nothing does.
+   *
+   * @throws AosError `seal.fenced` when another writer moved the ref: what waits goes on waiting then
+   */
   seal(): Promise<Oid | undefined>;
 }
 
 const EPOCH = 1;
+/** Well below what a reader refuses, whatever the last turn adds. */
+export const SEAL_BYTES_MAX = 8 << 20;
 
 /** Opens at the published tip; `journalHead` of the tip's segment must be what the local journal holds. */
 export async function openSealer(options: SealerOptions): Promise<Sealer> {
@@ -44,23 +51,18 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   let sealedSeq = tip?.checkpoint.lastSeq ?? -1;
   const already = tip === undefined ? undefined : await publishedBlobs(store, tip.oid);
   const published = new Set<Hash>();
-  let waiting: DurableTurn[] = [];
-  let waitingBytes = 0;
+  const waiting: DurableTurn[] = [];
+  let pending = { records: 0, bytes: 0 };
   let sealing: Promise<Oid | undefined> = Promise.resolve(undefined);
 
   async function sealNow(): Promise<Oid | undefined> {
-    const turns = waiting;
-    const [first, last] = [turns[0]?.records[0], turns.at(-1)];
     // The first seal holds the record that says whose keys count.
-    if (first === undefined || last === undefined || last.world.commit === undefined) return undefined;
-    const bytes = waitingBytes;
-    [waiting, waitingBytes] = [[], 0];
-    try {
-      return await write(turns, last.world);
-    } catch (error) {
-      [waiting, waitingBytes] = [[...turns, ...waiting], waitingBytes + bytes];
-      throw error;
-    }
+    if (waiting.at(-1)?.world.commit === undefined) return undefined;
+    const turns = waiting.slice(0, countFor(waiting, { bytesMax: options.segmentBytes ?? SEAL_BYTES_MAX, begun: sealedSeq >= 0 }));
+    const oid = await write(turns);
+    waiting.splice(0, turns.length);
+    pending = minus(pending, sizeOf(turns));
+    return oid;
   }
 
   /** The notes of the commits that these records put in force. */
@@ -72,14 +74,15 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
     return found;
   }
 
-  async function write(turns: readonly DurableTurn[], world: World): Promise<Oid> {
+  async function write(turns: readonly DurableTurn[]): Promise<Oid> {
     const records = turns.flatMap((turn) => turn.records);
+    const world: World | undefined = turns.at(-1)?.world;
     const firstSeq = sealedSeq + 1;
-    assert(records[0]?.seq === firstSeq, "a seal begins where the last one ended (I9)");
+    assert(world?.commit !== undefined && records[0]?.seq === firstSeq && records.at(-1)?.seq === world.nextSeq - 1, "a seal begins where the last one ended and cites the world after its last record (I9)");
     const segment = encodeSegment({ number, firstSeq, previous: head, records: turns.flatMap((turn) => turn.bytes) });
     const checkpoint: Checkpoint = {
-      firstSeq, lastSeq: firstSeq + records.length - 1, segment: segmentPath("journal", number), journalHead: segmentHash(segment), stateRoot: stateRoot(world),
-      world: parseOid(world.commit ?? "0".repeat(40)), receipts: records.filter((record) => record.kind === "receipt").length, epoch: EPOCH,
+      firstSeq, lastSeq: world.nextSeq - 1, segment: segmentPath("journal", number), journalHead: segmentHash(segment), stateRoot: stateRoot(world),
+      world: parseOid(world.commit), receipts: records.filter((record) => record.kind === "receipt").length, epoch: EPOCH,
     };
     const entries = new Map<string, Uint8Array>([[checkpoint.segment, segment]]);
     if (checkpoint.receipts > 0) entries.set(segmentPath("receipts", number), receiptLines(options.world, records));
@@ -101,16 +104,11 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   /** The blobs these records speak of that the store holds and no seal has brought yet. */
   async function newBlobs(records: readonly JournalRecord[]): Promise<ReadonlyMap<Hash, Uint8Array>> {
     const found = new Map<Hash, Uint8Array>();
-    const bring = async (hash: Hash): Promise<Uint8Array | undefined> => {
-      if (published.has(hash) || found.has(hash) || already?.has(hash) === true) return undefined;
-      const bytes = await options.blobs.get(hash);
-      if (bytes !== undefined) found.set(hash, bytes);
-      return bytes;
-    };
     for (const record of records) {
-      for (const hash of hashesIn(record)) {
-        const bytes = await bring(hash);
-        if (record.kind === "applied" && hash === record.bundle && bytes !== undefined) for (const module of textHashes(decode(bytes))) await bring(module);
+      for (const hash of await mentionedBlobs(record, (bundle) => options.blobs.get(bundle))) {
+        if (published.has(hash) || found.has(hash) || already?.has(hash) === true) continue;
+        const bytes = await options.blobs.get(hash);
+        if (bytes !== undefined) found.set(hash, bytes);
       }
     }
     return found;
@@ -121,12 +119,12 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
       return sealedSeq;
     },
     get pending() {
-      return { records: waiting.reduce((sum, turn) => sum + turn.records.length, 0), bytes: waitingBytes };
+      return pending;
     },
     add(turn) {
       if ((turn.records.at(-1)?.seq ?? -1) <= sealedSeq) return;
       waiting.push(turn);
-      waitingBytes += turn.bytes.reduce((sum, bytes) => sum + bytes.length, 0);
+      pending = minus(pending, { records: -turn.records.length, bytes: -sizeOf([turn]).bytes });
     },
     seal() {
       sealing = sealing.catch(() => undefined).then(sealNow);
@@ -135,26 +133,30 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   };
 }
 
-function hashesIn(record: JournalRecord): readonly Hash[] {
-  switch (record.kind) {
-    case "applied":
-      return [record.bundle];
-    case "receipt":
-      return textHashes(decode(record.payload));
-    case "intent":
-      return textHashes(decode(record.params));
-    default:
-      return [];
+/** How many turns go into the next seal: what fits, at least one, and at first as many as put a control plane in force. */
+function countFor(waiting: readonly DurableTurn[], limit: { readonly bytesMax: number; readonly begun: boolean }): number {
+  let bytes = 0;
+  for (const [index, turn] of waiting.entries()) {
+    bytes += sizeOf([turn]).bytes;
+    if (bytes > limit.bytesMax && index > 0 && (limit.begun || waiting[index - 1]?.world.commit !== undefined)) return index;
   }
+  return waiting.length;
 }
 
-function textHashes(value: Value): readonly Hash[] {
-  if (typeof value === "string") return isHash(value) ? [value] : [];
-  if (value instanceof Map) return [...value.values()].flatMap(textHashes);
-  return Array.isArray(value) ? (value as readonly Value[]).flatMap(textHashes) : [];
+interface Size {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+function sizeOf(turns: readonly DurableTurn[]): Size {
+  const bytes = turns.reduce((sum, turn) => sum + turn.bytes.reduce((size, record) => size + record.length, 0), 0);
+  return { records: turns.reduce((sum, turn) => sum + turn.records.length, 0), bytes };
+}
+
+function minus(a: Size, b: Size): Size {
+  return { records: a.records - b.records, bytes: a.bytes - b.bytes };
 }
 
 function rawOf(hash: Hash): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.from(hash.slice(7), "hex"));
 }
-

@@ -64,8 +64,8 @@ async function apply(parts: Parts, commit: Oid, around: Seen): Promise<void> {
     memory.held.clear();
     memory.shadowed.clear();
   } catch (error) {
-    // What the outside did is retried by the loop; everything else is this commit's fault, and it is held until main moves.
-    if (!(error instanceof AosError) || error.class === "outside") throw error;
+    // What the outside or git did is retried by the loop; everything else is this commit's fault: it is held until refs move.
+    if (!(error instanceof AosError) || isPassing(error)) throw error;
     memory.held.set(commit, error.message);
     parts.log("error", "held", { commit, code: error.code, problem: error.message });
     await parts.host.transition("held", decode(canonical({ code: error.code, reason: error.message.slice(0, 1000) })), commit);
@@ -81,6 +81,7 @@ async function applyMerge(parts: Parts, commit: Oid, { book }: Seen): Promise<vo
     throw held("merge.parents", `${commit.slice(0, 12)} is not a merge of a proposal into the commit in force`);
   }
   await checkSigner(parts, commit, base);
+  await checkOwnKey(parts, commit);
   const slug = parseMergeMessage(merge.message)?.slug ?? "unnamed";
   const rehearsal = await rehearse(filesOfCommit(store, commit), { world, recorded: book.recorded, shelf: host.shelf, commit: head });
   const local = localOf(options.repo, store);
@@ -105,6 +106,20 @@ async function checkSigner(parts: Parts, commit: Oid, base: Oid): Promise<void> 
   if (principalOfKey(trust, signer.publicKey) === undefined) throw held("merge.signer", `${commit.slice(0, 12)} is signed by an unknown key (${keyId(signer.publicKey)})`);
 }
 
+/** Nobody could seal after a merge that ends the key of who applies it: the next key must be in force before this one goes. */
+async function checkOwnKey({ store, options }: Parts, commit: Oid): Promise<void> {
+  const { trust } = await readRules(store, commit);
+  if (principalOfKey(trust, options.key.publicKey)?.kind === "controller") return;
+  throw new AosError("trust.self", `${commit.slice(0, 12)} takes this controller's key (${keyId(options.key.publicKey)}) out of force`, {
+    class: "refused", hint: "start the controller with a key that is in force before and after this merge",
+  });
+}
+
+/** Worth another try as it is: the outside, or git that could not run to its end. */
+function isPassing(error: AosError): boolean {
+  return error.class === "outside" || error.code === "git.failed" || error.code === "git.absent";
+}
+
 /** Rehearses what main would be with the proposal in it, and puts the signed report on the proposal's head. */
 async function shadowProposal(parts: Parts, proposal: { readonly slug: string; readonly head: Oid }, { seen, memory, book }: Seen): Promise<void> {
   const { store, host, options, log } = parts;
@@ -124,12 +139,13 @@ async function shadowProposal(parts: Parts, proposal: { readonly slug: string; r
         consequences: rehearsal.consequences, report: rehearsal.reportHash,
       };
       await writeShadowNote(local, { summary: renderReport(rehearsal.report), claim, report: rehearsal.reportJson }, { key: options.key, principal: parts.principal, timeSeconds: Math.floor(Date.now() / 1000) });
-      parts.publisher.pushAlso(SHADOW_REF);
       log("info", "shadowed", { proposal: proposal.slug, head: proposal.head, report: rehearsal.reportHash, effects: rehearsal.report.effects.length });
     }
+    // Also where it was there already: whoever wrote it may have died before it was pushed.
+    parts.publisher.pushAlso(SHADOW_REF);
     memory.shadowed.add(mark);
   } catch (error) {
-    if (!(error instanceof AosError) || error.class === "outside") throw error;
+    if (!(error instanceof AosError) || isPassing(error)) throw error;
     memory.failed.set(mark, error.message);
     log("warn", "cannot shadow", { proposal: proposal.slug, head: proposal.head, code: error.code, problem: error.message });
   }

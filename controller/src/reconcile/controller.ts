@@ -1,26 +1,34 @@
 // A running world: its lock, its kernel, its publisher and its eyes on the repository, assembled and taken apart again.
 
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
-  AosError, createModuleRunner, decodeRecord, fileBlobs, httpAdapter, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
-  type Blobs, type DurableTurn, type FileJournal, type Hash, type Host, type JournalRecord,
+  AosError, createModuleRunner, fileBlobs, httpAdapter, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
+  type Blobs, type FileJournal, type Hash, type Host,
 } from "@agentos/kernel";
 import { serveControl } from "../control/server.ts";
 import { controlHandler } from "../control/handler.ts";
 import type { SigningKey } from "../git/ed25519.ts";
-import { openStore, type ObjectStore } from "../git/store.ts";
+import { systemCode } from "../git/durable.ts";
+import { cleanStalePacks, openStore, type ObjectStore } from "../git/store.ts";
 import { readRef, cleanStaleLocks } from "../git/refs.ts";
 import type { Repo } from "../git/repo.ts";
 import { parseTrust, principalOfKey, TRUST_PATH } from "../governance/trust.ts";
 import { keyId } from "../governance/ssh-key.ts";
+import { NOTES_REF, readTip } from "../publish/published.ts";
 import { createPublisher, type Publisher } from "../publish/publisher.ts";
 import { openSealer, type Sealer } from "../publish/seal.ts";
 import { checkPublished, restore } from "../publish/restore.ts";
+import { verifyPublished } from "../publish/verify.ts";
 import { noteOf } from "./act.ts";
+import { backlogOf } from "./backlog.ts";
 import { createLoop } from "./loop.ts";
 import { MAIN_REF } from "../forge/local.ts";
+import { SHADOW_REF } from "../forge/local-shadow.ts";
 import { bookOf, type receiptBook } from "./rehearse.ts";
 import { adoptPublished, fetchAll } from "./remote.ts";
-import { pinTrust, removeRunFile, stateFolder, writeRunFile, type StateFolder } from "./state-folder.ts";
+import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, writeRunFile, type StateFolder } from "./state-folder.ts";
 import type { WorldStatus } from "./status.ts";
 
 export interface LogLine {
@@ -52,7 +60,12 @@ export interface RunningController {
 }
 
 /** Git holds a ref's lock for milliseconds; one of this age was left by a process that died. */
-const STALE_LOCK_MS = 10_000;
+export const STALE_LOCK_MS = 10_000;
+/** Refs that nobody else moves: with the world's lock in hand, a lock there is stale sooner. */
+const OWN_REFS: readonly string[] = [NOTES_REF, SHADOW_REF];
+const OWN_LOCK_MS = 1_000;
+/** A push may be under way in this repository for that long. */
+const STALE_PACK_MS = 600_000;
 
 /** What the parts of a running world share. */
 export interface Parts {
@@ -74,7 +87,8 @@ export interface Parts {
  * Starts a world: takes its lock, restores what is published when there is no local state, replays the journal, seals what was
  * not sealed, takes up open intents, then follows main until it is stopped.
  *
- * @throws AosError `world.running`, `trust.*`, `journal.*`, `replay.*`: nothing was changed then
+ * @throws AosError `world.running`, `world.fenced`, `trust.*`, `journal.*`, `replay.*`, and what verification finds in a
+ *   published journal that is to be restored: nothing is published then
  */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const { repo } = options;
@@ -84,19 +98,16 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const store = openStore(repo.commonDir);
   let journal: FileJournal | undefined;
   try {
-    const stale = await cleanStaleLocks(repo.gitDir, { olderThanMs: STALE_LOCK_MS });
-    if (stale.removed.length > 0) log("warn", "removed locks that a dead process left", { paths: stale.removed });
-    if (options.remote !== undefined) await fetchAll(repo, options.remote);
-    const principal = await whoAmI(options, store);
-    await pinTrust(repo, options.trust);
-    if (options.remote !== undefined) await adoptPublished(repo, options.remote);
+    await cleanUp(repo, log);
     journal = await openFileJournal({ dir: folder.journal, mode: "append" });
     if (journal.repaired !== undefined) log("warn", "cut off a turn that was never finished", { ...journal.repaired });
+    await fetchFirst(options, { journal, folder, log });
+    const principal = await whoAmI(options, store);
+    await pinTrust(repo, options.trust);
     const blobs = fileBlobs(folder.blobs);
-    if (journal.nextSeq === 0) log("info", "local journal is empty", { restored: await restore(store, { journal, blobs }) });
-    await checkPublished(store, journal);
-    const parts = await assemble(options, { folder, store, journal, blobs, principal, log });
-    return await run(parts, () => lock.release());
+    await catchUp(options, { folder, store, journal, blobs, log });
+    await checkPublished(store, journal, folder.journal);
+    return await assemble(options, { folder, store, journal, blobs, principal, log, release: () => lock.release() });
   } catch (error) {
     await journal?.close().catch(() => undefined);
     await store.close();
@@ -105,7 +116,66 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-async function assemble(options: ControllerOptions, made: Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book">): Promise<Parts> {
+/** Removes what processes that died left behind. */
+async function cleanUp(repo: Repo, log: Log): Promise<void> {
+  for (const ref of OWN_REFS) await waitForLock(join(repo.commonDir, `${ref}.lock`));
+  const own = await Promise.all(OWN_REFS.map((ref) => removed(join(repo.commonDir, `${ref}.lock`))));
+  const stale = await cleanStaleLocks(repo.gitDir, { olderThanMs: STALE_LOCK_MS });
+  const packs = await cleanStalePacks(repo.commonDir, { olderThanMs: STALE_PACK_MS });
+  const paths = [...own.flat(), ...stale.removed, ...packs];
+  if (paths.length > 0) log("warn", "removed what a dead process left", { paths });
+}
+
+/** Gives whoever holds a lock the time to finish. */
+async function waitForLock(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  const leftMs = found === undefined ? 0 : OWN_LOCK_MS - (Date.now() - found.mtimeMs);
+  if (leftMs > 0) await sleep(Math.min(leftMs, OWN_LOCK_MS));
+}
+
+async function removed(path: string): Promise<readonly string[]> {
+  try {
+    await rm(path);
+    return [path];
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** A remote that is away stops nothing where the world has run already. */
+async function fetchFirst({ repo, remote }: ControllerOptions, { journal, folder, log }: Pick<Parts, "journal" | "folder" | "log">): Promise<void> {
+  if (remote === undefined) return;
+  try {
+    await fetchAll(repo, remote);
+  } catch (error) {
+    if (!(error instanceof AosError) || error.class !== "outside" || journal.nextSeq === 0) throw error;
+    log("warn", "the remote is away: going on with what is here", { code: error.code, problem: error.message });
+  }
+  await adoptPublished(repo, remote, { journal: journal.nextSeq === 0 || (await isRestoring(folder)) ? "empty" : "kept" });
+}
+
+/** Rebuilds the local journal from the published one, where there is none or an earlier start was cut short in this. */
+async function catchUp(options: ControllerOptions, made: Pick<Parts, "folder" | "store" | "journal" | "blobs" | "log">): Promise<void> {
+  const { folder, store, journal, blobs, log } = made;
+  if (journal.nextSeq > 0 && !(await isRestoring(folder))) return;
+  if ((await readTip(store)) === undefined) return;
+  const report = await verifyPublished({ repo: options.repo, store, trust: options.trust, replay: undefined, mainRef: MAIN_REF });
+  const [first] = report.problems;
+  if (first !== undefined) {
+    throw new AosError(first.code, `what is published does not verify, so the world is not rebuilt from it: ${first.message}`, { class: "unverified", ...(first.seq === undefined ? {} : { at: { seq: first.seq } }), hint: "run `aos verify` to see everything" });
+  }
+  await markRestoring(folder, "begun");
+  const records = await restore(store, { journal, blobs });
+  await markRestoring(folder, "done");
+  log("info", "rebuilt the local journal from the published one", { records });
+}
+
+interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book"> {
+  release(): Promise<void>;
+}
+
+async function assemble(options: ControllerOptions, made: Made): Promise<RunningController> {
   const { journal, blobs, store, log } = made;
   const clock = systemClock();
   const host = await openHost({
@@ -113,62 +183,64 @@ async function assemble(options: ControllerOptions, made: Omit<Parts, "options" 
     sandbox: SANDBOX_VERSION, world: options.trust,
   });
   const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
+  let onFatal: (error: unknown) => void = () => undefined;
   const publisher = createPublisher({
-    repo: options.repo, sealer, remote: options.remote,
+    repo: options.repo, sealer, remote: options.remote, onFatal: (error) => onFatal(error),
     onProblem: (what, error) => log("warn", `${what} failed`, { code: error.code, problem: error.message }),
   });
-  for await (const turn of unsealed(journal, host, sealer.sealedSeq + 1)) publisher.add(turn);
+  for (const turn of await backlogOf(journal, host, { fromSeq: sealer.sealedSeq + 1 })) publisher.add(turn);
   const book = await bookOf(journal);
   host.onTurn((turn) => {
     publisher.add(turn);
     book.take(turn.records);
   });
-  return { ...made, options, host, sealer, publisher, book };
+  return run({ ...made, options, host, sealer, publisher, book }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
 }
 
-/** The turns that are in the journal and in no seal. Their world is the one of now: a seal cites the state after its last turn. */
-async function* unsealed(journal: FileJournal, host: Host, fromSeq: number): AsyncGenerator<DurableTurn> {
-  if (fromSeq >= journal.nextSeq) return;
-  for await (const turn of journal.read(fromSeq)) {
-    const records: JournalRecord[] = turn.records.map(decodeRecord);
-    yield { records, bytes: turn.records, world: host.world };
-  }
-}
-
-async function run(parts: Parts, release: () => Promise<void>): Promise<RunningController> {
-  const { folder, host, journal, log, options } = parts;
+async function run(parts: Parts, around: { release(): Promise<void>; onFatal(stop: (error: unknown) => void): void }): Promise<RunningController> {
+  const { folder, host, journal, log, options, publisher } = parts;
   const loop = createLoop(parts);
   let finish: (error: Error | undefined) => void = () => undefined;
   const stopped = new Promise<Error | undefined>((resolve) => (finish = resolve));
   let stopping: Promise<void> | undefined;
-  const stop = (error?: Error): Promise<void> => {
-    stopping ??= (async () => {
-      await loop.stop();
-      await server.close();
-      await host.stop();
-      await parts.publisher.stop();
-      await removeRunFile(folder);
-      await parts.store.close();
-      await release();
-      log("info", "stopped", { seq: host.world.nextSeq });
-      finish(error);
-    })();
-    return stopping;
-  };
-  const server = await serveControl(folder.path, controlHandler({ host, journal, status: () => loop.status(), nudge: () => loop.nudge(), stop: () => void stop() }));
-  await writeRunFile(folder, { pid: process.pid, socket: server.socket, principal: parts.principal, since: new Date().toISOString() });
+  const stop = (error?: Error): Promise<void> => (stopping ??= takeApart(error));
+
+  /** Every part is let go, whatever becomes of the others; the first failure is what stopped the world, unless it had a reason. */
+  async function takeApart(reason: Error | undefined): Promise<void> {
+    let error = reason;
+    const steps = [() => loop.stop(), () => server.close(), () => host.stop(), () => publisher.stop(), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
+    for (const step of steps) await step().catch((cause: unknown) => (error ??= errorOf(cause)));
+    log(error === undefined ? "info" : "error", "stopped", { seq: host.world.nextSeq, ...(error === undefined ? {} : { problem: error.message }) });
+    finish(error);
+  }
+
+  const fenced = (): string | undefined => (publisher.state.fenced ? (publisher.state.problem ?? "another controller writes this world") : undefined);
+  const server = await serveControl(folder.path, controlHandler({ host, journal, status: () => loop.status(), fenced, nudge: () => loop.nudge(), stop: () => void stop() }));
+  try {
+    await writeRunFile(folder, { pid: process.pid, socket: server.socket, principal: parts.principal, since: new Date().toISOString() });
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
   log("info", "world opened", { world: options.trust, principal: parts.principal, seq: host.world.nextSeq, socket: server.socket });
+  around.onFatal((error) => void stop(errorOf(error)));
+  publisher.start();
   host.startEffects();
   loop.start((error) => void stop(error));
   return { status: () => loop.status(), stop: () => stop(), stopped };
 }
 
-/** The principal that the trust file on main gives this key to. */
+function errorOf(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
+
+/** The principal that the trust file in force gives this key to: that of the applied commit, before there is one that of main. */
 async function whoAmI(options: ControllerOptions, store: ObjectStore): Promise<string> {
   const main = await readRef(options.repo.commonDir, MAIN_REF);
   if (main === undefined) throw new AosError("world.main", "the repository has no branch main", { hint: "push the world's first commit: git push origin main" });
-  const bytes = await store.readPath(main, TRUST_PATH);
-  if (bytes === undefined) throw new AosError("trust.missing", `main (${main.slice(0, 12)}): no ${TRUST_PATH}`, { hint: "was the world made with `aos init`?" });
+  const inForce = (await readTip(store))?.checkpoint.world ?? main;
+  const bytes = await store.readPath(inForce, TRUST_PATH);
+  if (bytes === undefined) throw new AosError("trust.missing", `commit ${inForce.slice(0, 12)}: no ${TRUST_PATH}`, { hint: "was the world made with `aos init`?" });
   const principal = principalOfKey(parseTrust(bytes), options.key.publicKey);
   if (principal?.kind !== "controller") {
     throw new AosError("trust.controller", `${keyId(options.key.publicKey)}: ${principal === undefined ? "no principal of the world has this key" : `the key of ${principal.name}, a ${principal.kind}`}`, {

@@ -3,11 +3,12 @@
 import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
+import { cleanStaleLocks } from "../git/refs.ts";
 import { act } from "./act.ts";
-import type { Parts } from "./controller.ts";
+import { STALE_LOCK_MS, type Parts } from "./controller.ts";
 import { nextAct, type Act, type Observed } from "./next-act.ts";
-import { blankMemory, observe } from "./observe.ts";
-import { fetchAll } from "./remote.ts";
+import { blankMemory, observe, refsOf } from "./observe.ts";
+import { adoptShadows, fetchAll, publishedElsewhere } from "./remote.ts";
 import { statusOf, type WorldStatus } from "./status.ts";
 
 export interface Loop {
@@ -32,6 +33,10 @@ export function createLoop(parts: Parts): Loop {
   let attempted: string | undefined;
   let problem: string | undefined;
   let failures = 0;
+  /** The refs of the last look, and those with the applied commit for which there was nothing more to do. */
+  let refs: string | undefined;
+  let settled: string | undefined;
+  let fetchDue = true;
   let timer: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   let round: Promise<void> | undefined;
@@ -41,21 +46,48 @@ export function createLoop(parts: Parts): Loop {
 
   /** Looks and acts until there is nothing to do. */
   async function reconcile(): Promise<void> {
-    if (options.remote !== undefined) await fetchAll(options.repo, options.remote);
-    for (let acts = 0; acts < ACTS_MAX && !stopped; acts++) {
+    if (options.remote !== undefined && fetchDue) {
+      fetchDue = false;
+      await look(options.remote);
+    }
+    const now = await refsOf(options.repo);
+    if (settled === `${now}\n${host.world.commit}`) return;
+    settled = undefined;
+    // A review or a newer commit may be what a held one waited for.
+    if (now !== refs) memory.held.clear();
+    refs = now;
+    for (let acts = 0; acts < ACTS_MAX && !stopped && !parts.publisher.state.fenced; acts++) {
       seen = await observe(options.repo, host.world, memory);
       const next = nextAct(seen);
       if (next.kind !== last?.kind && next.kind === "freeze") log("error", "frozen", { why: next.why });
       last = next;
-      if (next.kind === "idle" || next.kind === "wait" || next.kind === "freeze") return;
+      if (next.kind === "idle" || next.kind === "wait" || next.kind === "freeze") {
+        settled = `${now}\n${host.world.commit}`;
+        return;
+      }
       if (next.kind !== "shadow") attempted = next.commit;
       await act(parts, next, { seen, memory, book: parts.book });
+    }
+    again = !stopped && !parts.publisher.state.fenced;
+  }
+
+  /** Fetches, and looks whether somebody else has published meanwhile. */
+  async function look(remote: string): Promise<void> {
+    await fetchAll(options.repo, remote);
+    const elsewhere = await publishedElsewhere(options.repo, remote);
+    if (elsewhere !== undefined) {
+      parts.publisher.fence(new AosError("world.fenced", `${remote} has ${elsewhere.theirs.slice(0, 12)} on refs/notes/aos, which this controller did not write`, { class: "refused", hint: "another controller writes this world: stop one of them" }));
+    }
+    if ((await adoptShadows(options.repo, remote)) === "moved") {
+      memory.shadowed.clear();
+      settled = undefined;
     }
   }
 
   async function turn(): Promise<void> {
     clearTimeout(timer);
     try {
+      if (problem !== undefined || parts.publisher.state.problem !== undefined) await freeLocks();
       do {
         again = false;
         await reconcile();
@@ -68,6 +100,7 @@ export function createLoop(parts: Parts): Loop {
         return;
       }
       failures++;
+      settled = undefined;
       if (problem !== error.message) log("warn", "could not reconcile", { code: error.code, problem: error.message });
       problem = error.message;
     } finally {
@@ -76,10 +109,22 @@ export function createLoop(parts: Parts): Loop {
     if (!stopped) timer = setTimeout(nudge, failures === 0 ? pollMs : Math.min(BACKOFF_MS_MAX, pollMs * 2 ** Math.min(failures, 6)));
   }
 
-  function nudge(): void {
+  /** A lock that was too young at the start may be what stands in the way now. */
+  async function freeLocks(): Promise<void> {
+    const { removed } = await cleanStaleLocks(options.repo.gitDir, { olderThanMs: STALE_LOCK_MS });
+    if (removed.length > 0) log("warn", "removed locks that a dead process left", { paths: removed });
+  }
+
+  /** The world's own seals move refs too: they ask for a look at this repository, not for another fetch. */
+  function lookHere(): void {
     if (stopped) return;
     if (round !== undefined) again = true;
     else round = turn();
+  }
+
+  function nudge(): void {
+    fetchDue = true;
+    lookHere();
   }
 
   return {
@@ -87,7 +132,7 @@ export function createLoop(parts: Parts): Loop {
       onFatal = fatal;
       // Raw events are hints that something under refs moved; which ref and where to is read from the refs themselves.
       watcher = watch([join(options.repo.commonDir, "refs"), join(options.repo.commonDir, "packed-refs")], { ignoreInitial: true });
-      watcher.on("raw", nudge);
+      watcher.on("raw", lookHere);
       watcher.on("error", () => undefined);
       nudge();
     },

@@ -4,9 +4,9 @@ import type { World } from "@agentos/kernel";
 import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
 import { isOid, type Oid } from "../git/objects.ts";
 import { listRefs, readRef } from "../git/refs.ts";
-import { firstParents, isAncestor, type Repo } from "../git/repo.ts";
+import { firstParents, isAncestor, resolveCommit, type Repo } from "../git/repo.ts";
+import { REVIEWS_PREFIX } from "../forge/local-reviews.ts";
 import type { Observed, ProposalSeen } from "./next-act.ts";
-
 
 export interface Memory {
   /** Commits held back, and why. */
@@ -20,6 +20,12 @@ export interface Memory {
 
 export function blankMemory(): Memory {
   return { held: new Map(), failed: new Map(), shadowed: new Set(), suspended: false };
+}
+
+/** The refs that people and forges move, as one text: while it stays the same there is nothing new to look at. */
+export async function refsOf(repo: Repo): Promise<string> {
+  const refs = [...(await listRefs(repo.commonDir, "refs/heads/")), ...(await listRefs(repo.commonDir, REVIEWS_PREFIX))];
+  return refs.map(([ref, oid]) => `${ref} ${oid}`).join("\n");
 }
 
 export async function observe(repo: Repo, world: World, memory: Memory): Promise<Observed> {
@@ -37,7 +43,13 @@ async function commitsAhead(repo: Repo, applied: Oid, main: Oid): Promise<readon
   if (applied === main) return [];
   if (!(await isAncestor(repo, applied, main))) return undefined;
   const ahead = await firstParents(repo, applied, main);
-  return ahead;
+  const [next] = ahead;
+  // Reachable is not enough: a merge that has the applied commit as its second parent leaves it out of main's own line.
+  return next !== undefined && (await parentOf(repo, next)) === applied ? ahead : undefined;
+}
+
+async function parentOf(repo: Repo, commit: Oid): Promise<Oid | undefined> {
+  return resolveCommit(repo, `${commit}^1`);
 }
 
 async function proposalsSeen(repo: Repo, main: Oid, memory: Memory): Promise<readonly ProposalSeen[]> {

@@ -1,38 +1,65 @@
 // The authoritative remote: what is fetched from it where, and what is never overwritten by it.
 
 import { AosError } from "@agentos/kernel";
-import { casRef, listRefs, readRef } from "../git/refs.ts";
-import { isAncestor, type Repo } from "../git/repo.ts";
-import { fetch } from "../git/transport.ts";
+import { SHADOW_REF } from "../forge/local-shadow.ts";
+import type { Oid } from "../git/objects.ts";
+import { casRef, readRef } from "../git/refs.ts";
+import { gitIn, isAncestor, type Repo } from "../git/repo.ts";
+import { NOTES_REF } from "../publish/published.ts";
 
-/** The refs this controller is the writer of; the remote's are kept apart until they are looked at. */
-const OWN_REFS: readonly string[] = ["refs/notes/aos", "refs/notes/aos-shadow"];
+const FETCH_TIMEOUT_MS = 120_000;
 
-function trackingPrefix(remote: string): string {
-  return `refs/remotes/${remote}/notes/`;
-}
-
-/** Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones. */
-export async function fetchAll(repo: Repo, remote: string): Promise<void> {
-  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", `+refs/notes/*:${trackingPrefix(remote)}*`];
-  await fetch(repo, remote, { refspecs, gone: "prune" });
+/** Where the remote's value of a ref of notes is kept. */
+export function trackingRef(remote: string, ref: string): string {
+  return `refs/remotes/${remote}/notes/${ref.slice("refs/notes/".length)}`;
 }
 
 /**
- * Moves the own refs forward to what the remote has, where it is ahead: a fresh clone begins from what is published.
- *
- * @throws AosError `world.fenced` when the remote holds what this controller did not write
+ * Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones. What the
+ * clone's configuration says of refs is left out (`--refmap=`): it would put the remote's notes over the own ones.
  */
-export async function adoptPublished(repo: Repo, remote: string): Promise<void> {
-  const tracked = await listRefs(repo.commonDir, trackingPrefix(remote));
-  for (const ref of OWN_REFS) {
-    const theirs = tracked.get(`${trackingPrefix(remote)}${ref.slice("refs/notes/".length)}`);
-    const ours = await readRef(repo.commonDir, ref);
-    if (theirs === undefined || theirs === ours) continue;
-    if (ours !== undefined && (await isAncestor(repo, theirs, ours))) continue;
-    if (ours !== undefined && !(await isAncestor(repo, ours, theirs))) {
-      throw new AosError("world.fenced", `${ref}: ${remote} has ${theirs.slice(0, 12)}, which this controller did not write`, { class: "refused", hint: "another controller writes here; stop one of them" });
-    }
-    if ((await casRef(repo.commonDir, ref, ours ?? null, theirs)) === "stale") throw new AosError("world.fenced", `${ref}: moved while it was read`, { class: "refused" });
+export async function fetchAll(repo: Repo, remote: string): Promise<void> {
+  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`];
+  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--prune", "--refmap=", "--", remote, ...refspecs], { remote, timeoutMs: FETCH_TIMEOUT_MS });
+}
+
+/** The published journal on the remote, as last fetched, where it is not what this repository has. */
+export async function publishedElsewhere(repo: Repo, remote: string): Promise<{ readonly ours: Oid | undefined; readonly theirs: Oid } | undefined> {
+  const theirs = await readRef(repo.commonDir, trackingRef(remote, NOTES_REF));
+  const ours = await readRef(repo.commonDir, NOTES_REF);
+  if (theirs === undefined || theirs === ours) return undefined;
+  if (ours !== undefined && (await isAncestor(repo, theirs, ours))) return undefined;
+  return { ours, theirs };
+}
+
+/**
+ * Takes over the journal that the remote has, for a controller without one of its own.
+ *
+ * @param options.journal - whether there is a local journal
+ * @throws AosError `world.fenced` when the remote holds what this controller did not write: nothing is changed then
+ */
+export async function adoptPublished(repo: Repo, remote: string, options: { readonly journal: "empty" | "kept" }): Promise<void> {
+  const found = await publishedElsewhere(repo, remote);
+  if (found === undefined) return;
+  const { ours, theirs } = found;
+  const forward = ours === undefined || (await isAncestor(repo, ours, theirs));
+  if (options.journal === "kept" || !forward) {
+    throw new AosError("world.fenced", `${NOTES_REF}: ${remote} has ${theirs.slice(0, 12)}, which this controller did not write`, {
+      class: "refused", hint: "another controller writes this world: stop one of them. Unpublished records of this one are in its local journal only",
+    });
   }
+  if ((await casRef(repo.commonDir, NOTES_REF, ours ?? null, theirs)) === "stale") throw new AosError("world.fenced", `${NOTES_REF}: moved while it was read`, { class: "refused", hint: "try again" });
+}
+
+/**
+ * Takes over the shadow notes of the remote where CI, or a controller before this one, has written there. Own reports that are
+ * not there are made again: they are derived.
+ *
+ * @returns whether the own ref moved
+ */
+export async function adoptShadows(repo: Repo, remote: string): Promise<"moved" | "same"> {
+  const theirs = await readRef(repo.commonDir, trackingRef(remote, SHADOW_REF));
+  const ours = await readRef(repo.commonDir, SHADOW_REF);
+  if (theirs === undefined || theirs === ours || (ours !== undefined && (await isAncestor(repo, theirs, ours)))) return "same";
+  return (await casRef(repo.commonDir, SHADOW_REF, ours ?? null, theirs)) === "updated" ? "moved" : "same";
 }

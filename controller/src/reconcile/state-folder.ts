@@ -1,6 +1,6 @@
 // Where a running world keeps its local state, inside the repository: `<git folder>/aos/`. Git never looks there.
 
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AosError, isHash, type Hash } from "@agentos/kernel";
 import { configGet, configSet, type Repo } from "../git/repo.ts";
@@ -19,10 +19,12 @@ export interface RunFile {
   readonly since: string;
 }
 
+/** Makes the folder where it is missing; only its owner may enter it, since keys and the control socket are in it. */
 export async function stateFolder(repo: Repo): Promise<StateFolder> {
-  const path = join(repo.commonDir, "aos");
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  return stateFolderAt(repo);
+  const folder = stateFolderAt(repo);
+  await mkdir(folder.path, { recursive: true, mode: 0o700 });
+  await chmod(folder.path, 0o700);
+  return folder;
 }
 
 /** The same without making it. */
@@ -31,8 +33,11 @@ export function stateFolderAt(repo: Repo): StateFolder {
   return { path, journal: join(path, "journal"), blobs: join(path, "blobs") };
 }
 
+/** Puts the run file in place whole: whoever reads it meanwhile finds the old one or the new one. */
 export async function writeRunFile(folder: StateFolder, run: RunFile): Promise<void> {
-  await writeFile(join(folder.path, "run.json"), `${JSON.stringify(run)}\n`, { mode: 0o600 });
+  const draft = join(folder.path, `run.json.${run.pid}`);
+  await writeFile(draft, `${JSON.stringify(run)}\n`, { mode: 0o600 });
+  await rename(draft, join(folder.path, "run.json"));
 }
 
 export async function removeRunFile(folder: StateFolder): Promise<void> {
@@ -55,7 +60,7 @@ function parseRunFile(text: string): RunFile | undefined {
   }
   if (typeof value !== "object" || value === null) return undefined;
   const { pid, socket, principal, since } = value as { readonly [field: string]: unknown };
-  if (typeof pid !== "number" || typeof socket !== "string" || typeof principal !== "string" || typeof since !== "string") return undefined;
+  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0 || typeof socket !== "string" || typeof principal !== "string" || typeof since !== "string") return undefined;
   return { pid, socket, principal, since };
 }
 
@@ -66,6 +71,19 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
+}
+
+/** Stands while the local journal is being copied from the published one: a journal that is cut short is no loss then. */
+const RESTORING = "restoring";
+
+export async function markRestoring(folder: StateFolder, state: "begun" | "done"): Promise<void> {
+  const path = join(folder.path, RESTORING);
+  if (state === "done") return rm(path, { force: true });
+  await writeFile(path, "the local journal is being rebuilt from the published one\n", { mode: 0o600, flush: true });
+}
+
+export async function isRestoring(folder: StateFolder): Promise<boolean> {
+  return (await stat(join(folder.path, RESTORING)).catch(() => undefined)) !== undefined;
 }
 
 const TRUST_KEY = "aos.trust";

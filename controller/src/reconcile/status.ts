@@ -44,14 +44,13 @@ export interface StatusInput {
 export function statusOf(input: StatusInput): WorldStatus {
   const { world, seen, act, memory, publisher } = input;
   const held = [...memory.held].map(([commit, reason]) => ({ commit, reason }));
-  const stalled = stall(input, held);
-  const waiting = (seen?.ahead?.length ?? 0) > 0;
+  const stalled = stall(held);
   return {
     world: world.id, principal: input.principal,
     ready: world.control === undefined ? no("Waiting", "no control plane is in force yet") : stalled === undefined ? yes("Applied", `${short(world.commit)} is in force`) : no(stalled.reason, stalled.message),
-    reconciling: input.problem === undefined ? (waiting && held.length === 0 ? yes("Progressing", "a merge waits to be applied") : no("Idle", "")) : yes("ProgressingWithRetry", input.problem),
+    reconciling: progress(input.problem, (seen?.ahead?.length ?? 0) > 0 && stalled === undefined),
     stalled: stalled ?? no("", ""),
-    published: publisher.behind ? no(publisher.fenced ? "Fenced" : "Behind", publisher.problem ?? "a seal or push is due") : yes("UpToDate", `sealed up to seq ${publisher.sealed}`),
+    published: publishing(publisher),
     ...(seen?.main === undefined ? {} : { observedRevision: seen.main }), ...(input.attempted === undefined ? {} : { attemptedRevision: input.attempted }),
     ...(world.commit === undefined ? {} : { appliedRevision: world.commit }), ...(world.control === undefined ? {} : { manifest: world.control.manifestHash }),
     seq: world.nextSeq, sealedSeq: publisher.sealed, held,
@@ -60,13 +59,24 @@ export function statusOf(input: StatusInput): WorldStatus {
     proposals: (seen?.proposals ?? []).map(({ slug, head, shadowed, failed }) => ({ slug, head, shadow: shadowed ? "done" : failed === undefined ? "pending" : "failed", ...(failed === undefined ? {} : { why: failed }) })),
   };
 
-  function stall({ publisher: publishing }: StatusInput, holds: typeof held): Condition | undefined {
+  function stall(holds: typeof held): Condition | undefined {
     const [hold] = holds;
+    if (publisher.fenced) return yes("Fenced", publisher.problem ?? "another controller writes here");
     if (act?.kind === "freeze") return yes("Frozen", act.why);
-    if (publishing.fenced) return yes("Fenced", publishing.problem ?? "another controller writes here");
     if (hold !== undefined) return yes("Held", `${short(hold.commit)}: ${hold.reason}`);
     return memory.suspended ? yes("Suspended", "suspended by the operator") : undefined;
   }
+}
+
+function publishing(publisher: Publisher["state"]): Condition {
+  if (publisher.fenced) return no("Fenced", publisher.problem ?? "another controller writes here");
+  if (publisher.behind) return no("Behind", publisher.problem ?? "a seal or push is due");
+  return yes("UpToDate", `sealed up to seq ${publisher.sealed}`);
+}
+
+function progress(problem: string | undefined, waiting: boolean): Condition {
+  if (problem !== undefined) return yes("ProgressingWithRetry", problem);
+  return waiting ? yes("Progressing", "a merge waits to be applied") : no("Idle", "");
 }
 
 function plansOf(world: World): WorldStatus["plans"] {

@@ -29,15 +29,26 @@ export interface WorldRepo {
   remove(): Promise<void>;
 }
 
+/** What makes a world differ from the plain one. */
+export interface WorldChange {
+  /** Further public keys of the controller. */
+  readonly controllerKeys?: readonly SigningKey[];
+  /** Further files of the first commit. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** Makes the world of `examples/06-safe-upgrade` in a temporary repository. */
-export async function safeUpgradeRepo(): Promise<WorldRepo> {
+export async function safeUpgradeRepo(change: WorldChange = {}): Promise<WorldRepo> {
   const folder = await mkdtemp(join(tmpdir(), "aos-world-"));
   const world = join(folder, "world");
   await cp(join(EXAMPLES, "06-safe-upgrade"), world, { recursive: true });
   await rm(join(world, "modules"), { recursive: true, force: true });
   const keys = { author: generateKey("author"), reviewer: generateKey("reviewer"), controller: generateKey("controller") };
   for (const [name, key] of Object.entries(keys)) await writeKey(join(folder, name), key);
-  const principals = Object.fromEntries(Object.entries(keys).map(([name, { key }]) => [name, { kind: name === "controller" ? "controller" : "person", keys: [publicKeyLine(key)] }]));
+  const more = (change.controllerKeys ?? []).map(publicKeyLine);
+  const principals = Object.fromEntries(
+    Object.entries(keys).map(([name, { key }]) => [name, name === "controller" ? { kind: "controller", keys: [publicKeyLine(key), ...more] } : { kind: "person", keys: [publicKeyLine(key)] }]),
+  );
   const trust = new TextEncoder().encode(`${JSON.stringify({ version: 1, world: "test", id: "0123456789abcdef0123456789abcdef", principals }, null, 2)}\n`);
   const { artifact } = await bundleReducer({ entry: join(world, "reducer", "safe-upgrade.ts") });
 
@@ -67,7 +78,7 @@ export async function safeUpgradeRepo(): Promise<WorldRepo> {
   };
   await git("init", "--quiet", "--initial-branch=main");
   await repo.commit("Begin the world 'test'", {
-    [TRUST_PATH]: trust, [ALLOWED_SIGNERS_PATH]: renderTrustSigners(parseTrust(trust)), "modules/demo/SafeUpgrade@1.js.cbor": artifact,
+    [TRUST_PATH]: trust, [ALLOWED_SIGNERS_PATH]: renderTrustSigners(parseTrust(trust)), "modules/demo/SafeUpgrade@1.js.cbor": artifact, ...change.files,
   });
   return repo;
 }

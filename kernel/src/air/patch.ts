@@ -3,8 +3,8 @@
 import { BUILTIN_MODULES } from "./catalog.ts";
 import { canonical } from "./cbor.ts";
 import { patchValue } from "./envelope.ts";
-import { unreachable } from "./error.ts";
-import { collector, compareFindings, idOf, under, type Finding, type Owner } from "./findings.ts";
+import { assert, unreachable } from "./error.ts";
+import { collector, compareFindings, idOf, type Finding, type Owner } from "./findings.ts";
 import { hashValue, ZERO_HASH } from "./hash.ts";
 import { link, SECTIONS } from "./link.ts";
 import { loadBundle } from "./load.ts";
@@ -100,7 +100,8 @@ function draftOf(base: ControlPlane): Draft {
 
 function sectionOf(kind: DefKind): Section {
   const found = SECTIONS.find((entry) => entry.kind === kind);
-  return found === undefined ? unreachable(kind as never) : found.section;
+  assert(found !== undefined, "every kind of definition has a list in the manifest");
+  return found.section;
 }
 
 function listed(draft: Draft, kind: DefKind, name: string): boolean {
@@ -336,11 +337,11 @@ const PARTS: readonly { readonly at: string; readonly op: PatchOp["op"]; readonl
 ];
 
 function pointerOfPart(pointer: string, draft: Draft, doc: PatchDoc): string | undefined {
-  for (const { section } of SECTIONS) {
-    const [, list, index, ...rest] = pointer.split("/");
-    if (list !== section) continue;
-    const entry = draft.lists.get(section)?.[Number(index)];
-    return entry !== undefined && "name" in entry && entry.at !== undefined ? under(entry.at, ...rest) : undefined;
+  const [, list, position] = pointer.split("/");
+  const section = SECTIONS.find((entry) => entry.section === list)?.section;
+  if (section !== undefined) {
+    const entry = draft.lists.get(section)?.[Number(position)];
+    return entry !== undefined && "name" in entry ? entry.at : undefined;
   }
   const part = PARTS.find(({ at }) => pointer === at || pointer.startsWith(`${at}/`));
   if (part === undefined) return undefined;

@@ -2,6 +2,7 @@
 
 import { AosError } from "./error.ts";
 import { idOf, under } from "./findings.ts";
+import { withoutComments } from "./format-read.ts";
 import { readJson, type JsonDocument } from "./json.ts";
 import { parseNode, type Problem } from "./parse.ts";
 import { compareText } from "./text.ts";
@@ -74,7 +75,7 @@ export function diagnose({ file, pointer, document }: NodePlace, problem: Proble
 
 function openDocument(file: string, text: string, diagnostics: Diagnostic[]): JsonDocument | undefined {
   try {
-    return readJson(text, file);
+    return readJson(withoutComments(text, file), file);
   } catch (error) {
     if (!(error instanceof AosError)) throw error;
     const { pointer = "", line = 1, column = 1 } = error.at ?? {};

@@ -36,7 +36,8 @@ export function replayTurn(world: World | undefined, turn: HeldTurn, deps: Depen
   const impossible = impossibleIn(world, input, deps);
   if (impossible !== undefined) throw diverged(first.seq, impossible, {});
   const made = step(world, input, deps);
-  for (let index = 0; index < Math.max(made.records.length, bytes.length); index++) compare(made.records[index], bytes[index], expected + index);
+  // The input itself was read from canonical bytes, every field of it: it encodes to them again.
+  for (let index = 1; index < Math.max(made.records.length, bytes.length); index++) compare(made.records[index], bytes[index], expected + index);
   return made.world;
 }
 

@@ -4,9 +4,7 @@ import { AosError } from "../air/error.ts";
 import { integer } from "../air/value.ts";
 import type { Value } from "../air/value.ts";
 import { FORMAT, Tag, UINT8_ARRAY, Wrap, refuseValue } from "./engine-format.ts";
-
-/** Values one answer may hold when shared parts are counted as often as they occur. */
-const NODES_MAX = 4_000_000;
+import { ANSWER_VALUES_MAX } from "./limits.ts";
 
 /** Undefined as it comes out of the engine: a left-out field, or null inside a list. */
 const ABSENT = Symbol("undefined");
@@ -73,7 +71,7 @@ function getString(source: Source): string {
 }
 
 function getValue(source: Source): Decoded {
-  if (++source.nodes > NODES_MAX) refuseValue("too large");
+  if (++source.nodes > ANSWER_VALUES_MAX) refuseValue("too large");
   const tag = getByte(source);
   switch (tag) {
     case Tag.null:

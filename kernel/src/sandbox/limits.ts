@@ -7,7 +7,7 @@ export const MEMORY_PAGES_MAX = 256;
  * frame of an author's code is at most four times its estimate.
  */
 export const STACK_BYTES = 224 * 1024;
-/** The same for the JavaScript engine, measured in all tiers of V8: at least 1.2 estimated bytes for one real byte. */
+/** The same for the JavaScript engine, measured in all tiers of V8: about 1.2 estimated bytes for a real one, or more. */
 export const ENGINE_STACK_BYTES = 640 * 1024;
 /** A single function's frame may not be estimated larger. */
 export const FRAME_BYTES_MAX = 64 * 1024;
@@ -24,5 +24,7 @@ export const LOAD_FUEL = 50_000_000;
 export const TRACKED_FROM_PAGES = 8;
 /** What JavaScript may use of the engine's own stack, bytes: about 560 nested calls. Beyond: InternalError, catchable. */
 export const JS_STACK_BYTES = 100_000;
+/** Values the answer of a script may hold, shared parts counted as often as they occur. */
+export const ANSWER_VALUES_MAX = 4_000_000;
 /** Characters of a failure's message. */
 export const MESSAGE_CHARS_MAX = 500;

@@ -185,14 +185,16 @@ export class Machine {
     const table = this.#table;
     const guest = (this.rewritten.pages * PAGE_GRAINS) / GROUP;
     for (let group = guest; group < groups.length; group++) if (groups[group] !== 0) return this.#restoreTampered(image);
-    for (let group = 0; group < guest; group++) {
-      if (groups[group] === 0) continue;
-      for (let grain = group * GROUP; grain < (group + 1) * GROUP; grain++) {
+    // Two groups (one page) at a time; groups are positive or zero, so their sum is zero only when both are.
+    for (let group = 0; group < guest; group += 2) {
+      if ((groups[group] as number) + (groups[group + 1] as number) === 0) continue;
+      for (let grain = group * GROUP; grain < (group + 2) * GROUP; grain++) {
         if (table[grain] === 0) continue;
         this.#restoreGrain(image, grain);
         if (table[grain + 1] === 0) this.#restoreSpill(image, grain + 1);
       }
       groups[group] = 0;
+      groups[group + 1] = 0;
     }
   }
 

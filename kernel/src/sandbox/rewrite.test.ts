@@ -127,6 +127,24 @@ test("machine: restored after any call: every byte and global as in a new instan
   assert.equal(calls, 60);
 });
 
+test("machine: an image derived from another, a store across two grains between them: either can be put back", () => {
+  const text = stepModule("(i64.store (i32.const 8188) (i64.const -1)) (drop (memory.grow (i32.const 0)))");
+  const rewritten = rewriteModule(scanModule(assemble(text), "author"), { track: "auto" });
+  const machine = new Machine(new Wasm.Module(rewritten.bytes), rewritten, { stackBytes: 10_000 });
+  const around = (): string => Buffer.from(machine.memory.subarray(8184, 8200)).toString("hex");
+  const base = machine.snapshot();
+  machine.restore(base);
+  machine.run(100, () => machine.function("step")(0, 0));
+  const derived = machine.snapshot(base);
+  for (let i = 0; i < 2; i++) {
+    machine.restore(base);
+    assert.equal(around(), "00".repeat(16));
+    machine.restore(derived);
+    assert.equal(around(), `${"00".repeat(4)}${"ff".repeat(8)}${"00".repeat(4)}`);
+  }
+  assert.deepEqual(derived.grains.map((grain, i) => (grain === base.grains[i] ? "shared" : "own")).filter((kind) => kind === "own").length, 2);
+});
+
 test("fuel: one unit a function entry and a loop iteration, an eighth of a unit a byte copied: exact counts", () => {
   const rows: readonly (readonly [body: string, units: number])[] = [
     ["", 0],

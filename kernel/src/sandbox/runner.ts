@@ -39,7 +39,7 @@ export interface RunnerOptions {
   readonly readyMax?: number;
 }
 
-const READY_MAX = 256;
+const READY_MAX = 64;
 
 /** Makes a runner. Artifacts are kept for its life; each is admitted once. */
 export function createModuleRunner(options: RunnerOptions = {}): ModuleRunner {

@@ -8,6 +8,8 @@ import { FORMAT, Tag, UINT8_ARRAY, Wrap } from "./engine-format.ts";
 const FIXED_LENGTH = 0xffff_ffff;
 /** Integers are of 64 bits and a sign. */
 const BIGINT_BYTES = 9;
+const wordOfBigInt = new BigUint64Array(1);
+const bytesOfBigInt = new Uint8Array(wordOfBigInt.buffer);
 
 interface Sink {
   bytes: Uint8Array;
@@ -157,10 +159,9 @@ function putBigInt(sink: Sink, value: bigint): void {
   putByte(sink, Tag.bigInt);
   putLeb(sink, BIGINT_BYTES);
   room(sink, BIGINT_BYTES);
-  const view = new DataView(sink.bytes.buffer, sink.size);
-  view.setBigUint64(0, BigInt.asUintN(64, value), true);
-  view.setInt8(8, value < 0n ? -1 : 0);
-  sink.size += BIGINT_BYTES;
+  wordOfBigInt[0] = BigInt.asUintN(64, value);
+  for (let i = 0; i < 8; i++) sink.bytes[sink.size++] = bytesOfBigInt[i] as number;
+  sink.bytes[sink.size++] = value < 0n ? 0xff : 0;
 }
 
 function putBytes(sink: Sink, value: Uint8Array): void {
@@ -174,6 +175,13 @@ function putBytes(sink: Sink, value: Uint8Array): void {
   room(sink, value.length);
   sink.bytes.set(value, sink.size);
   sink.size += value.length;
+}
+
+function atomOf(sink: Sink, name: string): number {
+  const known = sink.atoms.get(name);
+  if (known !== undefined) return known;
+  sink.atoms.set(name, sink.atoms.size + 1);
+  return sink.atoms.size;
 }
 
 function putMap(sink: Sink, map: ReadonlyMap<Value, Value>): void {
@@ -190,9 +198,7 @@ function putMap(sink: Sink, map: ReadonlyMap<Value, Value>): void {
   putByte(sink, Tag.object);
   putLeb(sink, map.size);
   for (const [key, value] of map) {
-    let atom = sink.atoms.get(key as string);
-    if (atom === undefined) sink.atoms.set(key as string, (atom = sink.atoms.size + 1));
-    putLeb(sink, atom * 2);
+    putLeb(sink, atomOf(sink, key as string) * 2);
     putValue(sink, value);
   }
 }

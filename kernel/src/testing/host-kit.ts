@@ -6,11 +6,11 @@ import { memoryJournal } from "../adapters/journal/memory.ts";
 import { ed25519Signer } from "../adapters/signer.ts";
 import { decodeRecord, type JournalRecord, type RecordKind } from "../core/record.ts";
 import { openHost, type Host, type HostOptions } from "../host.ts";
-import type { Blobs, Journal, JournalTurn } from "../ports.ts";
+import type { Adapter, AdapterCall, AdapterResult, Blobs, Journal, JournalTurn } from "../ports.ts";
 import { fetchModules, fetchWorld, type FetchModules, type FetchWorldOptions } from "./fetch-world.ts";
 import { manualClock, type ManualClock } from "./manual-clock.ts";
 import type { NativeReducer } from "./native-modules.ts";
-import { controlFrom, TEST_SANDBOX, TEST_WORLD_ID } from "./test-world.ts";
+import { assertReplays, controlFrom, TEST_SANDBOX, TEST_WORLD_ID } from "./test-world.ts";
 
 export interface HostParts extends FetchModules {
   readonly journal: Journal;
@@ -62,4 +62,60 @@ export async function journalOf(turns: readonly JournalTurn[]): Promise<Journal>
   const journal = memoryJournal();
   await journal.append(turns);
   return journal;
+}
+
+/** Opens a host with the fetch world in force. */
+export async function begin(parts: HostParts, options: Partial<HostOptions> = {}): Promise<Host> {
+  const host = await openOn(parts, options);
+  if (host.world.control === undefined) await applyFetch(host, parts);
+  return host;
+}
+
+/** Stops a host, replays its journal and compares. */
+export async function end(host: Host, parts: HostParts, journal = parts.journal): Promise<void> {
+  const live = host.world;
+  await host.stop();
+  await assertReplays(journal, parts.blobs, { modules: parts.modules, live });
+}
+
+/** A journal that counts appends and does first what the test says. */
+export function watched(inner: Journal, before: (turns: readonly JournalTurn[], call: number) => Promise<void> | void): Journal & { readonly groups: readonly number[] } {
+  const groups: number[] = [];
+  return {
+    groups,
+    get nextSeq() {
+      return inner.nextSeq;
+    },
+    async append(turns) {
+      groups.push(turns.length);
+      await before(turns, groups.length);
+      await inner.append(turns);
+    },
+    read: (fromSeq) => inner.read(fromSeq),
+    close: () => inner.close(),
+  };
+}
+
+/** An adapter for `http.request` whose calls the test answers, and which says whether it may be called again. */
+export function heldAdapter(resend: "again" | "unknown" = "again", obeys: "signal" | "nothing" = "nothing"): Adapter & { readonly calls: AdapterCall[]; answer(result: AdapterResult): void } {
+  const calls: AdapterCall[] = [];
+  const waiting: ((result: AdapterResult) => void)[] = [];
+  return {
+    id: "held", effects: ["http.request"], calls, resend: () => resend,
+    run(call) {
+      calls.push(call);
+      return new Promise((resolve, reject) => {
+        waiting.push(resolve);
+        if (obeys === "signal") call.signal.addEventListener("abort", () => reject(new Error("aborted")));
+      });
+    },
+    answer(result) {
+      waiting.shift()?.(result);
+    },
+  };
+}
+
+/** Lets everything that is not waiting for the outside happen. */
+export async function quiet(): Promise<void> {
+  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
 }

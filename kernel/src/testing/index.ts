@@ -1,7 +1,9 @@
 // The testing kit: worlds that replay themselves, parts that fail on purpose, and the suites that every adapter runs.
 
 export { assertReplays, controlFrom, TEST_SANDBOX, TEST_WORLD_ID, withWorld, type TestWorld, type TestWorldOptions } from "./test-world.ts";
-export { applyFetch, fetchParts, journalOf, openOn, recordsIn, recordsOf, startOffer, turnsIn, type HostParts } from "./host-kit.ts";
+export {
+  applyFetch, fetchParts, heldAdapter, journalOf, openOn, recordsIn, recordsOf, startOffer, turnsIn, watched, type HostParts,
+} from "./host-kit.ts";
 export {
   armOf, countAndFetch, FETCH_EDGES, FETCH_STEPS, fetchModules, fetchWorld, fieldOf, type FetchModules, type FetchWorldOptions,
 } from "./fetch-world.ts";

@@ -1,0 +1,107 @@
+import { after, before, test } from "node:test";
+import assert from "node:assert/strict";
+import { decodeRecord, encodeRecord, hashBytes, memoryBlobs, memoryJournal, turnsOf, type Journal, type JournalTurn } from "@agentos/kernel";
+import { openStore, type ObjectStore } from "../git/store.ts";
+import { publishedWorld, type PublishedWorld } from "../testing/published-world.ts";
+import { publishedBlobs, readSeals, readSegment } from "./published.ts";
+import { checkPublished, restore } from "./restore.ts";
+
+let published: PublishedWorld;
+let store: ObjectStore;
+let records: readonly Uint8Array[];
+before(async () => {
+  published = await publishedWorld();
+  store = openStore(published.folder);
+  const all: Uint8Array[] = [];
+  for (const seal of await readSeals(store)) all.push(...(await readSegment(store, seal)).segment.records);
+  records = all;
+}, { timeout: 60_000 });
+after(async () => {
+  await store.close();
+  await published.remove();
+});
+
+/** A journal in memory of these records. */
+async function journalOf(bytes: readonly Uint8Array[]): Promise<Journal> {
+  const journal = memoryJournal();
+  const turns: JournalTurn[] = [...turnsOf(bytes)].map((turn) => ({ firstSeq: decodeRecord(turn[0] ?? new Uint8Array()).seq, records: turn }));
+  await journal.append(turns);
+  return journal;
+}
+
+function hexOf(list: readonly Uint8Array[]): readonly string[] {
+  return list.map((bytes) => Buffer.from(bytes).toString("hex"));
+}
+
+async function bytesOf(journal: Journal): Promise<readonly Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const turn of journal.read(0)) all.push(...turn.records);
+  return all;
+}
+
+test("restore: nothing local: the journal, turn by turn, and every blob", async () => {
+  const [journal, blobs] = [memoryJournal(), memoryBlobs()];
+  assert.equal(await restore(store, { journal, blobs }), records.length);
+  assert.deepEqual(hexOf(await bytesOf(journal)), hexOf(records));
+  const turns: number[] = [];
+  for await (const turn of journal.read(0)) turns.push(turn.firstSeq);
+  assert.deepEqual(turns, [...turnsOf(records)].map((turn) => decodeRecord(turn[0] ?? new Uint8Array()).seq));
+  const tip = (await readSeals(store)).at(-1);
+  const hashes = (await publishedBlobs(store, tip?.oid ?? assert.fail())).all();
+  assert.ok(hashes.length >= 3);
+  for (const hash of hashes) assert.equal(hashBytes((await blobs.get(hash)) ?? new Uint8Array()), hash);
+  await checkPublished(store, journal, "place");
+});
+
+test("restore: cut short at any turn: it goes on from there", async () => {
+  const starts = [...turnsOf(records)].map((turn) => decodeRecord(turn[0] ?? new Uint8Array()).seq);
+  assert.ok(starts.length >= 6);
+  for (const start of starts) {
+    const journal = await journalOf(records.slice(0, start));
+    assert.equal(await restore(store, { journal, blobs: memoryBlobs() }), records.length);
+    assert.deepEqual(hexOf(await bytesOf(journal)), hexOf(records));
+  }
+});
+
+/** The record at a seq with another stamp: still a record. */
+function changedAt(seq: number): readonly Uint8Array[] {
+  return records.map((bytes, index) => {
+    if (index !== seq) return bytes;
+    const record = decodeRecord(bytes);
+    return encodeRecord("now_ns" in record ? { ...record, now_ns: record.now_ns + 1n } : "cause" in record ? { ...record, cause: record.cause + 1 } : record);
+  });
+}
+
+test("check published: a local journal that goes on from what is published: nothing to say", async () => {
+  const more = encodeRecord({ ...decodeRecord(records[2] ?? new Uint8Array()), seq: records.length as never });
+  await checkPublished(store, await journalOf(records), "place");
+  await checkPublished(store, await journalOf([...records, more]), "place");
+});
+
+test("check published: a local journal that is shorter: refused, with what to do", async () => {
+  let rows = 0;
+  for (const length of [0, 1, 2, records.length - 4]) {
+    const journal = await journalOf(records.slice(0, length));
+    await assert.rejects(checkPublished(store, journal, "/w/aos/journal"), {
+      code: "journal.behind", class: "unverified", message: new RegExp(`^/w/aos/journal: the local journal ends before seq ${length}, the published one goes to seq ${records.length - 1}$`), hint: /move \/w\/aos\/journal away/,
+    });
+    rows++;
+  }
+  assert.equal(rows, 4);
+});
+
+test("check published: a local journal with any one record changed: refused, naming its seq", async () => {
+  let rows = 0;
+  for (const seq of records.keys()) {
+    const journal = await journalOf(changedAt(seq));
+    await assert.rejects(checkPublished(store, journal, "place"), (error: unknown) => {
+      assert.ok(error instanceof Error && "code" in error && "at" in error && "hint" in error);
+      assert.equal(error.code, "journal.other");
+      assert.deepEqual(error.at, { seq });
+      assert.match(String(error.hint), /move place away/);
+      return true;
+    });
+    rows++;
+  }
+  assert.equal(rows, records.length);
+});
