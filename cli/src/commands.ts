@@ -11,7 +11,7 @@ export interface Leaf {
 export interface Group {
   readonly name: string;
   readonly describe: string;
-  readonly commands: readonly Leaf[];
+  readonly commands: readonly (Leaf | Group)[];
 }
 
 export const COMMANDS: readonly (Leaf | Group)[] = [
@@ -23,6 +23,28 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
     ],
   },
   { usage: "check", describe: "Check the world's files, all problems at once", load: () => import("./commands/check.ts") },
+  { usage: "fmt [file..]", describe: "Bring AIR files into their one layout", load: () => import("./commands/fmt.ts") },
+  { usage: "hash [file..]", describe: "Print the hashes of definitions", load: () => import("./commands/hash.ts") },
+  {
+    name: "air", describe: "Compare worlds and patch them", commands: [
+      { usage: "diff <a> <b>", describe: "Print what differs between two worlds, by meaning", load: () => import("./commands/air-diff.ts") },
+      {
+        name: "patch", describe: "Turn one world's AIR into another's", commands: [
+          { usage: "make <a> <b>", describe: "Make the patch that turns one world into another", load: () => import("./commands/air-patch-make.ts") },
+          { usage: "apply <file>", describe: "Apply a patch to the world's files", load: () => import("./commands/air-patch-apply.ts") },
+          { usage: "show <file>", describe: "Say what a patch does", load: () => import("./commands/air-patch-show.ts") },
+        ],
+      },
+    ],
+  },
+  {
+    name: "defs", describe: "Look at definitions", commands: [
+      { usage: "ls", describe: "List definitions", load: () => import("./commands/defs-ls.ts") },
+      { usage: "get <name>", describe: "Print a definition", load: () => import("./commands/defs-get.ts") },
+    ],
+  },
+  { usage: "explain [code]", describe: "Say what the code of a finding means", load: () => import("./commands/explain.ts") },
+  { usage: "types", describe: "Print TypeScript types of the world's schemas", load: () => import("./commands/types.ts") },
   { usage: "build", describe: "Build modules from their TypeScript sources", load: () => import("./commands/build.ts") },
   { usage: "run", describe: "Run the world of this repository in the foreground", load: () => import("./commands/run.ts") },
   { usage: "controller", describe: "Run the world of another repository, beside it", load: () => import("./commands/controller.ts") },
@@ -58,6 +80,16 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
     ],
   },
 ];
+
+/** Every command with the words before its own. */
+export function leavesOf(entries: readonly (Leaf | Group)[] = COMMANDS, path: readonly string[] = []): readonly { readonly path: readonly string[]; readonly leaf: Leaf }[] {
+  return entries.flatMap((entry) => ("usage" in entry ? [{ path, leaf: entry }] : leavesOf(entry.commands, [...path, entry.name])));
+}
+
+/** The word that leads to a command or a group. */
+export function wordAt(entry: Leaf | Group): string {
+  return "usage" in entry ? wordOf(entry) : entry.name;
+}
 
 export function wordOf(leaf: Leaf): string {
   return leaf.usage.split(" ")[0] ?? leaf.usage;

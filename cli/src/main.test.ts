@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { COMMANDS, wordOf } from "./commands.ts";
+import { COMMANDS, leavesOf, wordOf } from "./commands.ts";
 import { AOS, aos, temporaryFolder } from "./testing/aos.ts";
 
 /** Prints the name of every module that is resolved. */
@@ -27,11 +27,11 @@ test("aos --help: lists every command, and loads neither kernel nor controller",
 
 test("aos COMMAND --help: every command has help of its own, with exit code 0", async (t) => {
   const cwd = await temporaryFolder(t);
-  const words = COMMANDS.flatMap((entry) => ("usage" in entry ? [[wordOf(entry)]] : entry.commands.map((leaf) => [entry.name, wordOf(leaf)])));
+  const words = leavesOf().map(({ path, leaf }) => [...path, wordOf(leaf)]);
   assert.ok(words.length > 20);
   const helps = await Promise.all([["init"], ["event", "send"], ["review"], ["journal", "tail"]].map((command) => aos([...command, "--help"], { cwd })));
   for (const { code, stdout } of helps) assert.deepEqual([code, /^aos \S+/.test(stdout), stdout.includes("--json")], [0, true, true]);
-  const loaded = await Promise.all(COMMANDS.flatMap((entry) => ("usage" in entry ? [entry] : entry.commands)).map((leaf) => leaf.load()));
+  const loaded = await Promise.all(leavesOf().map(({ leaf }) => leaf.load()));
   for (const { default: command } of loaded) {
     for (const [name, field] of Object.entries({ ...command.positionals, ...command.options })) assert.ok(field.describe !== undefined, `${name} is described`);
   }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import yargs from "yargs";
 import type { Argv } from "yargs";
 import type { Command, Fields } from "./command.ts";
-import { COMMANDS, wordOf, type Group, type Leaf } from "./commands.ts";
+import { COMMANDS, wordAt, wordOf, type Group, type Leaf } from "./commands.ts";
 
 /** Flags that every command takes. */
 const GLOBALS = {
@@ -44,8 +44,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+const EXIT_BROKEN = 70;
+
 async function dieOf(error: unknown, argv: readonly string[]): Promise<void> {
-  await tell(error, argv);
+  try {
+    await tell(error, argv);
+  } catch (cause) {
+    // A program too broken to tell what is wrong with it says that much, once.
+    process.stderr.write(`error: aos: ${String(cause).split("\n")[0]}\nhint: is the program built whole? npm run build\n`);
+    process.exitCode = EXIT_BROKEN;
+  }
   process.exit();
 }
 
@@ -69,7 +77,7 @@ function wantsJson(argv: readonly string[]): boolean {
 }
 
 async function run(argv: readonly string[]): Promise<void> {
-  let scope: Scope = { path: [], commands: COMMANDS.map((entry) => ("usage" in entry ? wordOf(entry) : entry.name)), flags: Object.keys(GLOBALS) };
+  let scope: Scope = { path: [], commands: COMMANDS.map(wordAt), flags: Object.keys(GLOBALS) };
 
   function leafOf(parent: readonly string[], leaf: Leaf): Parameters<Argv["command"]>[0] {
     let loaded: Command | undefined;
@@ -94,17 +102,22 @@ async function run(argv: readonly string[]): Promise<void> {
     } as unknown as Parameters<Argv["command"]>[0];
   }
 
-  function groupOf(group: Group): Parameters<Argv["command"]>[0] {
+  function groupOf(parent: readonly string[], group: Group): Parameters<Argv["command"]>[0] {
     return {
       command: group.name,
       describe: group.describe,
       builder: (inner: Argv) => {
-        scope = { path: [group.name], commands: group.commands.map(wordOf), flags: Object.keys(GLOBALS) };
-        for (const leaf of group.commands) inner.command(leafOf([group.name], leaf) as never);
+        const path = [...parent, group.name];
+        scope = { path, commands: group.commands.map(wordAt), flags: Object.keys(GLOBALS) };
+        for (const entry of group.commands) inner.command(entryOf(path, entry) as never);
         return inner.demandCommand(1, "a command is missing");
       },
       handler: () => undefined,
     } as unknown as Parameters<Argv["command"]>[0];
+  }
+
+  function entryOf(path: readonly string[], entry: Leaf | Group): Parameters<Argv["command"]>[0] {
+    return "usage" in entry ? leafOf(path, entry) : groupOf(path, entry);
   }
 
   const program = yargs([...argv]).scriptName("aos").locale("en").exitProcess(false).showHelpOnFail(false).strict();
@@ -119,7 +132,7 @@ async function run(argv: readonly string[]): Promise<void> {
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new UsageProblem(message ?? "the words do not fit any command", scope);
     });
-  for (const entry of COMMANDS) program.command((("usage" in entry) ? leafOf([], entry) : groupOf(entry)) as never);
+  for (const entry of COMMANDS) program.command(entryOf([], entry) as never);
   await program.parseAsync().catch((error: unknown) => {
     // Some of what is wrong with the words comes as yargs' own error, without asking `fail`.
     throw error instanceof Error && error.name === "YError" ? new UsageProblem(error.message, scope) : error;

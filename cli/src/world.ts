@@ -21,18 +21,21 @@ export async function worldFolder(cx: Context): Promise<string> {
   await needFolder(start);
   const found = cx.world === undefined ? await upward(start) : (await isWorld(start)) ? start : undefined;
   if (found !== undefined) return found;
+  throw notWorld(cx, start);
+}
+
+function notWorld(cx: Context, start: string): AosError {
   const where = cx.world === undefined ? " here or in a folder above" : "";
-  throw new AosError("world.missing", `${start}: not a world: there is no ${SYNC_FILE}${where}`, { at: { file: start }, hint: "make one with `aos init DIR`, or name one with --world DIR" });
+  return new AosError("world.missing", `${start}: not a world: there is no ${SYNC_FILE}${where}`, { at: { file: start }, hint: "make one with `aos init DIR`, or name one with --world DIR" });
 }
 
 /** The world's repository: the one its files are in, or a bare one. */
 export async function worldRepo(cx: Context): Promise<Repo> {
   const start = resolve(cx.cwd, cx.world ?? ".");
   await needFolder(start);
-  const folder = cx.world === undefined ? await upward(start) : start;
+  const folder = cx.world === undefined ? await upward(start) : (await isWorld(start)) ? start : undefined;
   const repo = await openRepo(folder ?? start).catch((error: unknown) => {
-    if (!(error instanceof AosError) || error.code !== "git.norepo" || folder !== undefined) throw error;
-    throw new AosError("world.missing", `${start}: not a world: there is no ${SYNC_FILE} here or in a folder above`, { at: { file: start }, hint: "make one with `aos init DIR`, or name one with --world DIR" });
+    throw error instanceof AosError && error.code === "git.norepo" && folder === undefined ? notWorld(cx, start) : error;
   });
   if (repo.workTree === undefined) return repo;
   const files = await worldFolder(cx);

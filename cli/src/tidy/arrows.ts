@@ -90,7 +90,7 @@ function mayImport(from: string, layer: Layer, { specifier, kind }: Import): boo
   const [home = ""] = from.split("/");
   if (!specifier.startsWith(".")) {
     if (layer.packages.test(specifier)) return true;
-    return isTest(from) && new RegExp(`^(${NODE}|cbor-x|wabt|ajv\/dist\/2020\.js|${LIBRARIES[home] ?? ""}|${kitsOf(home)})$`).test(specifier);
+    return isTest(from) && new RegExp(`^(${NODE}|cbor-x|wabt|ajv/dist/2020[.]js|${LIBRARIES[home] ?? ""}|${kitsOf(home)})$`).test(specifier);
   }
   const to = target(from, specifier);
   if (isTest(from)) return to.startsWith(`${home}/src/`);

@@ -117,6 +117,9 @@ export async function deleteRef(gitDir: string, ref: string, expected: Oid): Pro
   }
 }
 
+/** Git holds a ref's lock for milliseconds; one of this age was left by a process that died. */
+export const STALE_LOCK_MS = 10_000;
+
 /**
  * Removes lock files that a killed process left: `HEAD.lock`, `packed-refs.lock` and those below `refs`. For start-up, under the
  * controller's own exclusive lock. A push or a person's command may hold one right now, for milliseconds: only locks older than

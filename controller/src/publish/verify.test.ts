@@ -26,8 +26,8 @@ async function verify(folder: string, replay: "replay" | "no replay" = "no repla
 async function check(row: Row): Promise<void> {
   const folder = await published.copy();
   await row.tamper(tampering(folder, published.world), published);
-  if (row.only === "replay") assert.deepEqual((await verify(folder)).problems, []);
-  const report = await verify(folder, row.only ?? "no replay");
+  if (row.foundBy === "replay") assert.deepEqual((await verify(folder)).problems, []);
+  const report = await verify(folder, row.foundBy ?? "no replay");
   const [first] = report.problems;
   assert.ok(!report.ok && first !== undefined, "it is found");
   assert.equal(first.code, row.code, JSON.stringify(report.problems.slice(0, 3), null, 1));

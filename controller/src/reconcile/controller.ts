@@ -12,7 +12,7 @@ import { controlHandler } from "../control/handler.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { systemCode } from "../git/durable.ts";
 import { cleanStalePacks, openStore, type ObjectStore } from "../git/store.ts";
-import { readRef, cleanStaleLocks } from "../git/refs.ts";
+import { readRef, cleanStaleLocks, STALE_LOCK_MS } from "../git/refs.ts";
 import type { Repo } from "../git/repo.ts";
 import { parseTrust, principalOfKey, TRUST_PATH } from "../governance/trust.ts";
 import { keyId } from "../governance/ssh-key.ts";
@@ -27,7 +27,7 @@ import { createLoop } from "./loop.ts";
 import { MAIN_REF } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import { bookOf, type receiptBook } from "./rehearse.ts";
-import { adoptPublished, fetchAll } from "./remote.ts";
+import { adoptPublished, fetchAll, followBeside } from "./remote.ts";
 import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, writeRunFile, type StateFolder } from "./state-folder.ts";
 import type { WorldStatus } from "./status.ts";
 
@@ -59,8 +59,6 @@ export interface RunningController {
   readonly stopped: Promise<Error | undefined>;
 }
 
-/** Git holds a ref's lock for milliseconds; one of this age was left by a process that died. */
-export const STALE_LOCK_MS = 10_000;
 /** Refs that nobody else moves: with the world's lock in hand, a lock there is stale sooner. */
 const OWN_REFS: readonly string[] = [NOTES_REF, SHADOW_REF];
 const OWN_LOCK_MS = 1_000;
@@ -147,6 +145,7 @@ async function removed(path: string): Promise<readonly string[]> {
 async function fetchFirst({ repo, remote }: ControllerOptions, { journal, folder, log }: Pick<Parts, "journal" | "folder" | "log">): Promise<void> {
   if (remote === undefined) return;
   try {
+    await followBeside(repo, remote);
     await fetchAll(repo, remote);
   } catch (error) {
     if (!(error instanceof AosError) || error.class !== "outside" || journal.nextSeq === 0) throw error;

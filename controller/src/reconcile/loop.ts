@@ -3,9 +3,9 @@
 import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { cleanStaleLocks } from "../git/refs.ts";
+import { cleanStaleLocks, STALE_LOCK_MS } from "../git/refs.ts";
 import { act } from "./act.ts";
-import { STALE_LOCK_MS, type Parts } from "./controller.ts";
+import type { Parts } from "./controller.ts";
 import { nextAct, type Act, type Observed } from "./next-act.ts";
 import { blankMemory, observe, refsOf } from "./observe.ts";
 import { adoptShadows, fetchAll, publishedElsewhere } from "./remote.ts";

@@ -4,7 +4,7 @@ import { AosError } from "@agentos/kernel";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import type { Oid } from "../git/objects.ts";
 import { casRef, readRef } from "../git/refs.ts";
-import { gitIn, isAncestor, type Repo } from "../git/repo.ts";
+import { configAdd, configSet, gitIn, isAncestor, type Repo } from "../git/repo.ts";
 import { NOTES_REF } from "../publish/published.ts";
 
 const FETCH_TIMEOUT_MS = 120_000;
@@ -12,6 +12,16 @@ const FETCH_TIMEOUT_MS = 120_000;
 /** Where the remote's value of a ref of notes is kept. */
 export function trackingRef(remote: string, ref: string): string {
   return `refs/remotes/${remote}/notes/${ref.slice("refs/notes/".length)}`;
+}
+
+/**
+ * Sets what the clone follows of its remote. A clone made for people puts the remote's notes over the own ones, and not only at a
+ * fetch: a push too writes what it pushed to the ref that tracks it, over a seal made meanwhile.
+ */
+export async function followBeside(repo: Repo, remote: string): Promise<void> {
+  const key = `remote.${remote}.fetch`;
+  await configSet(repo, key, "+refs/heads/*:refs/heads/*");
+  await configAdd(repo, key, `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`);
 }
 
 /**

@@ -24,7 +24,7 @@ export interface Row {
   /** Which places it names. */
   readonly names: readonly ("seq" | "commit" | "file")[];
   /** Only a replay finds it: without one the copy verifies. */
-  readonly only?: "replay";
+  readonly foundBy?: "replay";
 }
 
 const RECEIPT = /^receipt seq \d+ \(intent sha256:[0-9a-f]{64}\)/;

@@ -10,6 +10,7 @@ import { casRef, readRef } from "../git/refs.ts";
 import { openRepo } from "../git/repo.ts";
 import { startController, type ControllerOptions, type LogLine, type RunningController } from "../reconcile/controller.ts";
 import type { WorldStatus } from "../reconcile/status.ts";
+import { clone } from "../git/transport.ts";
 import { connectWorld } from "../world-access.ts";
 import type { WorldRepo } from "./world-repo.ts";
 
@@ -93,4 +94,36 @@ export async function carryThrough(world: WorldRepo, controller: RunningControll
   const merged = await merge(world, proposal.slug, proposal.head);
   await until(controller, ({ appliedRevision }) => appliedRevision === merged);
   return merged;
+}
+
+/** A bare repository that is authoritative, known to the author's as `origin`, and how a controller gets a clone of it. */
+export interface WithRemote {
+  readonly remote: string;
+  /** A controller's own bare clone. */
+  clone(name: string): Promise<string>;
+  /** Brings the shadow reports that the remote has to the author's repository. */
+  fetch(): Promise<void>;
+  push(...refs: readonly string[]): Promise<void>;
+}
+
+export async function withRemote(world: WorldRepo): Promise<WithRemote> {
+  const remote = `${world.folder}/remote.git`;
+  await world.git("init", "--quiet", "--bare", "--initial-branch=main", remote);
+  await world.git("remote", "add", "origin", remote);
+  await world.git("push", "--quiet", "origin", "main");
+  return {
+    remote,
+    async clone(name) {
+      const path = `${world.folder}/${name}`;
+      await clone(remote, path, { kind: "bare" });
+      return path;
+    },
+    fetch: async () => void (await world.git("fetch", "--quiet", "origin", "+refs/notes/aos-s*:refs/notes/aos-s*")),
+    push: async (...refs) => void (await world.git("push", "--quiet", "origin", ...refs.map((ref) => `${ref}:${ref}`))),
+  };
+}
+
+/** Has the proposal's head a shadow report in the author's repository? */
+export async function isShadowed(world: WorldRepo, head: string): Promise<boolean> {
+  return world.git("notes", "--ref=aos-shadow", "list", head).then(() => true, () => false);
 }
