@@ -44,7 +44,7 @@ export function textChanges(texts: ReadonlyMap<string, string>, worlds: { readon
     const here = changes.has(path) ? changes.get(path) : texts.get(path);
     changes.set(path, appended(here, fresh.filter((node) => node.kind === kind).map((node) => nodeText(node, undefined)), path));
   }
-  for (const [path, text] of [...changes]) if (text === texts.get(path)) changes.delete(path);
+  for (const [path, text] of changes) if (text === texts.get(path)) changes.delete(path);
   return changes;
 }
 

@@ -60,7 +60,7 @@ test("world offline: neither here nor published: said so, with a way out", async
 test("world offline: a local journal that is damaged: an error, not the published world instead", async () => {
   const path = await published.copy();
   await cp(join(published.world.folder, "world", ".git", "aos", "journal"), join(path, "aos", "journal"), { recursive: true });
-  const [segment = ""] = (await readdir(join(path, "aos", "journal"))).filter((name) => name.endsWith(".aosj"));
+  const segment = (await readdir(join(path, "aos", "journal"))).find((name) => name.endsWith(".aosj")) ?? "";
   const file = await open(join(path, "aos", "journal", segment), "r+");
   await file.write(Buffer.from("XXXX"), 0, 4, 200);
   await file.close();

@@ -22,7 +22,10 @@ export default command({
     const found = all.filter(({ node }) => node.name === name && (kind === undefined || node.kind === kind));
     if (found.length === 0) throw unknown(name, kind, [...all, ...builtin]);
     const written = folder === undefined ? found.map(asCatalog) : await Promise.all(found.map((one) => asWritten(one, folder)));
-    const rows = written.map(({ text: _, node, ...row }) => ({ ...row, node }));
+    const rows = written.map((one) => {
+      const { text: _, ...row } = one;
+      return row;
+    });
     cx.out.result({ definitions: rows }, definitionLines(written));
   },
 });
