@@ -15,8 +15,15 @@ test("policy: its hash: of what it says, not of how it is written", () => {
   assert.notEqual(policyHash(short), policyHash({ ...short, approvals: 2 }));
 });
 
+test("policy: $schema: read over, no part of the hash", () => {
+  const named = parsePolicy(utf8('{"$schema":"../policy.schema.json","version":1,"approvals":1,"shadow":"required"}'));
+  assert.deepEqual(named, parsePolicy(undefined));
+  assert.equal(policyHash(named), policyHash(parsePolicy(undefined)));
+});
+
 const REFUSED: readonly (readonly [string, string, string])[] = [
   ["an unknown field", '{"version":1,"approvals":1,"shadow":"required","bypass":["bot"]}', "policy.invalid"],
+  ["$schema that is no text", '{"$schema":1,"version":1,"approvals":1,"shadow":"required"}', "policy.invalid"],
   ["negative approvals", '{"version":1,"approvals":-1,"shadow":"required"}', "policy.invalid"],
   ["approvals as a fraction", '{"version":1,"approvals":1.0,"shadow":"required"}', "policy.invalid"],
   ["another word for shadow", '{"version":1,"approvals":1,"shadow":"no"}', "policy.invalid"],

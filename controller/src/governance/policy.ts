@@ -2,7 +2,7 @@
 
 import { fromUtf8, hashValue, readJson } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
-import { oneOf, readDocument, record, version, whole } from "./shape.ts";
+import { document, oneOf, readDocument, record, version, whole } from "./shape.ts";
 
 export const POLICY_PATH = ".aos/policy.json";
 
@@ -26,7 +26,7 @@ export const POLICY_SHAPE = record({ version: version(1), approvals: whole(0, 10
  */
 export function parsePolicy(bytes: Uint8Array | undefined, file: string = POLICY_PATH): Policy {
   if (bytes === undefined) return DEFAULT_POLICY;
-  return readDocument(readJson(fromUtf8(bytes), file), POLICY_SHAPE, { code: "policy.invalid", file, check: () => undefined });
+  return readDocument(readJson(fromUtf8(bytes), file), document(POLICY_SHAPE), { code: "policy.invalid", file, check: () => undefined });
 }
 
 /** The hash of what a policy says, however its file is written. */

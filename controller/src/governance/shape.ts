@@ -45,6 +45,16 @@ export function record<F extends Fields>(fields: F): Shape<RecordOf<F>> {
   };
 }
 
+/** A document as people write it: `$schema`, a text at its top, is for editors and no part of what it says. */
+export function document<T>(shape: Shape<T>): Shape<T> {
+  return (json, pointer, report) => {
+    if (!isMap(json) || !json.has("$schema")) return shape(json, pointer, report);
+    const value = shape(new Map([...json].filter(([key]) => key !== "$schema")), pointer, report);
+    if (typeof json.get("$schema") === "string") return value;
+    return refuse(report, child(pointer, "$schema"), "expected text, the place of a JSON Schema");
+  };
+}
+
 function readField(json: Json | undefined, field: Field<unknown>, at: { readonly pointer: string; readonly report: Report }): unknown {
   const shape = typeof field === "function" ? field : field.shape;
   if (json !== undefined) return shape(json, at.pointer, at.report);

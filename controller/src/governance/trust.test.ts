@@ -53,6 +53,10 @@ test("trust: a retired key: nobody's, and not among the allowed signers", () => 
   );
 });
 
+test("trust: $schema: read over", () => {
+  assert.deepEqual(parse(file({ $schema: "../trust.schema.json" })), parse(file()));
+});
+
 test("trust: its hash: that of the bytes as they are", () => {
   const bytes = utf8(JSON.stringify(file()));
   assert.equal(trustHash(bytes), hashBytes(bytes));
@@ -64,6 +68,7 @@ const REFUSED: readonly (readonly [string, unknown, readonly (readonly [string, 
   ["not an object", [], [["", /expected an object, got a list/]]],
   ["another version", file({ version: 2 }), [["/version", /expected 1/]]],
   ["an unknown field", file({ policy: {} }), [["/policy", /unknown field "policy"/]]],
+  ["$schema that is no text", file({ $schema: 5 }), [["/$schema", /expected text/]]],
   ["an unknown field of a principal", principals({ other: { kind: "agent", keys: [], admin: true } }), [["/principals/other/admin", /unknown field/]]],
   ["no id", { ...file(), id: undefined }, [["/id", /is missing/]]],
   ["an id in upper case", file({ id: "0123456789ABCDEF0123456789ABCDEF" }), [["/id", /32 lower-case hex digits/]]],

@@ -3,7 +3,7 @@
 import { AosError, fromUtf8, hashBytes, readJson } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import { byName } from "./order.ts";
-import { listOf, mapOf, oneOf, optional, readDocument, record, text, version, whole } from "./shape.ts";
+import { document as written, listOf, mapOf, oneOf, optional, readDocument, record, text, version, whole } from "./shape.ts";
 import type { Report } from "./shape.ts";
 import { isKeyId, keyId, readSshKey, renderSshKey } from "./ssh-key.ts";
 import type { KeyId, SshKey } from "./ssh-key.ts";
@@ -70,7 +70,7 @@ const TRUST = record({
 export function parseTrust(bytes: Uint8Array, file: string = TRUST_PATH): Trust {
   const document = readJson(fromUtf8(bytes), file);
   const keys = new Map<string, readonly SshKey[]>();
-  const raw = readDocument(document, TRUST, {
+  const raw = readDocument(document, written(TRUST), {
     code: "trust.invalid",
     file,
     check(found, report) {

@@ -45,7 +45,7 @@ export async function readTip(store: ObjectStore, ref = NOTES_REF): Promise<Seal
  *
  * @throws AosError `segment.missing`, `segment.head`, `segment.invalid` (unverified) naming the file and the commit
  */
-export async function readSegment(store: ObjectStore, seal: Seal, tree: Oid = seal.oid): Promise<{ readonly segment: Segment; readonly bytes: Uint8Array }> {
+export async function readSegment(store: ObjectStore, seal: Pick<Seal, "oid" | "checkpoint">, tree: Oid = seal.oid): Promise<{ readonly segment: Segment; readonly bytes: Uint8Array }> {
   const at = `commit ${seal.oid}: ${seal.checkpoint.segment}`;
   const bytes = await store.readPath(tree, seal.checkpoint.segment);
   if (bytes === undefined) throw new AosError("segment.missing", `${at} is not there`, { class: "unverified" });

@@ -40,6 +40,8 @@ export interface Publisher {
   flush(): Promise<void>;
   /** Pushes another ref of the controller's own, such as shadow notes. Losing a race for it fences nothing. */
   pushAlso(ref: string): void;
+  /** Tells what the remote was seen to have: what it lacks, or lost, is pushed. */
+  remoteHas(tip: Oid | undefined): Promise<void>;
   /** Stops sealing and pushing for good, because somebody else writes here. */
   fence(why: AosError): void;
   /** Seals and pushes what is left, once, then rests. */
@@ -83,7 +85,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     // The journal goes alone: what becomes of another ref decides nothing about it.
     if (tip !== undefined && tip !== pushed) await push(repo, remote, [`${tip}:${NOTES_REF}`], { timeoutMs });
     pushed = tip;
-    for (const ref of [...also]) {
+    for (const ref of also) {
       const at = await readRef(repo.commonDir, ref);
       if (at !== undefined) await push(repo, remote, [`${at}:${ref}`], { timeoutMs });
       also.delete(ref);
@@ -136,6 +138,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
     pushAlso(ref) {
       also.add(ref);
+      schedulePush();
+    },
+    async remoteHas(tip) {
+      if (tip === (await readRef(repo.commonDir, NOTES_REF))) return;
+      pushed = tip;
       schedulePush();
     },
     fence(why) {

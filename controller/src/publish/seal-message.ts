@@ -45,7 +45,7 @@ export function parseSealMessage(message: string, commit: string): Checkpoint {
   }
   const need = <T>(name: string, read: (text: string) => T | undefined): T => {
     const value = read(trailers.get(name) ?? "");
-    if (value === undefined) throw new AosError("seal.message", `commit ${commit}: the seal has no valid ${name}`, { class: "unverified" });
+    if (value === undefined) throw new AosError("seal.message", `commit ${commit}: the seal has no valid ${name}`, { class: "unverified", hint: "somebody else than a controller wrote it: git show says who" });
     return value;
   };
   const count = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);

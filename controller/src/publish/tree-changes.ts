@@ -1,5 +1,6 @@
 // What one tree has that another has not: reads only folders that differ, so a seal costs the same however much is published.
 
+import { compareText } from "@agentos/kernel";
 import type { Mode, Oid, TreeEntry } from "../git/objects.ts";
 import type { TreeSource } from "../git/edit-tree.ts";
 
@@ -29,7 +30,7 @@ async function below(source: TreeSource, { before, after, prefix, depth }: Folde
   if (before === after) return [];
   const [old, now] = [await entriesOf(source, before), await entriesOf(source, after)];
   const found: TreeChange[] = [];
-  for (const name of [...new Set([...old.keys(), ...now.keys()])].sort()) {
+  for (const name of [...new Set([...old.keys(), ...now.keys()])].sort(compareText)) {
     const [was, is] = [old.get(name), now.get(name)];
     if (was?.oid === is?.oid && was?.mode === is?.mode) continue;
     const path = prefix + name;

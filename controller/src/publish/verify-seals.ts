@@ -3,7 +3,7 @@
 import { AosError, bytesEqual, compareBytes, decodeRecord, fromUtf8, hashBytes, rawToHash, receiptFacts, receiptMessage, type Hash, type JournalRecord } from "@agentos/kernel";
 import { keyId } from "../governance/ssh-key.ts";
 import type { Trust } from "../governance/trust.ts";
-import { verifyCommit, type Commit, type Oid } from "../git/objects.ts";
+import { parseCommit, verifyCommit, type Commit, type GitObject, type Oid } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
 import { sshsigBlob, sshsigVerify } from "../git/sshsig.ts";
 import { mentionedBlobs } from "./mentions.ts";
@@ -15,16 +15,18 @@ import { treeChanges, type TreeChange } from "./tree-changes.ts";
 import { guarded, nameOf, principalAt, report, unverified, type Checking, type Problem } from "./verify-check.ts";
 import { checkApplied, checkNote } from "./verify-merge.ts";
 
-/** A commit of the published line; `fault` says why it is no seal. */
+/** A commit of the published line, of which a long history keeps no more than this. `fault` says why it is no seal. */
 interface LineCommit {
   readonly oid: Oid;
-  readonly commit: Commit;
+  readonly tree: Oid;
+  readonly time: number;
+  /** Undefined: not signed, or its signature does not hold. */
+  readonly signer: Uint8Array | undefined;
   readonly checkpoint: Checkpoint | undefined;
   readonly fault: Problem | undefined;
 }
-/** A seal whose segment could be read, with its records as bytes. */
-export interface CheckedSeal extends Seal {
-  readonly records: readonly Uint8Array[];
+interface SealCommit extends LineCommit {
+  readonly checkpoint: Checkpoint;
 }
 
 /** What the next seal must follow. */
@@ -45,22 +47,22 @@ const START: Tail = { tree: null, head: new Uint8Array(32), number: 0, nextSeq: 
  * @returns the seals up to the first whose segment cannot be read
  * @throws AosError `verify.empty` when nothing is published
  */
-export async function checkSeals(check: Checking): Promise<readonly CheckedSeal[]> {
+export async function checkSeals(check: Checking): Promise<readonly Pick<Seal, "oid" | "checkpoint">[]> {
   const line = await guarded(check, {}, () => readLine(check));
-  const seals: CheckedSeal[] = [];
+  const seals: SealCommit[] = [];
   let tail = START;
   for (const item of line ?? []) {
-    const changes = await guarded(check, { commit: item.oid }, () => treeChanges(check.store, tail.tree, item.commit.tree));
+    const changes = await guarded(check, { commit: item.oid }, () => treeChanges(check.store, tail.tree, item.tree));
     if (changes === undefined) return seals;
     for (const change of changes) if (change.before !== undefined) await reportRewritten(check, item, change);
     if (item.fault !== undefined) report(check, item.fault);
-    if (item.commit.committer.time <= tail.time) report(check, { commit: item.oid, code: "seal.time", message: `${placeOf(item)}: dated ${item.commit.committer.time}, not after the seal before it` });
-    tail = { ...tail, tree: item.commit.tree, time: item.commit.committer.time };
+    if (item.time <= tail.time) report(check, { commit: item.oid, code: "seal.time", message: `${placeOf(item)}: dated ${item.time}, not after the seal before it` });
+    tail = { ...tail, tree: item.tree, time: item.time };
     if (item.checkpoint === undefined) continue;
-    const seal: Seal = { oid: item.oid, commit: item.commit, checkpoint: item.checkpoint };
+    const seal: SealCommit = { ...item, checkpoint: item.checkpoint };
     const checked = await checkSeal(check, seal, { tail, added: changes.filter(({ before }) => before === undefined) });
     if (checked === undefined) return seals;
-    seals.push({ ...seal, records: checked.segment.records });
+    seals.push(seal);
     tail = { ...tail, head: checked.head, number: tail.number + 1, nextSeq: tail.nextSeq + checked.segment.records.length, epoch: seal.checkpoint.epoch };
     if (check.trustNow === undefined) return seals;
   }
@@ -73,8 +75,10 @@ async function readLine({ store, notesRef }: Checking): Promise<readonly LineCom
   let oid = await readRef(store.gitDir, notesRef ?? NOTES_REF);
   if (oid === undefined) throw new AosError("verify.empty", `${NOTES_REF}: nothing is published here`, { class: "outside", hint: "fetch it: git fetch origin 'refs/notes/*:refs/notes/*'" });
   while (oid !== undefined) {
-    const commit: Commit = await store.readCommit(oid);
-    line.push({ oid, commit, ...readCheckpoint(oid, commit) });
+    const object: GitObject | undefined = await store.read(oid);
+    if (object?.type !== "commit") throw new AosError("git.missing", `commit ${oid} is not there`, { class: "unverified", hint: "fetch all of history: a shallow clone cannot be verified" });
+    const commit: Commit = parseCommit(object.bytes);
+    line.push({ oid, tree: commit.tree, time: commit.committer.time, signer: verifyCommit(object.bytes)?.publicKey, ...readCheckpoint(oid, commit) });
     oid = commit.parents[0];
   }
   return line.reverse();
@@ -126,14 +130,14 @@ interface Added {
 }
 
 /** One seal: its records first, since a record that does not hold says the most; then the bytes, the files, the signature. */
-async function checkSeal(check: Checking, seal: Seal, { tail, added }: Added): Promise<{ readonly segment: Segment; readonly head: Uint8Array } | undefined> {
+async function checkSeal(check: Checking, seal: SealCommit, { tail, added }: Added): Promise<{ readonly segment: Segment; readonly head: Uint8Array } | undefined> {
   check.counts.seals++;
   const { checkpoint, oid } = seal;
   const at = { commit: oid, file: checkpoint.segment };
   const path = segmentPath("journal", tail.number);
   if (checkpoint.segment !== path) report(check, { ...at, code: "segment.number", message: `${placeOf(seal)}: names ${checkpoint.segment}, where ${path} is next` });
   const entry = added.find((change) => change.path === checkpoint.segment);
-  const bytes = await guarded(check, at, () => check.store.readPath(seal.commit.tree, checkpoint.segment));
+  const bytes = await guarded(check, at, () => check.store.readPath(seal.tree, checkpoint.segment));
   if (bytes === undefined || entry === undefined) {
     report(check, { ...at, code: "segment.missing", message: `${placeOf(seal)}: ${checkpoint.segment} is not in it` });
     return undefined;
@@ -149,12 +153,12 @@ async function checkSeal(check: Checking, seal: Seal, { tail, added }: Added): P
   checkSegmentBytes(check, seal, { segment, bytes, tail });
   checkTrailers(check, seal, { records, count: segment.records.length, epoch: tail.epoch });
   await checkFiles(check, seal, { number: tail.number, records, added });
-  await checkSignature(check, seal, [before, check.trustNow]);
+  checkSignature(check, seal, [before, check.trustNow]);
   return { segment, head: Buffer.from(segmentHash(bytes).slice(7), "hex") };
 }
 
 /** Is it the segment that must come here? If not, its records say nothing. */
-function isNext(check: Checking, seal: Seal, { segment, tail }: { readonly segment: Segment; readonly tail: Tail }): boolean {
+function isNext(check: Checking, seal: SealCommit, { segment, tail }: { readonly segment: Segment; readonly tail: Tail }): boolean {
   const at = { seq: tail.nextSeq, commit: seal.oid, file: seal.checkpoint.segment };
   const wrong =
     segment.number !== tail.number ? { code: "segment.number", message: `holds segment ${segment.number}, not ${tail.number}` }
@@ -166,7 +170,7 @@ function isNext(check: Checking, seal: Seal, { segment, tail }: { readonly segme
   return false;
 }
 
-async function checkRecords(check: Checking, seal: Seal, segment: Segment): Promise<readonly JournalRecord[]> {
+async function checkRecords(check: Checking, seal: SealCommit, segment: Segment): Promise<readonly JournalRecord[]> {
   const at = { commit: seal.oid, file: seal.checkpoint.segment };
   const records: JournalRecord[] = [];
   let inOrder = true;
@@ -224,7 +228,7 @@ function checkReceipt(check: Checking, receipt: JournalRecord<"receipt">, at: Om
   check.open.delete(receipt.intent_seq);
 }
 
-function checkSegmentBytes(check: Checking, seal: Seal, { segment, bytes, tail }: { readonly segment: Segment; readonly bytes: Uint8Array; readonly tail: Tail }): void {
+function checkSegmentBytes(check: Checking, seal: SealCommit, { segment, bytes, tail }: { readonly segment: Segment; readonly bytes: Uint8Array; readonly tail: Tail }): void {
   const { segment: file, journalHead } = seal.checkpoint;
   const wrong = (code: string, message: string): void => report(check, { seq: segment.firstSeq, commit: seal.oid, file, code, message: `${file} ${message}` });
   if (segmentHash(bytes) !== journalHead) wrong("segment.head", `is not what its seal vouched for (Journal-Head)`);
@@ -242,7 +246,7 @@ function holdsMerkle(bytes: Uint8Array): boolean {
 }
 
 /** The checkpoint's words about its own segment. */
-function checkTrailers(check: Checking, seal: Seal, held: { readonly records: readonly JournalRecord[]; readonly count: number; readonly epoch: number }): void {
+function checkTrailers(check: Checking, seal: SealCommit, held: { readonly records: readonly JournalRecord[]; readonly count: number; readonly epoch: number }): void {
   const { checkpoint } = seal;
   const receipts = held.records.filter(({ kind }) => kind === "receipt").length;
   const lastSeq = (held.records[0]?.seq ?? checkpoint.firstSeq) + held.count - 1;
@@ -264,7 +268,7 @@ interface Files {
 }
 
 /** What the seal adds beside the segment: derived from the records, or spoken of by them; nothing else. */
-async function checkFiles(check: Checking, seal: Seal, { number, records, added }: Files): Promise<void> {
+async function checkFiles(check: Checking, seal: SealCommit, { number, records, added }: Files): Promise<void> {
   const left = new Map(added.map((change) => [change.path, change]));
   const take = async (path: string): Promise<Uint8Array | undefined> => {
     const entry = left.get(path)?.after;
@@ -287,7 +291,7 @@ async function checkFiles(check: Checking, seal: Seal, { number, records, added 
   for (const file of left.keys()) report(check, { commit: seal.oid, file, code: "published.stray", message: `${file}: nothing in segment ${number} accounts for it` });
 }
 
-function checkReceiptFile(check: Checking, seal: Seal, { path, expected, found }: { readonly path: string; readonly expected: Uint8Array; readonly found: Uint8Array }): void {
+function checkReceiptFile(check: Checking, seal: SealCommit, { path, expected, found }: { readonly path: string; readonly expected: Uint8Array; readonly found: Uint8Array }): void {
   if (bytesEqual(expected, found)) return;
   const [lines, now] = [Buffer.from(expected).toString("utf8").split("\n"), Buffer.from(found).toString("utf8").split("\n")];
   const named = nameOfLine(lines.find((text, index) => text !== now[index]));
@@ -297,7 +301,7 @@ function checkReceiptFile(check: Checking, seal: Seal, { path, expected, found }
   });
 }
 
-async function takeBlobs(check: Checking, seal: Seal, from: Pick<Files, "number" | "records"> & { readonly left: Map<string, TreeChange>; readonly take: (path: string) => Promise<Uint8Array | undefined> }): Promise<void> {
+async function takeBlobs(check: Checking, seal: SealCommit, from: Pick<Files, "number" | "records"> & { readonly left: Map<string, TreeChange>; readonly take: (path: string) => Promise<Uint8Array | undefined> }): Promise<void> {
   const brought = new Map<Hash, Uint8Array>();
   const at = { commit: seal.oid, file: seal.checkpoint.segment };
   const bring = async (hash: Hash): Promise<Uint8Array | undefined> => {
@@ -318,13 +322,11 @@ async function takeBlobs(check: Checking, seal: Seal, from: Pick<Files, "number"
 }
 
 /** A seal is signed by a controller: one by the rules before its records, or by those that its records put in force. */
-async function checkSignature(check: Checking, seal: Seal, trusts: readonly (Trust | undefined)[]): Promise<void> {
-  const object = await check.store.read(seal.oid);
-  const signer = object === undefined ? undefined : verifyCommit(object.bytes);
-  const principals = trusts.map((trust) => (trust === undefined || signer === undefined ? undefined : principalAt(trust, signer.publicKey, seal.checkpoint.lastSeq)));
+function checkSignature(check: Checking, { oid, signer, checkpoint }: SealCommit, trusts: readonly (Trust | undefined)[]): void {
+  const principals = trusts.map((trust) => (trust === undefined || signer === undefined ? undefined : principalAt(trust, signer, checkpoint.lastSeq)));
   if (principals.some((principal) => principal?.kind === "controller")) return;
-  const who = signer === undefined ? "it is not signed, or its signature does not hold" : `it is signed by ${whoIs(principals.find((found) => found !== undefined), signer.publicKey)}`;
-  report(check, { seq: seal.checkpoint.firstSeq, commit: seal.oid, file: seal.checkpoint.segment, code: "seal.signature", message: `${placeOf(seal)}: ${who}` });
+  const who = signer === undefined ? "it is not signed, or its signature does not hold" : `it is signed by ${whoIs(principals.find((found) => found !== undefined), signer)}`;
+  report(check, { seq: checkpoint.firstSeq, commit: oid, file: checkpoint.segment, code: "seal.signature", message: `${placeOf({ oid, checkpoint })}: ${who}` });
 }
 
 function whoIs(principal: { readonly name: string; readonly kind: string } | undefined, publicKey: Uint8Array): string {

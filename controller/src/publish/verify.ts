@@ -4,9 +4,9 @@ import { AosError, controlShelf, fold, InvariantError, SANDBOX_VERSION, stateRoo
 import type { Oid } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
 import { firstParents } from "../git/repo.ts";
-import { publishedBlobs } from "./published.ts";
+import { publishedBlobs, readSegment, type Seal } from "./published.ts";
 import { beginCheck, guarded, report, unverified, type Checking, type Problem, type VerifyOptions } from "./verify-check.ts";
-import { checkSeals, type CheckedSeal } from "./verify-seals.ts";
+import { checkSeals } from "./verify-seals.ts";
 
 export interface VerifyReport {
   readonly ok: boolean;
@@ -51,7 +51,7 @@ async function checkMain(check: Checking): Promise<readonly string[]> {
   return [];
 }
 
-async function replay(check: Checking, seals: readonly CheckedSeal[], modules: ModuleRunner): Promise<World | undefined> {
+async function replay(check: Checking, seals: readonly Pick<Seal, "oid" | "checkpoint">[], modules: ModuleRunner): Promise<World | undefined> {
   const tip = seals.at(-1);
   if (tip === undefined) return undefined;
   if (check.sandbox !== SANDBOX_VERSION) {
@@ -63,7 +63,7 @@ async function replay(check: Checking, seals: readonly CheckedSeal[], modules: M
   for (const seal of seals) {
     const at = { seq: seal.checkpoint.lastSeq, commit: seal.oid, file: seal.checkpoint.segment };
     const before = world;
-    world = await guarded(check, at, () => fold(turnsOf(seal.records), shelf, before).catch(hostile));
+    world = await guarded(check, at, async () => fold(turnsOf((await readSegment(check.store, seal)).segment.records), shelf, before).catch(hostile));
     if (world === undefined) return undefined;
     const root = stateRoot(world);
     if (root === seal.checkpoint.stateRoot) continue;

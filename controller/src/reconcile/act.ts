@@ -139,10 +139,9 @@ async function shadowProposal(parts: Parts, proposal: { readonly slug: string; r
         consequences: rehearsal.consequences, report: rehearsal.reportHash,
       };
       await writeShadowNote(local, { summary: renderReport(rehearsal.report), claim, report: rehearsal.reportJson }, { key: options.key, principal: parts.principal, timeSeconds: Math.floor(Date.now() / 1000) });
+      parts.publisher.pushAlso(SHADOW_REF);
       log("info", "shadowed", { proposal: proposal.slug, head: proposal.head, report: rehearsal.reportHash, effects: rehearsal.report.effects.length });
     }
-    // Also where it was there already: whoever wrote it may have died before it was pushed.
-    parts.publisher.pushAlso(SHADOW_REF);
     memory.shadowed.add(mark);
   } catch (error) {
     if (!(error instanceof AosError) || isPassing(error)) throw error;

@@ -50,6 +50,8 @@ export interface ControllerOptions {
   readonly log: (line: LogLine) => void;
   /** How often the repository is looked at without a nudge. */
   readonly pollMs?: number;
+  /** How long a seal may wait to be pushed together with later ones; 1 s unless told. Governance does not wait. */
+  readonly pushAfterMs?: number;
 }
 export interface RunningController {
   status(): WorldStatus;
@@ -184,7 +186,7 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
   let onFatal: (error: unknown) => void = () => undefined;
   const publisher = createPublisher({
-    repo: options.repo, sealer, remote: options.remote, onFatal: (error) => onFatal(error),
+    repo: options.repo, sealer, remote: options.remote, onFatal: (error) => onFatal(error), ...(options.pushAfterMs === undefined ? {} : { pushAfterMs: options.pushAfterMs }),
     onProblem: (what, error) => log("warn", `${what} failed`, { code: error.code, problem: error.message }),
   });
   for (const turn of await backlogOf(journal, host, { fromSeq: sealer.sealedSeq + 1 })) publisher.add(turn);

@@ -3,12 +3,14 @@
 import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { cleanStaleLocks, STALE_LOCK_MS } from "../git/refs.ts";
+import { SHADOW_REF } from "../forge/local-shadow.ts";
+import { cleanStaleLocks, readRef, STALE_LOCK_MS } from "../git/refs.ts";
+import { NOTES_REF } from "../publish/published.ts";
 import { act } from "./act.ts";
 import type { Parts } from "./controller.ts";
 import { nextAct, type Act, type Observed } from "./next-act.ts";
 import { blankMemory, observe, refsOf } from "./observe.ts";
-import { adoptShadows, fetchAll, publishedElsewhere } from "./remote.ts";
+import { adoptShadows, fetchAll, publishedElsewhere, trackingRef } from "./remote.ts";
 import { statusOf, type WorldStatus } from "./status.ts";
 
 export interface Loop {
@@ -41,6 +43,7 @@ export function createLoop(parts: Parts): Loop {
   let watcher: FSWatcher | undefined;
   let round: Promise<void> | undefined;
   let again = false;
+  let readOnly = false;
   let stopped = false;
   let onFatal: (error: Error) => void = () => undefined;
 
@@ -78,7 +81,10 @@ export function createLoop(parts: Parts): Loop {
     if (elsewhere !== undefined) {
       parts.publisher.fence(new AosError("world.fenced", `${remote} has ${elsewhere.theirs.slice(0, 12)} on refs/notes/aos, which this controller did not write`, { class: "refused", hint: "another controller writes this world: stop one of them" }));
     }
-    if ((await adoptShadows(options.repo, remote)) === "moved") {
+    await parts.publisher.remoteHas(await readRef(options.repo.commonDir, trackingRef(remote, NOTES_REF)));
+    const shadows = await adoptShadows(options.repo, remote);
+    if (shadows === "ahead") parts.publisher.pushAlso(SHADOW_REF);
+    if (shadows === "moved") {
       memory.shadowed.clear();
       settled = undefined;
     }
@@ -91,6 +97,7 @@ export function createLoop(parts: Parts): Loop {
       do {
         again = false;
         await reconcile();
+        if (parts.publisher.state.fenced) await turnReadOnly();
       } while (again && !stopped);
       [problem, failures] = [undefined, 0];
     } catch (error) {
@@ -107,6 +114,14 @@ export function createLoop(parts: Parts): Loop {
       round = undefined;
     }
     if (!stopped) timer = setTimeout(nudge, failures === 0 ? pollMs : Math.min(BACKOFF_MS_MAX, pollMs * 2 ** Math.min(failures, 6)));
+  }
+
+  /** Somebody else runs this world: no event and no effect of it happens here any more. */
+  async function turnReadOnly(): Promise<void> {
+    if (readOnly) return;
+    readOnly = true;
+    log("error", "fenced: this controller is read-only from here on", { why: parts.publisher.state.problem });
+    await host.stop();
   }
 
   /** A lock that was too young at the start may be what stands in the way now. */

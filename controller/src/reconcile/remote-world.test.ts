@@ -10,7 +10,7 @@ import { NOTES_REF, readSeals, readSegment } from "../publish/published.ts";
 import { tampering } from "../testing/tamper.ts";
 import { outsideWorld, safeUpgradeRepo, type Outside, type WorldRepo } from "../testing/world-repo.ts";
 import { approve, merge, sendStart, settle, start, until, withRemote, type StartChange, type WithRemote } from "../testing/world-steps.ts";
-import { verifyRepository } from "../world-access.ts";
+import { connectWorld, verifyRepository } from "../world-access.ts";
 import type { LogLine, RunningController } from "./controller.ts";
 import { markRestoring, stateFolderAt } from "./state-folder.ts";
 
@@ -36,7 +36,7 @@ async function scene(t: TestContext): Promise<Scene> {
   return {
     world, at, outside, path,
     async begin(where = path, change = {}) {
-      const controller = await start(world, where, { remote: "origin", ...change });
+      const controller = await start(world, where, { remote: "origin", pushAfterMs: 20, ...change });
       running.push(controller);
       return controller;
     },
@@ -103,7 +103,10 @@ test("remote: a second controller writes: the first is fenced and says so, takes
   assert.deepEqual([status.ready.status, status.published.status, status.published.reason], ["False", "False", "Fenced"]);
   assert.match(status.stalled.message, /origin has [0-9a-f]{12} on refs\/notes\/aos, which this controller did not write/);
   await assert.rejects(sendStart(path, outside.url), { code: "world.fenced", class: "refused" });
-  assert.ok(log.some(({ code }) => code === "world.fenced"));
+  while (!log.some(({ message }) => /read-only from here on/.test(message))) await new Promise((resolve) => setTimeout(resolve, 20));
+  const { seq } = first.status();
+  const client = (await connectWorld(await openRepo(path))) ?? assert.fail("it still answers");
+  assert.equal(((await client.ask("GET", "/journal")) as { readonly end: number }).end, seq);
   await first.stop();
   await second.stop();
   assert.equal(await readRef(at.remote, NOTES_REF), tip);
@@ -223,7 +226,29 @@ test("remote: CI writes shadow notes too: the controller's reports go on top of 
   assert.match(await world.git("notes", "--ref=aos-shadow", "show", head), /Report/i);
   assert.equal(await world.git("notes", "--ref=aos-shadow", "show", "main"), "CI was here");
   assert.ok((await world.git("rev-list", "refs/notes/aos-shadow")).includes(theirs ?? "?"));
-  assert.equal(controller.status().published.status, "True");
+
+  // The ref replaced as a whole: what was the controller's in it is made again.
+  await world.git("--git-dir", at.remote, "update-ref", "refs/notes/aos-shadow", await world.git("rev-parse", "main"));
+  const lost = await readRef(at.remote, "refs/notes/aos-shadow");
+  while ((await readRef(at.remote, "refs/notes/aos-shadow")) === lost) await new Promise((resolve) => setTimeout(resolve, 20));
+  await at.fetch();
+  assert.match(await world.git("notes", "--ref=aos-shadow", "show", head), /Report/i);
+  assert.equal(controller.status().stalled.status, "False");
+});
+
+test("remote: its notes rewound or deleted: pushed again, as long as nobody else wrote there", LIMIT, async (t) => {
+  const { world, at, outside, path, begin } = await scene(t);
+  const controller = await begin();
+  await until(controller, ({ ready }) => ready.status === "True");
+  await sendStart(path, outside.url);
+  await settle(path);
+  await published(controller);
+  const tip = await readRef(path, NOTES_REF);
+  for (const args of [["update-ref", NOTES_REF, `${NOTES_REF}^`], ["update-ref", "-d", NOTES_REF]]) {
+    await world.git("--git-dir", at.remote, ...args);
+    while ((await readRef(at.remote, NOTES_REF)) !== tip) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.equal(controller.status().stalled.status, "False");
 });
 
 test("remote: a busy world: seals many times, fetches no more often than it polls", LIMIT, async (t) => {

@@ -65,11 +65,12 @@ export async function adoptPublished(repo: Repo, remote: string, options: { read
  * Takes over the shadow notes of the remote where CI, or a controller before this one, has written there. Own reports that are
  * not there are made again: they are derived.
  *
- * @returns whether the own ref moved
+ * @returns whether the own ref moved, or is ahead of the remote's
  */
-export async function adoptShadows(repo: Repo, remote: string): Promise<"moved" | "same"> {
+export async function adoptShadows(repo: Repo, remote: string): Promise<"moved" | "ahead" | "same"> {
   const theirs = await readRef(repo.commonDir, trackingRef(remote, SHADOW_REF));
   const ours = await readRef(repo.commonDir, SHADOW_REF);
-  if (theirs === undefined || theirs === ours || (ours !== undefined && (await isAncestor(repo, theirs, ours)))) return "same";
+  if (theirs === ours) return "same";
+  if (theirs === undefined || (ours !== undefined && (await isAncestor(repo, theirs, ours)))) return "ahead";
   return (await casRef(repo.commonDir, SHADOW_REF, ours ?? null, theirs)) === "updated" ? "moved" : "same";
 }

@@ -39,7 +39,7 @@ export async function publishedWorld(): Promise<PublishedWorld> {
     await controller.stop();
     const place = await mkdtemp(join(tmpdir(), "aos-published-"));
     const folder = join(place, "base.git");
-    await git(place, ["clone", "--quiet", "--mirror", "--template=", "--", path, folder]);
+    await git(place, ["clone", "--quiet", "--mirror", "--no-local", "--template=", "--", path, folder]);
     let copies = 0;
     return {
       world, folder, merged,

@@ -49,7 +49,8 @@ export interface Tampering {
   reseal(edit: (drafts: SealDraft[]) => readonly SealDraft[]): Promise<readonly Oid[]>;
 }
 
-export function tampering(folder: string, keys: Pick<WorldRepo, "folder" | "trust" | "keys">): Tampering {
+/** @param keys - where keys lie by name, and the keys that reseal() signs with; undefined: it signs nothing */
+export function tampering(folder: string, keys: Pick<WorldRepo, "folder" | "trust"> & { readonly keys: WorldRepo["keys"] | undefined }): Tampering {
   const self: Tampering = {
     folder,
     git: (args, options = {}) => runGit(folder, args, options).then((out) => out.toString("utf8").trimEnd()),
@@ -100,7 +101,7 @@ export function tampering(folder: string, keys: Pick<WorldRepo, "folder" | "trus
           const edited = await editTree(store, tree, new Map([...made.files].map(([path, bytes]) => [path, bytes === null ? { kind: "remove" } : { kind: "write", bytes, mode: "100644" }])));
           const who = { name: "controller", email: "controller@aos", time: draft.time, tz: "+0000" };
           const content = { tree: edited.tree, parents: tip === undefined ? [] : [tip], author: who, committer: who, message: made.message };
-          const commit = commitObject(content, draft.signer === "nobody" ? undefined : keys.keys[draft.signer ?? "controller"]);
+          const commit = commitObject(content, draft.signer === "nobody" ? undefined : keys.keys?.[draft.signer ?? "controller"]);
           await (await store.writePack([...edited.objects, commit])).release();
           tip = commit.oid;
         }
