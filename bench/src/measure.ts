@@ -32,6 +32,11 @@ export async function measure(row: Row, runs: number): Promise<Measured> {
   return { row, medianNs: median(subject.slice(1)), baselineNs: median(baseline.slice(1)) };
 }
 
+/** Ends the benchmark when a row did not do what it is timed for. */
+export function expect(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`the benchmark did not do its work: ${what}`);
+}
+
 async function timed(work: Work): Promise<number> {
   const start = process.hrtime.bigint();
   await work.run();

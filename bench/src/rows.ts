@@ -1,4 +1,4 @@
-// What is measured: turns in memory, events made durable, journals replayed.
+// What is measured: turns in memory, events made durable, journals replayed; what of the language is in air-rows.ts.
 
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,7 +6,8 @@ import { join } from "node:path";
 import {
   controlShelf, decodeCanonical, ed25519Signer, fold, memoryBlobs, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy, type Host, type World,
 } from "@agentos/kernel";
-import type { Row, Work } from "./measure.ts";
+import { airRows } from "./air-rows.ts";
+import { expect, type Row, type Work } from "./measure.ts";
 import { blobsOf, memoryWorld, scriptCounter, wasmCounter, WORLD, type MemoryWorld, type Subject } from "./worlds.ts";
 
 /** How much each row does: `full` is what a table is quoted from, `short` shows in a second or two that every row runs. */
@@ -24,11 +25,8 @@ export async function rows(size: Size): Promise<readonly Row[]> {
     durableRow("durable event, 256 at a time", wasm, { count: single * 256 / (size === "full" ? 10 : 5), group: 256 }),
     replayRow("replay, raw WASM", wasm, events),
     replayRow("replay, TypeScript", script, events),
+    ...airRows(size === "full" ? { definitions: 1_000, events: 100_000 } : { definitions: 1_000, events: 2_000 }),
   ];
-}
-
-function expect(holds: boolean, what: string): void {
-  if (!holds) throw new Error(`the benchmark did not do its work: ${what}`);
 }
 
 /** Admit, step and encode, without a journal; against the module alone, called as often with the last of these calls. */

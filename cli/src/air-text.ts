@@ -1,7 +1,7 @@
 // AIR files as text: which definition stands where, so that one can be read, hashed or replaced and the rest stays as written.
 
 import { readFile } from "node:fs/promises";
-import { AosError, formatAir, parsePatchDoc, readJson, ZERO_HASH, type Definition, type DefKind, type Json } from "@agentos/kernel";
+import { AosError, formatAir, parseNode, readJson, withoutComments, type Definition, type DefKind, type Json, type Problem, type Value } from "@agentos/kernel";
 
 /** One node of a file, from `start` to `end` in its text. */
 export interface NodeText {
@@ -35,7 +35,7 @@ export function nodesOfText(text: string, file: string): readonly NodeText[] {
   if (text.trim() === "") return [];
   // The formatter judges comments as well.
   formatAir(text, file);
-  const bare = withoutComments(text);
+  const bare = withoutComments(text, file);
   const { json, locate } = readJson(bare, file);
   const trees: readonly Json[] = Array.isArray(json) ? (json as readonly Json[]) : [json];
   const spans = Array.isArray(json) ? spansOf(bare) : [wholeSpan(bare)];
@@ -59,13 +59,6 @@ function textAt(tree: ReadonlyMap<string, Json>, key: string): string {
 export function placeIn(text: string, offset: number): { readonly line: number; readonly column: number } {
   const before = text.slice(0, offset).split("\n");
   return { line: before.length, column: (before.at(-1) ?? "").length + 1 };
-}
-
-const TEXT_OR_COMMENT = /"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[^]*?\*\//g;
-
-/** The same text with blanks for every comment: offsets, lines and columns stay. */
-export function withoutComments(text: string): string {
-  return text.replace(TEXT_OR_COMMENT, (found) => (found.startsWith('"') ? found : found.replace(/[^\n\r]/g, " ")));
 }
 
 interface Span {
@@ -96,24 +89,20 @@ function spansOf(bare: string): readonly Span[] {
 }
 
 /**
- * Reads a definition by itself, as a patch document would: nothing is looked up.
+ * Reads a definition by itself: nothing is looked up.
  *
  * @throws AosError with the first problem's code
  */
 export function parseDefinition(node: NodeText, file: string, text: string): Definition {
-  const at = "/patches/0/add_def/node";
-  const patch = new Map([["add_def", new Map<string, Json>([["kind", node.kind], ["node", node.tree]])]]);
-  const found: { readonly code: string; readonly message: string; readonly hint?: string }[] = [];
-  const doc = parsePatchDoc(new Map<string, Json>([["base_manifest_hash", ZERO_HASH], ["patches", [patch]]]), ({ severity, code, message, pointer, hint }) => {
-    if (severity === "warning") return;
-    const inside = pointer.startsWith(`${at}/`) ? `${pointer.slice(at.length)}: ` : "";
-    found.push({ code, message: `${inside}${message}`, ...(hint === undefined ? {} : { hint }) });
+  const found: Problem[] = [];
+  const read = parseNode(node.tree as Value, (problem) => {
+    if (problem.severity !== "warning") found.push(problem);
   });
   const [first] = found;
-  const op = doc?.patches[0];
-  if (first === undefined && op?.op === "add_def") return op.node;
+  if (first === undefined && read !== undefined && read.kind !== "manifest") return read;
+  const inside = first === undefined || first.pointer === "" ? "" : `${first.pointer}: `;
   const { line, column } = placeIn(text, node.start);
-  throw new AosError(first?.code ?? "file.shape", `${file}:${line}:${column}: ${first?.message ?? "not a definition"}`, {
+  throw new AosError(first?.code ?? "file.shape", `${file}:${line}:${column}: ${inside}${first?.message ?? "not a definition"}`, {
     at: { file, line, column }, ...(first?.hint === undefined ? {} : { hint: first.hint }),
   });
 }

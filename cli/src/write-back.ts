@@ -1,8 +1,8 @@
 // A control plane written back into the AIR files of a folder: what did not change keeps its place, its text and its comments.
 
-import { AosError, assert, bareValue, compareText, formatAir, jsonOf, nodeValue, valueToJson, writeJson, type ControlPlane, type Definition, type Json, type Manifest, type Value } from "@agentos/kernel";
+import { AosError, assert, bareValue, compareText, formatAir, jsonOf, nodeValue, valueToJson, withoutComments, writeJson, type ControlPlane, type Definition, type Json, type Manifest, type Value } from "@agentos/kernel";
 import { loadWorld, requireControl, type WorldFiles } from "@agentos/controller";
-import { nodesOfText, withoutComments, type NodeText } from "./air-text.ts";
+import { nodesOfText, type NodeText } from "./air-text.ts";
 
 /** By path in the world; an undefined text takes the file away. */
 export type TextChanges = ReadonlyMap<string, string | undefined>;
@@ -88,7 +88,7 @@ function edited(text: string, edits: readonly Edit[], path: string): string | un
 }
 
 function cut(text: string, { start, end }: NodeText): string {
-  const bare = withoutComments(text);
+  const bare = withoutComments(text, "");
   const behind = /^\s*,/.exec(bare.slice(end));
   if (behind !== null) return text.slice(0, start) + text.slice(end, end + behind[0].length - 1) + text.slice(end + behind[0].length);
   const comma = bare.slice(0, start).trimEnd().length - 1;

@@ -56,4 +56,6 @@ export { applyPatch, blockHash, patchHash } from "./air/patch.ts";
 export { makePatch, patchSummary, type PatchSummary } from "./air/patch-make.ts";
 export { PATCH_RULES } from "./air/patch-rules.ts";
 export { formatAir } from "./air/format.ts";
+export { withoutComments } from "./air/format-read.ts";
+export { parseNode, type Problem } from "./air/parse.ts";
 export { declarationsOf } from "./air/declarations.ts";

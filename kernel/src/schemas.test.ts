@@ -146,6 +146,9 @@ const SYNC = { version: 1, air: { dir: "air" }, build: { modules: { "demo/A@1": 
 const EMPTY = { $kind: "manifest", air_version: "1", schemas: [], modules: [], plans: [], caps: [], policies: [] };
 const GOOD: readonly (readonly [string, unknown])[] = [
   ["trust.schema.json", TRUST],
+  ["trust.schema.json", { $schema: "x", ...TRUST }],
+  ["policy.schema.json", { $schema: "x", version: 1, approvals: 2, shadow: "optional" }],
+  ["scenario.schema.json", { $schema: "x", events: [{ schema: "a/E@1", value: null }] }],
   ["trust.schema.json", { ...TRUST, retired: [{ key: `SHA256:${"a".repeat(43)}`, principal: "ann", fromSeq: 0 }] }],
   ["policy.schema.json", { version: 1, approvals: 2, shadow: "optional" }],
   ["aos.sync.schema.json", { version: 1 }],
@@ -159,7 +162,7 @@ const GOOD: readonly (readonly [string, unknown])[] = [
 ];
 test("schemas: other documents that are right: pass", () => {
   for (const [file, document] of GOOD) accepted(file, document, JSON.stringify(document));
-  assert.equal(GOOD.length, 11);
+  assert.equal(GOOD.length, 14);
 });
 
 // --- what is broken does not
@@ -248,6 +251,7 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["a principal with a long name", "trust.schema.json", { ...TRUST, principals: { ["a".repeat(33)]: PRINCIPAL } }],
   ["an RSA key", "trust.schema.json", { ...TRUST, principals: { ann: { kind: "person", keys: ["ssh-rsa AAAA"] } } }],
   ["a key retired from a fraction", "trust.schema.json", { ...TRUST, retired: [{ key: `SHA256:${"a".repeat(43)}`, principal: "ann", fromSeq: 0.5 }] }],
+  ["a $schema that is no text", "policy.schema.json", { $schema: 1, version: 1, approvals: 1, shadow: "required" }],
   ["a policy of many", "policy.schema.json", { version: 1, approvals: 101, shadow: "required" }],
   ["a policy with a rule too many", "policy.schema.json", { version: 1, approvals: 1, shadow: "required", owners: 2 }],
   ["a policy without a word on shadows", "policy.schema.json", { version: 1, approvals: 1 }],

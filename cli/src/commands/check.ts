@@ -1,25 +1,27 @@
 // aos check: all problems of the world's files at once.
 
 import { relative } from "node:path";
-import { AosError } from "@agentos/kernel";
-import { checkFolder } from "../check.ts";
+import { AosError, InvariantError } from "@agentos/kernel";
+import { checkFolder, type Checked } from "../check.ts";
 import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { failureOf } from "../failure.ts";
 import { checkedLine, diagnosticLines } from "../render/diagnostics.ts";
+import { failureLines } from "../render/failure.ts";
+import { watchWorld } from "../watch.ts";
 import { worldFolder } from "../world.ts";
 
 export default command({
   positionals: {},
-  options: {},
-  epilogue: "Exit code 2 when there is an error; warnings do not fail. With --json: {ok, errors, warnings, diagnostics}.",
-  async run(cx) {
+  options: { watch: { type: "boolean", default: false, describe: "Check again on every change of a file, until Ctrl-C" } },
+  epilogue: "Exit code 2 when there is an error; warnings do not fail. With --json: {ok, errors, warnings, diagnostics}, with --watch one a line;\na diagnostic is {severity, code, file, pointer, line, column, message, hint?}.",
+  async run(cx, { watch }) {
     const folder = await worldFolder(cx);
-    const { world, diagnostics, errors, warnings } = await checkFolder(folder);
-    const { style } = cx.out;
-    const counts = { definitions: world.control?.nodes.length ?? 0, scenarios: world.scenarios.length, manifest: world.control?.manifestHash };
-    cx.out.result({ ok: errors === 0, errors, warnings, diagnostics, ...counts }, [
-      ...diagnosticLines(diagnostics, { style, from: relative(cx.cwd, folder) }),
-      ...(errors === 0 ? [checkedLine({ ...counts, warnings }, style)] : []),
-    ]);
+    if (watch) {
+      await watchWorld(folder, (round) => checkAgain(cx, folder, round));
+      return;
+    }
+    const { diagnostics, errors, warnings } = await checkOnce(cx, folder);
     const first = diagnostics.find(({ severity }) => severity === "error");
     if (first !== undefined) {
       throw new AosError("check.failed", `${folder}: ${errors === 1 ? "1 error" : `${errors} errors`}${warnings === 0 ? "" : `, ${warnings} ${warnings === 1 ? "warning" : "warnings"}`}`, {
@@ -28,3 +30,29 @@ export default command({
     }
   },
 });
+
+async function checkOnce(cx: Context, folder: string): Promise<Checked> {
+  const checked = await checkFolder(folder);
+  const { world, diagnostics, errors, warnings } = checked;
+  const { style } = cx.out;
+  const counts = { definitions: world.control?.nodes.length ?? 0, scenarios: world.scenarios.length, manifest: world.control?.manifestHash };
+  cx.out.item({ ok: errors === 0, errors, warnings, diagnostics, ...counts }, [
+    ...diagnosticLines(diagnostics, { style, from: relative(cx.cwd, folder) }),
+    ...(errors === 0 ? [checkedLine({ ...counts, warnings }, style)] : []),
+  ]);
+  return checked;
+}
+
+/** One round of watching: what cannot be read at all is told as well, and does not end it. */
+async function checkAgain(cx: Context, folder: string, round: "first" | "later"): Promise<void> {
+  if (round === "later" && cx.out.mode === "text") cx.out.item(undefined, [cx.out.style.dim(`--- ${new Date().toISOString()}`)]);
+  try {
+    await checkOnce(cx, folder);
+  } catch (error) {
+    if (error instanceof InvariantError) throw error;
+    const { code, message, at, hint } = failureOf(error);
+    const { file = "", pointer = "", line = 1, column = 1 } = at ?? {};
+    const diagnostic = { severity: "error", code, file, pointer, line, column, message, ...(hint === undefined ? {} : { hint }) };
+    cx.out.item({ ok: false, errors: 1, warnings: 0, diagnostics: [diagnostic] }, failureLines({ message, hint }, cx.out.style));
+  }
+}

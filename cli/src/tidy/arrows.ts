@@ -50,8 +50,8 @@ const KERNEL: readonly Layer[] = [
 const LIBRARIES: Readonly<Record<string, string>> = {
   controller: "@noble/ed25519|chokidar|isomorphic-git(/[a-z/.-]+)?|simple-git",
   hooks: "simple-git",
-  cli: "yargs(/helpers)?",
-  bench: "wabt",
+  cli: "chokidar|yargs(/helpers)?",
+  bench: "wabt|cborg|cbor-x",
 };
 
 /** What each package above the kernel sees of those below: their names, never their files. */
@@ -90,7 +90,7 @@ function mayImport(from: string, layer: Layer, { specifier, kind }: Import): boo
   const [home = ""] = from.split("/");
   if (!specifier.startsWith(".")) {
     if (layer.packages.test(specifier)) return true;
-    return isTest(from) && new RegExp(`^(${NODE}|cbor-x|wabt|ajv/dist/2020[.]js|${LIBRARIES[home] ?? ""}|${kitsOf(home)})$`).test(specifier);
+    return isTest(from) && new RegExp(`^(${NODE}|cbor-x|fast-check|wabt|ajv/dist/2020[.]js|${LIBRARIES[home] ?? ""}|${kitsOf(home)})$`).test(specifier);
   }
   const to = target(from, specifier);
   if (isTest(from)) return to.startsWith(`${home}/src/`);

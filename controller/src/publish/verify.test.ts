@@ -96,7 +96,7 @@ test("verify: a clone without history: the first commit that is not there is nam
   await tampering(published.folder, published.world).git(["clone", "--quiet", "--mirror", "--depth", "1", "--no-single-branch", `file://${published.folder}`, folder]);
   const report = await verify(folder);
   assert.equal(report.problems[0]?.code, "git.missing");
-  assert.match(report.problems[0]?.message ?? "", /object [0-9a-f]{40} is not there/);
+  assert.match(report.problems[0]?.message ?? "", /^commit [0-9a-f]{40} is not there$/);
 });
 
 test("verify: a tampered record: one problem leads, the others follow in the order of seals, a hundred at most", async () => {

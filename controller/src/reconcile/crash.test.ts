@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { readdir, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createModuleRunner, decodeRecord, openFileJournal } from "@agentos/kernel";
@@ -11,7 +11,7 @@ import { spawnController } from "../testing/child-controller.ts";
 import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { approve, isShadowed, merge, sendStart, settle, start, until, withRemote, type WithRemote } from "../testing/world-steps.ts";
 import { verifyRepository } from "../world-access.ts";
-import type { RunningController } from "./controller.ts";
+import type { LogLine, RunningController } from "./controller.ts";
 
 const KILLS = 10;
 
@@ -155,6 +155,31 @@ test("crash: between apply and seal: after the restart the note is on the commit
     await first.stop();
     await outside.close();
     await rm(lock, { force: true });
+    await world.remove();
+  }
+});
+
+test("crash: another process dies with the lock of the journal's ref while the world runs: told, removed when it is old, nothing is lost", { timeout: 60_000 }, async () => {
+  const world = await safeUpgradeRepo();
+  const outside = await outsideWorld();
+  const path = `${world.folder}/world`;
+  const lock = join(path, ".git", `${NOTES_REF}.lock`);
+  const log: LogLine[] = [];
+  const controller = await start(world, path, { log });
+  try {
+    await until(controller, ({ ready, published }) => ready.status === "True" && published.status === "True");
+    await writeFile(lock, "");
+    await sendStart(path, outside.url);
+    await settle(path);
+    const { published } = await until(controller, (status) => /another process holds its lock/.test(status.published.message));
+    assert.deepEqual([published.status, published.reason], ["False", "Behind"]);
+    const old = new Date(Date.now() - 60_000);
+    await utimes(lock, old, old);
+    await until(controller, (status) => status.published.status === "True" && status.sealedSeq === status.seq - 1);
+    assert.ok(log.some(({ message, paths }) => /locks that a dead process left/.test(message) && JSON.stringify(paths).includes("aos.lock")));
+  } finally {
+    await controller.stop();
+    await outside.close();
     await world.remove();
   }
 });

@@ -50,7 +50,7 @@ export function readWritten(text: string, file: string): WrittenDocument {
  * @throws AosError `json.syntax` for a block comment that never ends
  */
 export function withoutComments(text: string, file: string): string {
-  return scan(text, file).bare;
+  return /\/[/*]/.test(text) ? scan(text, file).bare : text;
 }
 
 // --- tokens
@@ -96,7 +96,10 @@ function scan(text: string, file: string): { readonly tokens: Token[]; readonly 
       bare += comment.text.replace(/[^\n]/g, " ");
       continue;
     }
-    if (text.startsWith("/*", at)) throw new AosError("json.syntax", `${file}:${line}: a comment that never ends`, { at: { file, line, column: at - text.lastIndexOf("\n", at - 1) } });
+    if (text.startsWith("/*", at)) {
+      const column = at - text.lastIndexOf("\n", at - 1);
+      throw new AosError("json.syntax", `${file}:${line}:${column}: a comment that never ends`, { at: { file, line, column } });
+    }
     const token = take(TOKEN) as Scanned;
     bare += token.text;
     tokens.push({ ...token, comments, lastLine });

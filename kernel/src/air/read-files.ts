@@ -79,7 +79,10 @@ function openDocument(file: string, text: string, diagnostics: Diagnostic[]): Js
   } catch (error) {
     if (!(error instanceof AosError)) throw error;
     const { pointer = "", line = 1, column = 1 } = error.at ?? {};
-    diagnostics.push({ severity: "error", code: error.code, file, pointer, line, column, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    // A diagnostic has its place in fields; the error, in front of its message.
+    const place = `${file}:${line}:${column}: `;
+    const message = error.message.startsWith(place) ? error.message.slice(place.length) : error.message;
+    diagnostics.push({ severity: "error", code: error.code, file, pointer, line, column, message, ...(error.hint === undefined ? {} : { hint: error.hint }) });
     return undefined;
   }
 }

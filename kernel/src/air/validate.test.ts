@@ -269,6 +269,10 @@ test("validate: no manifest, or one that cannot be read: said once", () => {
   assert.deepEqual(broken.diagnostics.map((one) => [one.code, one.file, one.pointer]), [["air.type", M, "/plans"]]);
   const syntax = loadFiles([...fixtureFiles(), { path: NEW, text: '{"a": 1,}' }], { moduleHashes: FIXTURE_CODE });
   assert.deepEqual(syntax.diagnostics.map((one) => [one.code, one.file, one.line]), [["json.syntax", NEW, 1]]);
+  for (const text of ['{"a": 1,}', "[1,\n /* open"]) {
+    const [said] = loadFiles([...fixtureFiles(), { path: NEW, text }], { moduleHashes: FIXTURE_CODE }).diagnostics;
+    assert.doesNotMatch(said?.message ?? NEW, /new|:[0-9]+:/, "the place is in fields, not in the message");
+  }
 });
 
 test("rules: every code of the tables is explained in one sentence", () => {

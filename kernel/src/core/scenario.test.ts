@@ -27,6 +27,11 @@ test("scenario: everything given: read as written, status ok where none is said"
   });
 });
 
+test("scenario: $schema: read over", () => {
+  const events = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
+  assert.deepEqual(read(`{ "$schema": "../scenario.schema.json", ${events} }`), read(`{ ${events} }`));
+});
+
 const START = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
 const refusals: readonly (readonly [string, string, readonly string[]])[] = [
   ["not an object", `[]`, [""]],
@@ -37,6 +42,8 @@ const refusals: readonly (readonly [string, string, readonly string[]])[] = [
   ["event that is no object", `{ "events": [1] }`, ["/events/0"]],
   ["empty event", `{ "events": [{}] }`, ["/events/0", "/events/0"]],
   ["schema that is no name", `{ "events": [{ "schema": "Start", "value": 1 }] }`, ["/events/0/schema"]],
+  ["$schema that is no text", `{ ${START}, "$schema": {} }`, ["/$schema"]],
+  ["$schema of an event", `{ "events": [{ "schema": "demo/Start@1", "value": 1, "$schema": "x" }] }`, ["/events/0/$schema"]],
   ["name that is no text", `{ ${START}, "name": 5 }`, ["/name"]],
   ["answers that are no list", `{ ${START}, "answers": 5 }`, ["/answers"]],
   ["answer without effect and payload", `{ ${START}, "answers": [{}] }`, ["/answers/0", "/answers/0"]],
@@ -62,4 +69,4 @@ for (const [name, text, pointers] of refusals) {
     });
   });
 }
-test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 19));
+test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 21));

@@ -44,7 +44,7 @@ const STATUSES: readonly ReceiptStatus[] = ["ok", "error", "timeout"];
 
 /**
  * Reads a scenario: `{"name"?, "events": [{"schema", "value", "key"?}], "answers"?: [{"effect", "cap"?, "match"?, "status"?,
- * "payload", "times"?}]}`. Fields that are not of that shape are refused. Whether events and payloads fit their schemas is
+ * "payload", "times"?}]}`, and `$schema` for editors. Fields that are not of that shape are refused. Whether events and payloads fit their schemas is
  * for the run to say: it depends on the control plane.
  *
  * @param file - the name that errors and the report carry
@@ -60,8 +60,9 @@ export function parseScenario(json: Json, file: string): Scenario {
 }
 
 function readScenario(json: Json, file: string, report: Report): Scenario {
-  const fields = objectAt(json, { pointer: "", known: ["name", "events", "answers"] }, report);
+  const fields = objectAt(json, { pointer: "", known: ["name", "events", "answers", "$schema"] }, report);
   if (fields === undefined) return { file, name: undefined, events: [], answers: [] };
+  textAt(fields, { pointer: "", field: "$schema" }, report);
   required(fields, { pointer: "", field: "events" }, report);
   const events = listAt(fields, { pointer: "", field: "events" }, report);
   if (events?.length === 0) report("/events", "nothing would run: give at least one event");
