@@ -12,7 +12,7 @@ import { openStore, type ObjectStore } from "./git/store.ts";
 import { publishedBlobs, readSeals, readSegment } from "./publish/published.ts";
 import { verifyPublished, type VerifyReport } from "./publish/verify.ts";
 import { receiptBook, rehearse } from "./reconcile/rehearse.ts";
-import { readRunFile, stateFolderAt } from "./reconcile/state-folder.ts";
+import { isRestoring, readRunFile, stateFolderAt } from "./reconcile/state-folder.ts";
 import { filesOfCommit, type WorldFiles } from "./world-source.ts";
 import type { World } from "@agentos/kernel";
 
@@ -46,7 +46,7 @@ export interface OfflineWorld {
 }
 
 /**
- * Replays the local journal, or the published one where there is no local one.
+ * Replays the local journal, or the published one where there is no local one, or only a part that is being rebuilt.
  *
  * @throws AosError `world.none` when there is neither; as fold()
  */
@@ -56,7 +56,7 @@ export async function readWorldOffline(repo: Repo, options: { readonly modules: 
     if (error instanceof AosError && error.code === "journal.missing") return undefined;
     throw error;
   });
-  if (journal !== undefined && journal.nextSeq > 0) {
+  if (journal !== undefined && journal.nextSeq > 0 && !(await isRestoring(folder))) {
     const turns = async function* (): AsyncGenerator<readonly Uint8Array[]> {
       for await (const turn of journal.read(0)) yield turn.records;
     };
