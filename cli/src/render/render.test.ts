@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { WorldStatus } from "@agentos/controller";
+import { parseHash } from "@agentos/kernel";
 import { checkedLine, diagnosticLines } from "./diagnostics.ts";
 import { keyLines } from "./key.ts";
 import { madeLines } from "./init.ts";
@@ -12,18 +14,18 @@ import { mergedLines, refusedLines } from "./merge.ts";
 import { moduleLines } from "./modules.ts";
 import { proposalLines, proposedLines } from "./proposal.ts";
 import { reviewedLines } from "./review.ts";
-import { restingLines, statusLines, type StatusView } from "./status.ts";
+import { restingLines, statusLines } from "./status.ts";
 import { brief, columns, count, createStyle, PLAIN, short, shown } from "./style.ts";
 import { problemText, verifyLines } from "./verify.ts";
 
-const HASH = `sha256:${"ab".repeat(32)}`;
+const HASH = parseHash(`sha256:${"ab".repeat(32)}`);
 const OID = "c".repeat(40);
 const COLOUR = createStyle("colour");
 const YES = { holds: true, text: "merges into main without conflicts" };
 const NO = { holds: false, text: "0 of 1 approvals" };
 
 const fine = { status: "False", reason: "", message: "" } as const;
-const STATUS: StatusView = {
+const STATUS: WorldStatus = {
   world: HASH, principal: "controller", ready: { status: "True", reason: "Applied", message: "cccccccccccc is in force" }, reconciling: fine, stalled: fine,
   published: { status: "True", reason: "UpToDate", message: "sealed up to seq 3" }, observedRevision: OID, appliedRevision: OID, manifest: HASH, seq: 4, sealedSeq: 3,
   held: [], openIntents: [], plans: [], proposals: [],

@@ -1,30 +1,7 @@
 // How a world is, in rows: conditions first, then what waits and on whom.
 
+import type { Condition, WorldStatus } from "@agentos/controller";
 import { columns, count, short, shown, type Style } from "./style.ts";
-
-interface ConditionView {
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
-}
-/** What `GET /status` says. */
-export interface StatusView {
-  readonly world: string;
-  readonly principal: string;
-  readonly ready: ConditionView;
-  readonly reconciling: ConditionView;
-  readonly stalled: ConditionView;
-  readonly published: ConditionView;
-  readonly observedRevision?: string;
-  readonly appliedRevision?: string;
-  readonly manifest?: string;
-  readonly seq: number;
-  readonly sealedSeq: number;
-  readonly held: readonly { readonly commit: string; readonly reason: string }[];
-  readonly openIntents: readonly { readonly seq: number; readonly effect: string; readonly by: string }[];
-  readonly plans: readonly { readonly id: number; readonly plan: string; readonly waitsFor: readonly string[]; readonly sinceSeq: number }[];
-  readonly proposals: readonly { readonly slug: string; readonly head: string; readonly shadow: "done" | "pending" | "failed"; readonly why?: string }[];
-}
 
 /** A world that does not run here: its branch, its published tip, its replayed journal. */
 export interface RestingWorld {
@@ -44,7 +21,7 @@ export interface RestingWorld {
     | undefined;
 }
 
-export function statusLines(status: StatusView, style: Style): readonly string[] {
+export function statusLines(status: WorldStatus, style: Style): readonly string[] {
   const { observedRevision: observed, appliedRevision: applied, manifest } = status;
   const rows: (readonly string[])[] = [
     [style.dim("world"), `${status.world}, run by ${shown(status.principal)}`],
@@ -64,7 +41,7 @@ export function statusLines(status: StatusView, style: Style): readonly string[]
 }
 
 /** Green where it is as it should be, else red (or yellow while nobody knows). */
-function condition({ status, reason, message }: ConditionView, good: ConditionView["status"], style: Style): string {
+function condition({ status, reason, message }: Condition, good: Condition["status"], style: Style): string {
   const word = status === good ? style.green(status) : status === "Unknown" ? style.yellow(status) : style.red(status);
   const told = [reason, message].filter((part) => part !== "").map(shown).join(": ");
   return told === "" ? word : `${word}  ${told}`;

@@ -47,12 +47,13 @@ export async function clone(
 export async function fetch(
   repo: Repo,
   remote: string,
-  options: { readonly refspecs?: readonly string[]; readonly gone?: "keep" | "prune"; readonly timeoutMs?: number } = {},
+  options: { readonly refspecs?: readonly string[]; readonly gone?: "keep" | "prune"; readonly tags?: "follow" | "leave"; readonly timeoutMs?: number } = {},
 ): Promise<void> {
   const prune = options.gone === "prune" ? ["--prune"] : [];
+  const tags = options.tags === "leave" ? ["--no-tags"] : [];
   // With refspecs of its own a fetch moves those refs alone; without the empty map git would also follow the configured ones.
   const only = options.refspecs === undefined ? [] : ["--refmap="];
-  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...only, ...prune, "--", remote, ...(options.refspecs ?? [])], {
+  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...only, ...prune, ...tags, "--", remote, ...(options.refspecs ?? [])], {
     remote,
     timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS,
   });

@@ -4,7 +4,8 @@ import { AosError } from "@agentos/kernel";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import type { Oid } from "../git/objects.ts";
 import { casRef, readRef } from "../git/refs.ts";
-import { configAdd, configSet, gitIn, isAncestor, type Repo } from "../git/repo.ts";
+import { configAdd, configSet, isAncestor, type Repo } from "../git/repo.ts";
+import { fetch } from "../git/transport.ts";
 import { NOTES_REF } from "../publish/published.ts";
 
 const FETCH_TIMEOUT_MS = 120_000;
@@ -25,12 +26,12 @@ export async function followBeside(repo: Repo, remote: string): Promise<void> {
 }
 
 /**
- * Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones. What the
- * clone's configuration says of refs is left out (`--refmap=`): it would put the remote's notes over the own ones.
+ * Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones, these refs
+ * alone: what the clone's configuration says could put the remote's notes over the own ones.
  */
 export async function fetchAll(repo: Repo, remote: string): Promise<void> {
   const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`];
-  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--prune", "--refmap=", "--", remote, ...refspecs], { remote, timeoutMs: FETCH_TIMEOUT_MS });
+  await fetch(repo, remote, { refspecs, gone: "prune", tags: "leave", timeoutMs: FETCH_TIMEOUT_MS });
 }
 
 /** The published journal on the remote, as last fetched, where it is not what this repository has. */

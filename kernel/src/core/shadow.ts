@@ -212,8 +212,7 @@ function answerFields(answer: ShadowAnswer | undefined): Pick<EffectRow, "answer
 
 /** Where an effect goes: method and origin of an HTTP request, never its path or credentials; else the grant it goes under. */
 function targetOf({ effect, cap, params }: { readonly effect: string; readonly cap: string; readonly params?: Uint8Array }): string {
-  if (params === undefined) return cap;
-  if (effect !== "http.request") return cap;
+  if (params === undefined || effect !== "http.request") return cap;
   const fields = decode(params);
   const [method, url] = fields instanceof Map ? [fields.get("method") as unknown, fields.get("url") as unknown] : [];
   if (typeof method !== "string" || typeof url !== "string" || !URL.canParse(url)) return cap;
