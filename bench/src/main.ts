@@ -1,15 +1,19 @@
-// `npm run bench [-- --runs <n>] [--short] [word …]`: prints one table; words keep the rows whose names hold one of them.
+// `npm run bench [-- --runs <n>] [--short] [word …]`: prints one table, and one of the sandbox; words keep the rows whose names hold
+// one of them, `sandbox` the second table.
 
 import { parseArgs } from "node:util";
 import { measure, table, type Measured } from "./measure.ts";
 import { rows } from "./rows.ts";
+import { sandboxTable } from "./sandbox-rows.ts";
 
 const RUNS_MIN = 5;
 
 const { values, positionals } = parseArgs({ options: { runs: { type: "string", default: "7" }, short: { type: "boolean", default: false } }, allowPositionals: true });
 const runs = Math.max(RUNS_MIN, Number(values.runs) || RUNS_MIN);
-const wanted = (await rows(values.short ? "short" : "full")).filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
-if (wanted.length === 0) {
+const size = values.short ? "short" : "full";
+const withSandbox = positionals.length === 0 || positionals.includes("sandbox");
+const wanted = (await rows(size)).filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
+if (wanted.length === 0 && !withSandbox) {
   console.error(`no row's name holds ${positionals.join(" or ")}`);
   process.exit(2);
 }
@@ -18,5 +22,6 @@ for (const row of wanted) {
   console.error(`${row.name} …`);
   measured.push(await measure(row, runs));
 }
-console.log(table(measured));
+if (measured.length > 0) console.log(table(measured));
 console.log(`\nMedians of ${runs} runs after one that is not counted. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);
+if (withSandbox) console.log(`\n${await sandboxTable(size)}`);

@@ -8,6 +8,8 @@ import {
 } from "@agentos/kernel";
 import { airRows } from "./air-rows.ts";
 import { expect, type Row, type Work } from "./measure.ts";
+import { FULL, SHORT, worldRows } from "./world-rows.ts";
+import { wsRows } from "./ws-rows.ts";
 import { blobsOf, memoryWorld, scriptCounter, wasmCounter, WORLD, type MemoryWorld, type Subject } from "./worlds.ts";
 
 /** How much each row does: `full` is what a table is quoted from, `short` shows in a second or two that every row runs. */
@@ -25,6 +27,8 @@ export async function rows(size: Size): Promise<readonly Row[]> {
     durableRow("durable event, 256 at a time", wasm, { count: single * 256 / (size === "full" ? 10 : 5), group: 256 }),
     replayRow("replay, raw WASM", wasm, events),
     replayRow("replay, TypeScript", script, events),
+    ...worldRows(size === "full" ? FULL : SHORT),
+    ...wsRows({ files: size === "full" ? 100_000 : 2_000 }),
     ...airRows(size === "full" ? { definitions: 1_000, events: 100_000 } : { definitions: 1_000, events: 2_000 }),
   ];
 }

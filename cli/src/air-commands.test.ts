@@ -77,12 +77,18 @@ const ROWS: readonly Row[] = [
   { name: "hash: a world that does not hold", given: broken, words: ["hash"], exit: 2, stdout: /^$/, stderr: /air\/z\.air\.json:2:/ },
   { name: "hash --manifest FILE", words: ["hash", "--manifest", "air/module.air.json"], exit: 2, stderr: /--manifest is of the whole world/ },
   // diff
-  { name: "air diff: reach first, then definitions and sections", cwd: ".", words: ["air", "diff", "old", "new"], stdout: /^manifest sha256:\w{12} → sha256:\w{12}\n\nWhat it may do\n {2}wider [^]*`http\.out` may now reach 127\.0\.0\.1 \(GET\)[^]*narrower[^]*\nDefinitions\n {2}removed {2}plan [^]*\nManifest\n {2}triggers / },
+  { name: "air diff: reach first, then definitions and sections", cwd: ".", words: ["air", "diff", "old", "new"], stdout: /^manifest sha256:\w{12} → sha256:\w{12}\n\nWhat it may do\n {2}wider [^]*`http\.out` may now reach 127\.0\.0\.1(?:, example\.com)? \(GET\)[^]*narrower[^]*\nDefinitions\n {2}removed {2}plan [^]*\nManifest\n {2}triggers / },
   { name: "air diff --json", cwd: ".", words: ["air", "diff", "old", "new", "--json"], stdout: /^\{"baseManifest":"sha256:.*"effect":"widening"/ },
   { name: "air diff: the same", cwd: ".", words: ["air", "diff", "old", "old"], stdout: /^no difference: manifest sha256:/ },
   { name: "air diff: no such world", words: ["air", "diff", "worktree", "nowhere"], exit: 2, stderr: /^error: nowhere: neither a folder nor a commit/ },
   { name: "air diff: a folder that is no world", words: ["air", "diff", "worktree", "air"], exit: 2, stderr: /no aos\.sync\.json/ },
   { name: "air diff: a world that does not hold, which one is said", given: broken, cwd: ".", words: ["air", "diff", "old", "counter"], exit: 2, stderr: /^error: counter: air\/z\.air\.json:2:/ },
+  { name: "air diff: two files by themselves, authority not compared", cwd: ".", words: ["air", "diff", "old/air/authority.air.json", "new/air/authority.air.json"], stdout: /^old\/air\/authority\.air\.json → new\/air\/authority\.air\.json\n\nDefinitions\n {2}[^]*\nauthority: not compared, [^\n]*\n$/ },
+  { name: "air diff: two files: the same", cwd: ".", words: ["air", "diff", "old/air/manifest.air.json", "old/air/manifest.air.json"], stdout: /^no difference between old\/air\/manifest\.air\.json and / },
+  { name: "air diff: two manifests", cwd: ".", words: ["air", "diff", "old/air/manifest.air.json", "new/air/manifest.air.json"], stdout: /\nManifest\n {2}plans +plan removed: `demo\/fetch_plan@1`; plan added: `demo\/fetch_plan@2`\n[^]* {2}cap_grants / },
+  { name: "air diff --json: two files", cwd: ".", words: ["air", "diff", "old/air/manifest.air.json", "new/air/manifest.air.json", "--json"], stdout: /^\{"definitions":\[\],"sections":\[\{"section":"plans",.*\],"authority":null\}\n$/ },
+  { name: "air diff: a file and a world", cwd: ".", words: ["air", "diff", "old/air/manifest.air.json", "new"], exit: 2, stdout: /^$/, stderr: /^error: new: not an AIR file, and old\/air\/manifest\.air\.json is one\nhint: name two files, / },
+  { name: "air diff: a file that is no AIR", given: (folder) => writeFile(join(folder, "a.json"), '[\n{"$kind": "defschema", "name": "Bad", "type": {"nat": {}}}]'), cwd: ".", words: ["air", "diff", "old/air/manifest.air.json", "a.json"], exit: 2, stderr: /^error: a\.json:2:1: \/name: / },
   // patch
   { name: "air patch make: the document", cwd: ".", words: ["air", "patch", "make", "old", "new"], stdout: /^\{\n {2}"version": "1",\n {2}"base_manifest_hash": "sha256:/ },
   { name: "air patch make: nothing differs", cwd: ".", words: ["air", "patch", "make", "old", "old"], exit: 2, stderr: /the same control plane/ },
@@ -103,6 +109,7 @@ const ROWS: readonly Row[] = [
   // explain
   { name: "explain CODE", cwd: ".", words: ["explain", "air.name"], stdout: /^air\.name {2}A name is .*\n$/ },
   { name: "explain: a code of patches", cwd: ".", words: ["explain", "patch.base", "--json"], stdout: /^\{"code":"patch\.base","text":"A patch applies/ },
+  { name: "explain: a code of the sync map", cwd: ".", words: ["explain", "sync.invalid"], stdout: /^sync\.invalid {2}The sync map / },
   { name: "explain: all", cwd: ".", words: ["explain"], stdout: /^air\.expr +This[^]*\npatch\.base +A patch/ },
   { name: "explain: a slip", cwd: ".", words: ["explain", "patch.bas"], exit: 2, stdout: /^$/, stderr: /^error: patch\.bas: no rule has this code\nhint: did you mean patch\.base\?/ },
   // types
@@ -136,12 +143,14 @@ describe("AIR commands", { concurrency: 4 }, () => {
     await cp(prepared, folder, { recursive: true });
     const world = join(folder, "old");
     await replaceIn(folder, "old/air/authority.air.json", ["[\n", "[\n  // who may call out\n"]);
+    await replaceIn(folder, "old/air/manifest.air.json", ['"defaults":', '// what it may do\n  "defaults":']);
     const manifestOf = async (name: string): Promise<string> => (await aos(["hash", "--manifest"], { cwd: join(folder, name) })).stdout;
     const [old, next] = [await manifestOf("old"), await manifestOf("new")];
     assert.notEqual(old, next);
     assert.equal((await aos(["air", "patch", "apply", "../old-new.json"], { cwd: world })).code, 0);
     assert.equal(await manifestOf("old"), next);
     assert.match(await readFile(join(world, "air/authority.air.json"), "utf8"), /^\[\n {2}\/\/ who may call out\n {2}\{/);
+    assert.match(await readFile(join(world, "air/manifest.air.json"), "utf8"), /\n {2}\/\/ what it may do\n {2}"defaults": \{/);
     assert.equal((await aos(["fmt", "--check"], { cwd: world })).code, 0);
     assert.equal((await aos(["air", "patch", "apply", "../new-old.json"], { cwd: world })).code, 0);
     assert.equal(await manifestOf("old"), old);
@@ -160,11 +169,16 @@ describe("AIR commands", { concurrency: 4 }, () => {
     await appendFile(join(folder, "air/module.air.json"), "// the counter itself\n");
     assert.equal((await aos(["hash"], { cwd: folder })).stdout, hashes);
     assert.match((await aos(["air", "diff", "HEAD", "worktree"], { cwd: folder })).stdout, /^no difference/);
+    assert.match((await aos(["air", "diff", "HEAD:air/module.air.json", "air/module.air.json"], { cwd: folder })).stdout, /^no difference between HEAD:air\/module/);
     const path = join(folder, "air/schemas.air.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"target": { "nat": {} }', '"target": { "int": {} }'));
     const { stdout, code } = await aos(["air", "diff", "main", "worktree"], { cwd: folder });
     assert.equal(code, 0);
     assert.match(stdout, /\n {2}changed {2}schema {2}demo\/Start@1 /);
     assert.equal((await aos(["air", "diff", "main~7", "worktree"], { cwd: folder })).code, 2);
+    const ofFiles = await aos(["air", "diff", "main:./schemas.air.json", "schemas.air.json"], { cwd: join(folder, "air") });
+    assert.equal(ofFiles.code, 0, ofFiles.stderr);
+    assert.match(ofFiles.stdout, /\n {2}changed {2}schema {2}demo\/Start@1 {2}`target` changed from nat to int\n[^]*authority: not compared/);
+    assert.equal((await aos(["air", "diff", "main:air/none.air.json", "air/schemas.air.json"], { cwd: folder })).code, 2);
   });
 });

@@ -1,7 +1,10 @@
 // A running world's answers, or what can be said without it: the same shapes from both.
 
-import { AosError, createModuleRunner } from "@agentos/kernel";
-import { connectWorld, readCells, readState, readWorldOffline, recordJson, type ControlClient, type OfflineWorld, type RecordJson, type Repo } from "@agentos/controller";
+import { AosError, createModuleRunner, isInput } from "@agentos/kernel";
+import {
+  connectWorld, readApprovals, readCells, readEffects, readPlan, readPlans, readState, readWorldOffline, recordJson,
+  type ApprovalRow, type ControlClient, type EffectRow, type OfflineWorld, type PlanDetail, type PlanRow, type RecordJson, type Repo, type Times,
+} from "@agentos/controller";
 import type { Context } from "./context.ts";
 import { placeOf } from "./world.ts";
 
@@ -13,7 +16,19 @@ export interface StateAnswer {
 }
 export interface CellsAnswer {
   readonly cells: readonly { readonly key: unknown; readonly stateHash: string; readonly bytes: number }[];
+  /** Where the next page begins; undefined: there is none. */
+  readonly next?: string;
   readonly seq: number;
+}
+export interface PlansAnswer {
+  readonly plans: readonly PlanRow[];
+  readonly next?: number;
+  readonly seq: number;
+}
+/** A part of a list: at most so many, after the cursor that a page before gave. */
+export interface Page<C> {
+  readonly after: C | undefined;
+  readonly limit: number;
 }
 export interface JournalAnswer {
   readonly records: readonly RecordJson[];
@@ -27,7 +42,12 @@ export interface JournalAnswer {
 export interface Answers {
   readonly from: "running" | OfflineWorld["from"];
   state(reducer: string, key: string | undefined): Promise<StateAnswer>;
-  cells(reducer: string): Promise<CellsAnswer>;
+  cells(reducer: string, page: Page<string>): Promise<CellsAnswer>;
+  plans(page: Page<number>): Promise<PlansAnswer>;
+  /** @throws AosError `plan.unknown` */
+  plan(id: number): Promise<{ readonly plan: PlanDetail; readonly seq: number }>;
+  effects(): Promise<{ readonly effects: readonly EffectRow[]; readonly seq: number }>;
+  approvals(): Promise<{ readonly approvals: readonly ApprovalRow[]; readonly seq: number }>;
   journal(range: { readonly from: number; readonly limit: number }): Promise<JournalAnswer>;
 }
 
@@ -48,30 +68,38 @@ export async function requireRunning(repo: Repo): Promise<ControlClient> {
 }
 
 function running(client: ControlClient): Answers {
-  const ask = async <T>(path: string, query: Readonly<Record<string, string | undefined>>): Promise<T> => {
-    const given = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, value);
-    return (await client.ask("GET", `${path}?${given.toString()}`)) as T;
-  };
+  const ask = async <T>(path: string, query: Query = {}): Promise<T> => (await client.ask("GET", `${path}?${queryOf(query).toString()}`)) as T;
   return {
     from: "running",
     state: (reducer, key) => ask("/state", { reducer, key }),
-    cells: (reducer) => ask("/cells", { reducer }),
-    journal: ({ from, limit }) => ask("/journal", { from: String(from), limit: String(limit) }),
+    cells: (reducer, page) => ask("/cells", { reducer, ...page }),
+    plans: (page) => ask("/plans", { ...page }),
+    plan: (id) => ask(`/plans/${id}`),
+    effects: () => ask("/effects"),
+    approvals: () => ask("/approvals"),
+    journal: (range) => ask("/journal", { ...range }),
   };
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+function queryOf(query: Query): URLSearchParams {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  return given;
 }
 
 function replayed(offline: OfflineWorld): Answers {
   const { world } = offline;
+  const times = timesIn(offline);
   return {
     from: offline.from,
-    async state(reducer, key) {
-      const query = new URLSearchParams({ reducer, ...(key === undefined ? {} : { key }) });
-      return readState(world, { method: "GET", path: "/state", query, body: undefined }) as StateAnswer;
-    },
-    async cells(reducer) {
-      return readCells(world, reducer) as CellsAnswer;
-    },
+    state: async (reducer, key) => readState(world, { path: "/state", query: queryOf({ reducer, key }) }) as StateAnswer,
+    cells: async (reducer, page) => readCells(world, { path: "/cells", query: queryOf({ reducer, ...page }) }) as CellsAnswer,
+    plans: (page) => readPlans(world, { path: "/plans", query: queryOf({ ...page }) }, times),
+    plan: (id) => readPlan(world, id, times),
+    effects: () => readEffects(world, times),
+    approvals: () => readApprovals(world, times),
     async journal({ from, limit }) {
       const records: RecordJson[] = [];
       for await (const record of offline.records()) {
@@ -80,5 +108,21 @@ function replayed(offline: OfflineWorld): Answers {
       }
       return { records, next: (records.at(-1)?.seq ?? from - 1) + 1, end: world.nextSeq };
     },
+  };
+}
+
+/** When records came in: the time of the input that each follows from. */
+function timesIn(offline: Pick<OfflineWorld, "records">): Times {
+  return async (seqs) => {
+    const wanted = new Set(seqs);
+    const found = new Map<number, bigint>();
+    let now: bigint | undefined;
+    if (wanted.size > 0) {
+      for await (const record of offline.records()) {
+        if (isInput(record)) now = record.now_ns;
+        if (now !== undefined && wanted.has(record.seq)) found.set(record.seq, now);
+      }
+    }
+    return found;
   };
 }

@@ -84,7 +84,7 @@ const CASES: readonly Case[] = [
     name: "a module older than its source", given: (folder) => writeFile(join(folder, "world/reducer/counter.ts"), 'import { reduce } from "@agentos/kernel/sdk";\nexport default reduce((state) => ({ state }));\n'),
     words: ["check"], exit: 2, code: "check.failed", says: /1 error/, hint: /way out/, shows: /^modules\/demo\/CounterSM@1\.js\.cbor:1:1: error module\.stale: /m,
   },
-  { name: "a sync file with an unknown field", given: (folder) => writeFile(join(folder, "world/aos.sync.json"), '{"version": 1, "airr": {}}'), words: ["check"], exit: 2, code: "sync.invalid", says: /^aos\.sync\.json: \/airr unknown field/, hint: /^$/ },
+  { name: "a sync file with an unknown field", given: (folder) => writeFile(join(folder, "world/aos.sync.json"), '{"version": 1, "airr": {}}'), words: ["check"], exit: 2, code: "check.failed", says: /world: 1 error/, hint: /way out/, shows: /^aos\.sync\.json:1:24: error sync\.invalid: \/airr unknown field/m },
   { name: "an unknown command", words: ["buidl"], exit: 2, code: "cli.command", says: /^buidl: unknown command$/, hint: /did you mean `aos build`/, shows: /^$/ },
   { name: "an unknown command of a group", words: ["event", "snd", "x"], exit: 2, code: "cli.command", says: /^snd: unknown command of `aos event`$/, hint: /did you mean `aos event send`/ },
   { name: "an unknown flag", words: ["build", "--chek"], exit: 2, code: "cli.flag", says: /^--chek: unknown flag of `aos build`$/, hint: /did you mean --check/ },

@@ -45,7 +45,7 @@ for (const [words, ok, broken] of [[["check", "--watch"], /^ok {2}/gm, /air\/z\.
     await eventually(async () => (count() > oks ? true : undefined), "ok again");
     const sync = await readFile(join(folder, "aos.sync.json"), "utf8");
     await writeFile(join(folder, "aos.sync.json"), "[]");
-    await eventually(async () => (/aos\.sync\.json: /.test(running.output()) ? true : undefined), "the error of the sync map");
+    await eventually(async () => (/aos\.sync\.json(?::1:1: error|",).*/.test(running.output()) ? true : undefined), "the error of the sync map");
     const before = count();
     await writeFile(join(folder, "aos.sync.json"), sync);
     await eventually(async () => (count() > before ? true : undefined), "ok at the end");

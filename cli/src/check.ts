@@ -1,24 +1,68 @@
-// What is wrong with the files of a world: its AIR, its scenarios, its modules against their sources.
+// What is wrong with the files of a world: its AIR, its sync map, its scenarios, its modules against their sources.
 
-import type { Diagnostic } from "@agentos/kernel";
-import { filesOfFolder, loadWorld, type LoadedWorld } from "@agentos/controller";
+import { AosError, readJson, type Diagnostic } from "@agentos/kernel";
+import { filesOfFolder, loadWorld, type LoadedWorld, type WorldFiles } from "@agentos/controller";
 import { buildDiagnostic, buildModules, moduleDiagnostics } from "./modules.ts";
 
 export interface Checked {
-  readonly world: LoadedWorld;
+  /** Undefined where a file that everything depends on cannot be read. */
+  readonly world: LoadedWorld | undefined;
   /** Sorted by file, line and column. */
   readonly diagnostics: readonly Diagnostic[];
   readonly errors: number;
   readonly warnings: number;
 }
 
-/** @throws AosError `sync.*`, `world.file`, `scenario.invalid`, `module.twice`: what cannot be read at all */
+/** @throws AosError for input that is wrong without a file to blame, and whatever is not the input's fault */
 export async function checkFolder(folder: string): Promise<Checked> {
-  const modules = await buildModules(folder).then(moduleDiagnostics, (error: unknown) => [buildDiagnostic(error)]);
-  const world = await loadWorld(filesOfFolder(folder));
-  const diagnostics = [...world.diagnostics, ...modules].sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code));
+  const files = filesOfFolder(folder);
+  const modules = await buildModules(folder).then(moduleDiagnostics, (error: unknown) => problemsOf(error, files));
+  const { world, problems } = await loadAll(files);
+  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
+  const diagnostics = [...found.values()].sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code));
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   return { world, diagnostics, errors, warnings: diagnostics.length - errors };
+}
+
+/** Loads again without each file that stands for itself and cannot be read, so that everything else is judged as well. */
+async function loadAll(files: WorldFiles): Promise<{ readonly world: LoadedWorld | undefined; readonly problems: readonly Diagnostic[] }> {
+  const problems: Diagnostic[] = [];
+  const hidden = new Set<string>();
+  const rest: WorldFiles = { ...files, list: async (folder) => (await files.list(folder)).filter((path) => !hidden.has(path)) };
+  for (;;) {
+    try {
+      return { world: await loadWorld(rest), problems };
+    } catch (error) {
+      const told = await problemsOf(error, files);
+      problems.push(...told);
+      const [first] = told;
+      const alone = first !== undefined && (first.code === "module.twice" || first.file.startsWith("shadow/")) && !hidden.has(first.file);
+      if (!alone) return { world: undefined, problems };
+      hidden.add(first.file);
+    }
+  }
+}
+
+/** An error of input that names a file, as diagnostics; any other is thrown again. */
+async function problemsOf(error: unknown, files: WorldFiles): Promise<readonly Diagnostic[]> {
+  if (error instanceof AosError && error.code.startsWith("build.")) return [buildDiagnostic(error)];
+  if (!(error instanceof AosError) || error.class !== "input" || error.at?.file === undefined) throw error;
+  const { code, hint, at, data } = error;
+  const { file = "", pointer = "", line, column } = at;
+  const locate = line === undefined ? await locatorOf(file, files) : () => ({ line, column: column ?? 1 });
+  // A diagnostic has its place in fields; the error, in front of its message.
+  const whole = [{ pointer, message: error.message.replace(/^\S+?(?::\d+)*: /, "") }];
+  const several = Array.isArray(data["problems"]) ? (data["problems"] as typeof whole) : whole;
+  return several.map((problem) => ({ severity: "error", code, file, pointer: problem.pointer, ...locate(problem.pointer), message: problem.message, ...(hint === undefined ? {} : { hint }) }));
+}
+
+/** Finds places in a JSON file; the first character stands for what cannot be found. */
+async function locatorOf(file: string, files: WorldFiles): Promise<ReturnType<typeof readJson>["locate"]> {
+  try {
+    return readJson(new TextDecoder().decode(await files.read(file)), file).locate;
+  } catch {
+    return () => ({ line: 1, column: 1 });
+  }
 }
 
 function compare(a: string, b: string): number {

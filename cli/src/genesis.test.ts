@@ -32,6 +32,6 @@ test("governance files: each principal may sign what its kind may, and nothing e
   const text = (path: string): string => new TextDecoder().decode(files.get(path));
   const trust = parseTrust(files.get(TRUST_PATH) ?? new Uint8Array());
   assert.deepEqual(trust.principals.map(({ name, kind }) => `${name} ${kind}`), ["ada person", "controller controller"]);
-  assert.match(text(".aos/allowed_signers"), /^ada namespaces="git,aos-review,aos-event" ssh-ed25519 \S+ ada\ncontroller namespaces="git,aos-receipt,aos-shadow" ssh-ed25519 \S+ controller\n$/);
+  assert.match(text(".aos/allowed_signers"), /^ada namespaces="git,aos-review,aos-event,aos-approval" ssh-ed25519 \S+ ada\ncontroller namespaces="git,aos-receipt,aos-shadow" ssh-ed25519 \S+ controller\n$/);
   assert.deepEqual(JSON.parse(text(".aos/policy.json")), { version: 1, approvals: 1, shadow: "required" });
 });

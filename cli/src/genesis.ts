@@ -8,7 +8,7 @@ import {
   ALLOWED_SIGNERS_PATH, DEFAULT_POLICY, fingerprint, isPrincipalName, parsePublicKeyLine, parseTrust, POLICY_PATH, publicKeyLine, renderTrustSigners, TRUST_PATH,
 } from "@agentos/controller";
 
-export const TEMPLATES = ["counter", "empty"] as const;
+export const TEMPLATES = ["counter", "assemblyscript", "empty"] as const;
 export type Template = (typeof TEMPLATES)[number];
 
 export interface GenesisPrincipal {

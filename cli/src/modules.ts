@@ -18,15 +18,14 @@ export interface ModuleBuild {
 }
 
 /**
- * Builds every module of the sync map in memory, in the order of the map; nothing is written.
+ * Builds every module of the sync map in memory, side by side, told in the order of the map; nothing is written.
  *
  * @throws AosError `sync.*`; `build.*` with the place in the source, `module.refused`
  */
 export async function buildModules(folder: string): Promise<readonly ModuleBuild[]> {
   const files = filesOfFolder(folder);
   const sync = await readSyncMap(files);
-  const built: ModuleBuild[] = [];
-  for (const [name, source] of sync.sources) {
+  return Promise.all([...sync.sources].map(async ([name, source]): Promise<ModuleBuild> => {
     if (!isName(name)) throw new AosError("sync.invalid", `${SYNC_FILE}: /build/modules: ${JSON.stringify(name)} is not a module's name`, { at: { file: SYNC_FILE, pointer: "/build/modules" }, hint: "such as demo/Counter@1" });
     const { artifact, hash } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
       throw inWorld(error, source);
@@ -36,9 +35,8 @@ export async function buildModules(folder: string): Promise<readonly ModuleBuild
     const state = before === undefined ? "missing" : bytesEqual(before, artifact) ? "current" : "stale";
     // What lies there already was admitted when it was built.
     if (state !== "current") await createModuleRunner().add(artifact);
-    built.push({ name, source, path, artifact, hash, state });
-  }
-  return built;
+    return { name, source, path, artifact, hash, state };
+  }));
 }
 
 /** Writes the modules that are not what their sources give; each file is replaced whole. */

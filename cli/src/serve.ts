@@ -1,13 +1,13 @@
 // Runs a world in the foreground until it is told to stop.
 
-import { startController, type ControllerOptions, type LogLine, type RunningController } from "@agentos/controller";
+import { jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOptions, type LogLevel, type LoopbackPlace, type RunningController } from "@agentos/controller";
 import { AosError } from "@agentos/kernel";
 import type { Context } from "./context.ts";
-import { logLine } from "./render/log-line.ts";
+import { logLine, type LogLineView } from "./render/log-line.ts";
 
 /** How `until` is told that the work is done; signals end it too. */
-export async function serve(cx: Context, options: Omit<ControllerOptions, "log">, until: "stopped" | ((controller: RunningController) => Promise<void>)): Promise<void> {
-  const controller = await startController({ ...options, log: (line) => printLog(cx, line) });
+export async function serve(cx: Context, { logLevel, ...options }: Omit<ControllerOptions, "log"> & { readonly logLevel: LogLevel }, until: "stopped" | ((controller: RunningController) => Promise<void>)): Promise<void> {
+  const controller = await startController({ ...options, log: jsonLog((text) => printLog(cx, text), { level: logLevel }) });
   const stop = (): void => {
     // A second signal is for those who cannot wait.
     for (const signal of SIGNALS) process.removeListener(signal, stop);
@@ -26,9 +26,21 @@ export async function serve(cx: Context, options: Omit<ControllerOptions, "log">
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** For people on a terminal, else one JSON object a line. */
-function printLog(cx: Context, line: LogLine): void {
+function printLog(cx: Context, text: string): void {
   const json = cx.out.mode === "json" || !cx.out.terminal;
-  process.stdout.write(`${json ? JSON.stringify(line) : logLine(line, cx.out.style)}\n`);
+  process.stdout.write(`${json ? text : logLine(JSON.parse(text) as LogLineView, cx.out.style)}\n`);
+}
+
+/** Arguments that `aos run` and `aos controller` share. */
+export const SERVE_OPTIONS = {
+  "poll-ms": { type: "number", requiresArg: true, describe: "How often to look at the repository without a hint [default: 1000]" },
+  http: { type: "string", requiresArg: true, describe: "Answer on loopback HTTP too, at [HOST:]PORT, to whoever has the token" },
+  "log-level": { choices: LOG_LEVELS, default: "info", describe: "Which lines to log" },
+} as const;
+
+/** @throws AosError `cli.poll`, `control.http` */
+export function serveArgs(args: { readonly "poll-ms": number | undefined; readonly http: string | undefined; readonly "log-level": LogLevel }): { readonly pollMs?: number; readonly http?: LoopbackPlace; readonly logLevel: LogLevel } {
+  return { ...pollOf(args["poll-ms"]), ...(args.http === undefined ? {} : { http: parseLoopback(args.http) }), logLevel: args["log-level"] };
 }
 
 /** Waits until the controller has looked at the repository and has nothing left to do, or is stopped by something. */
@@ -46,8 +58,7 @@ export async function untilIdle(controller: RunningController): Promise<void> {
 const ONCE_TIMEOUT_MS = 120_000;
 const ONCE_LOOK_MS = 20;
 
-/** @throws AosError `cli.poll` */
-export function pollOf(pollMs: number | undefined): { readonly pollMs?: number } {
+function pollOf(pollMs: number | undefined): { readonly pollMs?: number } {
   if (pollMs === undefined) return {};
   if (!Number.isSafeInteger(pollMs) || pollMs < 10) throw new AosError("cli.poll", "--poll-ms: expected a whole number of milliseconds from 10", { hint: "such as --poll-ms 1000" });
   return { pollMs };

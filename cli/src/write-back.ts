@@ -1,6 +1,6 @@
 // A control plane written back into the AIR files of a folder: what did not change keeps its place, its text and its comments.
 
-import { AosError, assert, bareValue, compareText, formatAir, jsonOf, nodeValue, valueToJson, withoutComments, writeJson, type ControlPlane, type Definition, type Json, type Manifest, type Value } from "@agentos/kernel";
+import { AosError, assert, bareValue, compareText, formatAir, jsonOf, mergeAir, nodeValue, valueToJson, withoutComments, writeJson, type ControlPlane, type Definition, type Json, type Manifest, type Value } from "@agentos/kernel";
 import { loadWorld, requireControl, type WorldFiles } from "@agentos/controller";
 import { nodesOfText, type NodeText } from "./air-text.ts";
 
@@ -12,7 +12,7 @@ const PROSE: readonly string[] = ["$schema", "$comment", "description"];
 
 /**
  * The files that differ once the folder holds `next` in the place of `base`. A definition stays in the file it is in, a new one
- * goes to `<air>/<kind>.air.json`, the manifest is written anew.
+ * goes to `<air>/<kind>.air.json`. Inside of one that changed, and of the manifest, comments stay with what they are about.
  *
  * @param texts - all AIR files by path
  */
@@ -29,11 +29,11 @@ export function textChanges(texts: ReadonlyMap<string, string>, worlds: { readon
       const now = after.get(id);
       if (now !== undefined) placed.add(id);
       if (node.kind === "manifest") {
-        if (base.manifestHash !== next.manifestHash) edits.push({ node, text: manifestText(next.manifest, node) });
+        if (base.manifestHash !== next.manifestHash) edits.push({ node, text: mergeAir(text.slice(node.start, node.end), manifestJson(next.manifest, node), path) });
       } else if (now === undefined) {
         if (before.has(id)) edits.push({ node, text: undefined });
       } else if (now.hash !== before.get(id)) {
-        edits.push({ node, text: nodeText(now.node, node) });
+        edits.push({ node, text: mergeAir(text.slice(node.start, node.end), nodeJson(now.node, node), path) });
       }
     }
     if (edits.length > 0) changes.set(path, edited(text, edits, path));
@@ -42,7 +42,7 @@ export function textChanges(texts: ReadonlyMap<string, string>, worlds: { readon
   for (const kind of [...new Set(fresh.map((node) => node.kind))].sort(compareText)) {
     const path = `${airDir}/${kind.replace(/^def/, "")}.air.json`;
     const here = changes.has(path) ? changes.get(path) : texts.get(path);
-    changes.set(path, appended(here, fresh.filter((node) => node.kind === kind).map((node) => nodeText(node, undefined)), path));
+    changes.set(path, appended(here, fresh.filter((node) => node.kind === kind).map((node) => writeJson(nodeJson(node, undefined))), path));
   }
   for (const [path, text] of changes) if (text === texts.get(path)) changes.delete(path);
   return changes;
@@ -108,17 +108,17 @@ function appended(text: string | undefined, nodes: readonly string[], path: stri
   return formatAir(`${text.slice(0, last.start)}[${inner}]${text.slice(last.end)}`, path);
 }
 
-function nodeText(node: Definition, before: NodeText | undefined): string {
-  return writeJson(withProse(valueToJson(jsonOf(nodeValue(node)) as Value), before));
+function nodeJson(node: Definition, before: NodeText | undefined): Json {
+  return withProse(valueToJson(jsonOf(nodeValue(node)) as Value), before);
 }
 
 /** References without hashes, as authors write them, unless the manifest pinned them before. */
-function manifestText(manifest: Manifest, before: NodeText): string {
+function manifestJson(manifest: Manifest, before: NodeText): Json {
   const pinned = [...before.tree.values()].some((section) => Array.isArray(section) && (section as readonly Json[]).some((ref) => ref instanceof Map && ref.has("name") && ref.has("hash")));
   const bare = valueToJson(jsonOf(bareValue(manifest)) as Value);
   assert(bare instanceof Map, "a manifest is an object");
   const members = [...(bare as ReadonlyMap<string, Json>)].map(([key, value]): readonly [string, Json] => [key, pinned || !LISTS.has(key) ? value : unpinned(value)]);
-  return writeJson(withProse(new Map<string, Json>([["$kind", "manifest"], ...members]), before));
+  return withProse(new Map<string, Json>([["$kind", "manifest"], ...members]), before);
 }
 
 const LISTS: ReadonlySet<string> = new Set(["schemas", "modules", "plans", "caps", "policies", "effects", "secrets"]);

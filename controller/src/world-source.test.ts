@@ -56,10 +56,10 @@ test("world files: symbolic links: not followed out of the world's folders", asy
 
 test("sync map: defaults, and everything named", async (t) => {
   const plain = await readSyncMap(filesOfFolder(await folderOf(t, { "aos.sync.json": '{"version":1}' })));
-  assert.deepEqual(plain, { airDir: "air", modulesDir: "modules", sources: new Map() });
+  assert.deepEqual(plain, { airDir: "air", modulesDir: "modules", sources: new Map(), workspaces: [] });
   const full = '{"$schema":"x","version":1,"air":{"dir":"a/b"},"modules":{"dir":"m"},"build":{"modules":{"demo/x@1":"src/x.ts"}},"workspaces":[]}';
   const map = await readSyncMap(filesOfFolder(await folderOf(t, { "aos.sync.json": full })));
-  assert.deepEqual(map, { airDir: "a/b", modulesDir: "m", sources: new Map([["demo/x@1", "src/x.ts"]]) });
+  assert.deepEqual(map, { airDir: "a/b", modulesDir: "m", sources: new Map([["demo/x@1", "src/x.ts"]]), workspaces: [] });
   assert.equal(artifactPath(map, "demo/x@1", "js"), "m/demo/x@1.js.cbor");
   assert.equal(artifactPath(map, "demo/x@1", "wasm"), "m/demo/x@1.wasm");
 });
@@ -71,7 +71,7 @@ test("sync map: wrong: the place and what is wrong", async (t) => {
     ['{"version":1,"aire":{}}', "sync.invalid", /\/aire unknown field/], ['{"version":1,"air":[]}', "sync.invalid", /\/air must be an object/], ['{"version":1,"air":{"path":"x"}}', "sync.invalid", /\/air\/path unknown field/],
     ['{"version":1,"air":{"dir":"../x"}}', "sync.invalid", /\/air\/dir must be a relative path inside the world/], ['{"version":1,"air":{"dir":"/x"}}', "sync.invalid", /\/air\/dir/], ['{"version":1,"air":{"dir":""}}', "sync.invalid", /\/air\/dir/],
     ['{"version":1,"air":{"dir":"a/./b"}}', "sync.invalid", /\/air\/dir/], ['{"version":1,"air":{"dir":"a//b"}}', "sync.invalid", /\/air\/dir/], ['{"version":1,"modules":{"dir":7}}', "sync.invalid", /\/modules\/dir/],
-    ['{"version":1,"build":{"modules":{"demo/x@1":"../x.ts"}}}', "sync.invalid", /\/build\/modules\/demo\/x@1/],
+    ['{"version":1,"build":{"modules":{"demo/x@1":"../x.ts"}}}', "sync.invalid", /\/build\/modules\/demo~1x@1/],
   ];
   for (const [text, code, says] of rows) {
     const folder = await folderOf(t, text === undefined ? {} : { "aos.sync.json": text });

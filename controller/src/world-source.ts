@@ -3,10 +3,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import {
-  AosError, hashBytes, loadFiles, parseScenario, readJson, type ControlPlane, type Diagnostic, type Hash, type Json, type Scenario,
+  AosError, hashBytes, loadFiles, parseScenario, readJson, type ControlPlane, type Diagnostic, type Hash, type Scenario,
 } from "@agentos/kernel";
 import type { Oid } from "./git/objects.ts";
 import type { ObjectStore } from "./git/store.ts";
+import { parseSyncMap, SYNC_FILE, type SyncMap } from "./sync/sync-map.ts";
 
 /** Files of a world by path, `/` between segments. */
 export interface WorldFiles {
@@ -17,14 +18,6 @@ export interface WorldFiles {
   list(folder: string): Promise<readonly string[]>;
 }
 
-/** `aos.sync.json`: where a world keeps its parts. */
-export interface SyncMap {
-  readonly airDir: string;
-  readonly modulesDir: string;
-  /** Module name → TypeScript source that `aos build` compiles. */
-  readonly sources: ReadonlyMap<string, string>;
-}
-
 export interface LoadedWorld {
   readonly control: ControlPlane | undefined;
   readonly diagnostics: readonly Diagnostic[];
@@ -33,7 +26,6 @@ export interface LoadedWorld {
   readonly sync: SyncMap;
 }
 
-export const SYNC_FILE = "aos.sync.json";
 const SHADOW_DIR = "shadow";
 const FILE_BYTES_MAX = 16 << 20;
 
@@ -93,13 +85,7 @@ export function artifactPath(sync: SyncMap, module: string, kind: "js" | "wasm")
 export async function readSyncMap(files: WorldFiles): Promise<SyncMap> {
   const bytes = await files.read(SYNC_FILE);
   if (bytes === undefined) throw new AosError("sync.missing", `${files.place}: no ${SYNC_FILE}, so this is not a world`, { hint: "run `aos init DIR`, or use --world" });
-  const map = objectAt(readJson(textOf(bytes, SYNC_FILE), SYNC_FILE).json, "", ["version", "$schema", "air", "build", "modules", "workspaces"]);
-  if (map.get("version") !== 1) throw wrong("/version", "must be 1");
-  const air = objectAt(map.get("air") ?? new Map(), "/air", ["dir"]);
-  const modules = objectAt(map.get("modules") ?? new Map(), "/modules", ["dir"]);
-  const build = objectAt(map.get("build") ?? new Map(), "/build", ["modules"]);
-  const sources = [...objectAt(build.get("modules") ?? new Map(), "/build/modules", undefined)].map(([name, source]) => [name, pathAt(source, `/build/modules/${name}`)] as const);
-  return { airDir: pathAt(air.get("dir") ?? "air", "/air/dir"), modulesDir: pathAt(modules.get("dir") ?? "modules", "/modules/dir"), sources: new Map(sources) };
+  return parseSyncMap(textOf(bytes, SYNC_FILE));
 }
 
 async function readArtifacts(files: WorldFiles, sync: SyncMap): Promise<{ readonly artifacts: ReadonlyMap<Hash, Uint8Array>; readonly moduleHashes: ReadonlyMap<string, Hash> }> {
@@ -109,7 +95,7 @@ async function readArtifacts(files: WorldFiles, sync: SyncMap): Promise<{ readon
     const name = /^(.+)\.(?:js\.cbor|wasm)$/.exec(path.slice(sync.modulesDir.length + 1))?.[1];
     const bytes = name === undefined ? undefined : await files.read(path);
     if (name === undefined || bytes === undefined) continue;
-    if (moduleHashes.has(name)) throw new AosError("module.twice", `${path}: ${name} has a second artifact`, { hint: "remove one of them" });
+    if (moduleHashes.has(name)) throw new AosError("module.twice", `${path}: ${name} has a second artifact`, { at: { file: path }, hint: "remove one of them" });
     const hash = hashBytes(bytes);
     artifacts.set(hash, bytes);
     moduleHashes.set(name, hash);
@@ -124,32 +110,12 @@ async function readText(files: WorldFiles, path: string): Promise<string> {
 }
 
 function textOf(bytes: Uint8Array, path: string): string {
-  if (bytes.length > FILE_BYTES_MAX) throw new AosError("world.file", `${path}: ${bytes.length} bytes is over the limit of ${FILE_BYTES_MAX}`);
+  if (bytes.length > FILE_BYTES_MAX) throw new AosError("world.file", `${path}: ${bytes.length} bytes is over the limit of ${FILE_BYTES_MAX}`, { at: { file: path } });
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new AosError("world.file", `${path}: not UTF-8`);
+    throw new AosError("world.file", `${path}: not UTF-8`, { at: { file: path } });
   }
-}
-
-function objectAt(json: Json, pointer: string, known: readonly string[] | undefined): ReadonlyMap<string, Json> {
-  if (!(json instanceof Map)) throw wrong(pointer, "must be an object");
-  const map = json as ReadonlyMap<string, Json>;
-  const stray = [...map.keys()].find((key) => known !== undefined && !known.includes(key));
-  if (stray !== undefined) throw wrong(`${pointer}/${stray}`, "unknown field");
-  return map;
-}
-
-/** A relative path that stays in the world. */
-function pathAt(json: Json, pointer: string): string {
-  if (typeof json !== "string" || json === "" || json.startsWith("/") || json.split("/").some((part) => part === ".." || part === "" || part === ".")) {
-    throw wrong(pointer, "must be a relative path inside the world");
-  }
-  return json;
-}
-
-function wrong(pointer: string, message: string): AosError {
-  return new AosError("sync.invalid", `${SYNC_FILE}: ${pointer === "" ? "the file" : pointer} ${message}`, { at: { file: SYNC_FILE, pointer } });
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {

@@ -1,15 +1,19 @@
-// Puts the server hook into a repository, beside the one that was there.
+// Puts the server hooks into a repository, beside those that were there.
 
-import { access, chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { access, chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { AosError } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
-import { configSet, configureAuthoritative, gitIn, openRepo } from "@agentos/controller";
+import { configGet, configSet, configureAuthoritative, gitIn, openRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
+import { clientFolder } from "./client-install.ts";
+import { SERVER_MARK, readHook, serverScript } from "./hook-script.ts";
 import { WORLD_SETTING } from "./main-rule.ts";
+import { CONTROLLER_SETTING } from "./nudge.ts";
 
-/** By this line a hook is known as ours. */
-const MARK = "# Installed by aos: judges every push before it is accepted.";
+export const SERVER_HOOKS = ["pre-receive", "post-receive"] as const;
+/** A push with more bytes is not read, unless the repository says another number. */
+const INPUT_BYTES_MAX = "1g";
 
 export interface ServerHooks {
   readonly gitDir: string;
@@ -19,75 +23,75 @@ export interface ServerHooks {
   readonly entry: string;
   /** Pins the world's id in the repository's configuration; without it the hook takes the one the repository names. */
   readonly world?: Hash;
+  /** The repository of the controller that follows this one, absolute: it is told of every push. */
+  readonly controller?: string;
 }
 
 /**
- * Installs the pre-receive hook and the settings of an authoritative repository. A hook that was there becomes
- * `pre-receive.local` and is asked first. Installing again renews the hook.
+ * Installs the hooks and the settings of an authoritative repository. A hook that was there becomes `<hook>.local` and is asked
+ * first. Installing again renews the hooks.
  *
- * @throws AosError `hooks.exists` when there is another hook and a `pre-receive.local` too: neither is overwritten
+ * @throws AosError `hooks.exists` when there is another hook and a `.local` one too: neither is overwritten, nothing is installed
  */
-export async function installServerHooks({ gitDir, nodePath, entry, world }: ServerHooks): Promise<void> {
+export async function installServerHooks({ gitDir, nodePath, entry, world, controller }: ServerHooks): Promise<void> {
   const repo = await openRepo(gitDir);
-  const path = await hookPath(repo);
-  await mkdir(dirname(path), { recursive: true });
-  const present = await readHook(path);
-  if (present !== undefined && !present.includes(MARK)) {
-    if (await exists(`${path}.local`))
+  const paths = await Promise.all(SERVER_HOOKS.map(async (hook) => ({ hook, path: await hookPath(repo, hook) })));
+  const foreign: string[] = [];
+  for (const { path } of paths) {
+    const present = await readHook(path);
+    if (present === undefined || present.includes(SERVER_MARK)) continue;
+    if (await exists(`${path}.local`)) {
       throw new AosError("hooks.exists", `${path}: there is a hook already, and ${path}.local too`, { hint: "join the two by hand, or move one away" });
-    await rename(path, `${path}.local`);
+    }
+    foreign.push(path);
   }
-  await writeFile(`${path}.new`, script({ nodePath, entry }), { mode: 0o755 });
+  for (const path of foreign) await rename(path, `${path}.local`);
+  for (const { hook, path } of paths) await placeHook(path, serverScript(hook, { nodePath, entry }));
+  await configureAuthoritative(repo);
+  if ((await configGet(repo, "receive.maxInputSize")) === undefined) await configSet(repo, "receive.maxInputSize", INPUT_BYTES_MAX);
+  if (world !== undefined) await configSet(repo, WORLD_SETTING, world);
+  if (controller !== undefined) await configSet(repo, CONTROLLER_SETTING, controller);
+}
+
+/** Puts a script in place whole: a push meanwhile runs the old one or the new one. */
+export async function placeHook(path: string, script: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, script, { mode: 0o755 });
   await chmod(`${path}.new`, 0o755);
   await rename(`${path}.new`, path);
-  await configureAuthoritative(repo);
-  if (world !== undefined) await configSet(repo, WORLD_SETTING, world);
 }
 
 /**
- * Takes the hook out and puts the one back that was there before. The settings stay.
+ * Takes the hooks out and puts those back that were there before. The settings stay.
  *
- * @returns `absent` when the hook there, if any, is not ours
+ * @returns `absent` when no hook there is ours
  */
 export async function uninstallServerHooks(gitDir: string): Promise<"removed" | "absent"> {
-  const path = await hookPath(await openRepo(gitDir));
-  if ((await readHook(path))?.includes(MARK) !== true) return "absent";
-  if (await exists(`${path}.local`)) await rename(`${path}.local`, path);
-  else await rm(path);
-  return "removed";
-}
-
-/** Where git looks for the hook, `core.hooksPath` considered. */
-async function hookPath(repo: Repo): Promise<string> {
-  const { stdout } = await gitIn(repo, ["rev-parse", "--path-format=absolute", "--git-path", "hooks/pre-receive"]);
-  return stdout.toString("utf8").replace(/\n$/, "");
-}
-
-/** git gives the refs on stdin once; both hooks must read them. */
-function script({ nodePath, entry }: Pick<ServerHooks, "nodePath" | "entry">): string {
-  return [
-    "#!/bin/sh",
-    MARK,
-    'refs=$(cat)',
-    'if [ -x "$0.local" ]; then',
-    '  printf \'%s\\n\' "$refs" | "$0.local" "$@" || exit $?',
-    "fi",
-    `printf '%s\\n' "$refs" | ${quoted(nodePath)} ${quoted(entry)} pre-receive`,
-    "",
-  ].join("\n");
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-async function readHook(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "latin1");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw cause;
+  const repo = await openRepo(gitDir);
+  let outcome: "removed" | "absent" = "absent";
+  for (const hook of SERVER_HOOKS) {
+    const path = await hookPath(repo, hook);
+    if ((await readHook(path))?.includes(SERVER_MARK) !== true) continue;
+    if (await exists(`${path}.local`)) await rename(`${path}.local`, path);
+    else await rm(path);
+    outcome = "removed";
   }
+  return outcome;
+}
+
+/** Which of the server's hooks are in force. */
+export async function serverHooksOf(gitDir: string): Promise<readonly string[]> {
+  const repo = await openRepo(gitDir);
+  const found: string[] = [];
+  for (const hook of SERVER_HOOKS) if ((await readHook(await hookPath(repo, hook)))?.includes(SERVER_MARK) === true) found.push(hook);
+  return found;
+}
+
+/** Where git looks for the hook, `core.hooksPath` considered; the folder of client hooks hands on to the repository's own. */
+async function hookPath(repo: Repo, hook: string): Promise<string> {
+  const { stdout } = await gitIn(repo, ["rev-parse", "--path-format=absolute", "--git-path", `hooks/${hook}`]);
+  const path = stdout.toString("utf8").replace(/\n$/, "");
+  return dirname(path) === clientFolder(repo) ? join(repo.commonDir, "hooks", hook) : path;
 }
 
 async function exists(path: string): Promise<boolean> {

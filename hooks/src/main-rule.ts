@@ -5,9 +5,9 @@ import type { Hash } from "@agentos/kernel";
 import {
   TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
 } from "@agentos/controller";
-import type { Oid, Repo } from "@agentos/controller";
+import type { Oid, PrincipalKind, Repo } from "@agentos/controller";
 import type { Push, RefMove } from "./push.ts";
-import { COMMITS_MAX, countNew } from "./size.ts";
+import { PROPOSAL_LIMITS, faultsOfSize } from "./size.ts";
 
 /** Setting of the repository that pins the world's id. */
 export const WORLD_SETTING = "aos.world";
@@ -16,10 +16,12 @@ export const WORLD_SETTING = "aos.world";
 export async function judgeMain(push: Push, { from, to }: RefMove): Promise<readonly string[]> {
   const { repo } = push.local;
   if (to === null) return ["main is never deleted"];
-  if (from === null) return push.begun ? ["main is gone although the world has begun: restore it where the repository is"] : [];
-  if (!(await isAncestor(repo, from, to))) return ["not a fast-forward: main is never rewritten"];
-  if (!push.begun) return [];
-  if ((await countNew(repo, to, [from])) > COMMITS_MAX) return [`more than ${COMMITS_MAX} new commits in one push: push them in steps`];
+  if ((await push.local.store.read(to))?.type !== "commit") return ["it must point to a commit"];
+  if (from === null && push.begun) return ["main is gone although the world has begun: restore it where the repository is"];
+  if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: main is never rewritten"];
+  const oversize = await faultsOfSize(repo, to, { known: from === null ? [] : [from], limits: PROPOSAL_LIMITS });
+  if (oversize.length > 0) return oversize;
+  if (from === null || !push.begun) return [];
   const world = await worldOf(push, from);
   let base = from;
   for (const step of await firstParents(repo, from, to)) {
@@ -29,6 +31,9 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
   }
   return [];
 }
+
+/** Agents and CI propose and report; they put nothing in force. */
+const MERGERS: readonly PrincipalKind[] = ["person", "controller"];
 
 interface Step {
   readonly base: Oid;
@@ -46,6 +51,7 @@ async function judgeStep({ local }: Push, { base, step, world }: Step): Promise<
   const { trust, trustHash: hash } = await readRules(store, base);
   const signer = signerOf(trustInput(trust, hash), await commitSigner(store, step));
   if (!signer.known) return [`${name} is not signed by a principal: ${signer.why}`];
+  if (!MERGERS.includes(signer.kind)) return [`${name} is signed by ${signer.name}: only persons and controllers merge`];
   const trailers = parseMergeMessage(commit.message);
   if (trailers === undefined) return [`${name} does not say which proposal it merges (Proposal:, Decision: and Cid: at the end of its message)`];
   const { decision, tree } = await gatherDecision(local, { base, head, slug: trailers.slug, world });

@@ -1,22 +1,79 @@
-// What the installed hooks run: `main.js pre-receive`, the refs on stdin as git gives them.
+// What the installed hooks run: `main.js <hook> [argument …]`, with stdin as git gives it.
 
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { AosError, InvariantError } from "@agentos/kernel";
-import { preReceive } from "./pre-receive.ts";
-import type { PushedLine } from "./pre-receive.ts";
+import type { PushedLine, Verdict } from "./pre-receive.ts";
 
 /** A program that is wrong must not let a push pass. */
 const EXIT_BROKEN = 70;
+const ENTRY = fileURLToPath(import.meta.url);
 
-async function main(hook: string | undefined): Promise<number> {
-  if (hook !== "pre-receive") {
-    say([`there is no hook ${JSON.stringify(hook)}`]);
-    return 2;
-  }
-  const verdict = await preReceive(resolve(process.env["GIT_DIR"] ?? "."), parseLines(await readInput()));
+type Hook = (args: readonly string[]) => Promise<number>;
+
+/** Each loads what it needs: a commit that touches no world waits for nothing else. */
+const HOOKS: Readonly<Record<string, Hook>> = {
+  async "pre-receive"() {
+    const { preReceive } = await import("./pre-receive.ts");
+    return told(await preReceive(gitFolder(), parseLines(await readInput())));
+  },
+  async "post-receive"() {
+    const { postReceive } = await import("./post-receive.ts");
+    await postReceive(gitFolder(), parseLines(await readInput()), { entry: ENTRY });
+    return 0;
+  },
+  async "shadow-queue"() {
+    const [{ workQueue }, { openRepo }] = await Promise.all([import("./shadow-queue.ts"), import("@agentos/controller")]);
+    await workQueue(await openRepo(gitFolder()), ENTRY);
+    return 0;
+  },
+  async shadow([slug = ""]) {
+    const { runShadow } = await import("./shadow-queue.ts");
+    await runShadow(gitFolder(), slug);
+    return 0;
+  },
+  async "pre-commit"() {
+    const [{ preCommit }, { clientRepo }] = await Promise.all([import("./pre-commit.ts"), import("./client-repo.ts")]);
+    const verdict = await preCommit(await clientRepo(process.cwd()));
+    say(verdict.notes);
+    return toldToCommitter(verdict);
+  },
+  async "commit-msg"([file = ""]) {
+    const [{ commitMsg }, { clientRepo }] = await Promise.all([import("./commit-msg.ts"), import("./client-repo.ts")]);
+    return toldToCommitter(await commitMsg(await clientRepo(process.cwd()), resolve(file)));
+  },
+  async "pre-push"([remote = ""]) {
+    const [{ prePush }, { clientRepo }] = await Promise.all([import("./pre-push.ts"), import("./client-repo.ts")]);
+    const lines = (await readInput()).split("\n").filter((line) => line !== "").map((line) => {
+      const [, localOid = "", remoteRef = "", remoteOid = ""] = line.split(" ");
+      return { localOid, remoteRef, remoteOid };
+    });
+    const verdict = await prePush(await clientRepo(process.cwd()), remote, lines);
+    if (!verdict.ok) say(["not pushed (git push --no-verify leaves these checks out):"]);
+    return told(verdict);
+  },
+};
+
+async function main([hook = "", ...args]: readonly string[]): Promise<number> {
+  const run = Object.hasOwn(HOOKS, hook) ? HOOKS[hook] : undefined;
+  if (run !== undefined) return run(args);
+  say([`there is no hook ${JSON.stringify(hook)}`]);
+  return 2;
+}
+
+function gitFolder(): string {
+  return resolve(process.env["GIT_DIR"] ?? ".");
+}
+
+function told(verdict: Verdict): number {
   if (verdict.ok) return 0;
   say(verdict.messages);
   return 1;
+}
+
+function toldToCommitter(verdict: Verdict): number {
+  if (!verdict.ok) say(["not committed (git commit --no-verify leaves these checks out):"]);
+  return told(verdict);
 }
 
 async function readInput(): Promise<string> {
@@ -40,7 +97,7 @@ function say(messages: readonly string[]): void {
 }
 
 try {
-  process.exitCode = await main(process.argv[2]);
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   say([error instanceof Error ? error.message : String(error)]);
   process.exitCode = error instanceof InvariantError ? EXIT_BROKEN : error instanceof AosError ? 1 : EXIT_BROKEN;

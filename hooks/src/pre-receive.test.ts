@@ -1,99 +1,22 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { hashValue } from "@agentos/kernel";
-import { blobObject, commitObject, fingerprint, gitEnvironment, initRepo, listRefs, mergeMessage, mergeTree, parseOid } from "@agentos/controller";
+import { blobObject, commitObject, fingerprint, gitEnvironment, listRefs, mergeMessage, parseOid } from "@agentos/controller";
 import type { Oid } from "@agentos/controller";
-import { governedWorld, keyNamed, trustText } from "@agentos/controller/testing";
-import type { GovernedWorld, KeyName } from "@agentos/controller/testing";
-import { installServerHooks } from "./install.ts";
+import { keyNamed, trustText } from "@agentos/controller/testing";
+import type { GovernedWorld } from "@agentos/controller/testing";
+import { EVIDENCE, JOURNAL, MAIN, REVIEWS, SHADOW, approved, begun, mergeOf, seal, site } from "./testing/site.ts";
+import type { Site } from "./testing/site.ts";
 
 /** No configuration of the person who runs the tests reaches them. */
 Object.assign(process.env, { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" });
 
-const MAIN = "refs/heads/main";
-const JOURNAL = "refs/notes/aos";
-const SHADOW = "refs/notes/aos-shadow";
-const ENTRY = fileURLToPath(new URL("./main.js", import.meta.url));
-
-interface Site {
-  readonly world: GovernedWorld;
-  readonly server: string;
-  /** Pushes refspecs with stock git. */
-  push(refspecs: readonly string[]): Promise<{ readonly code: number; readonly said: string }>;
-}
-
 const endings: (() => Promise<void>)[] = [];
+const atEnd = { after: (end: () => Promise<void>): void => void endings.push(end) };
 after(async () => {
   for (const end of endings.reverse()) await end();
 });
-
-/** A world in a repository of its author's, and the empty server it is pushed to. */
-async function site(): Promise<Site> {
-  const world = await governedWorld({ after: (end) => void endings.push(end) });
-  const server = await mkdtemp(join(tmpdir(), "aos-server-"));
-  endings.push(() => rm(server, { recursive: true, force: true }));
-  await initRepo(server, { kind: "bare" });
-  await installServerHooks({ gitDir: server, nodePath: process.execPath, entry: ENTRY });
-  return { world, server, push: (refspecs) => pushTo(world.folder, server, refspecs) };
-}
-
-function pushTo(folder: string, server: string, refspecs: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
-  return new Promise((resolve) => {
-    execFile("git", ["push", "--quiet", server, ...refspecs], { cwd: folder, env: gitEnvironment() as NodeJS.ProcessEnv }, (error, _stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), said: stderr.replaceAll(/ +$/gm, "") });
-    });
-  });
-}
-
-/** A commit with the shape of a seal: files are the journal's, `parent` is by default the tip. */
-async function seal(world: GovernedWorld, options: { readonly by: KeyName | null; readonly parents?: readonly Oid[]; readonly file?: string }): Promise<Oid> {
-  const tip = await world.local.refs.read(JOURNAL);
-  const parents = options.parents ?? (tip === undefined ? [] : [tip]);
-  const message = parents.length === 0 ? `seal 0: seq 0-0\n\n0 genesis of world ${world.world}\n\nSeq: 0-0\n` : "seal 1: seq 1-1\n\nSeq: 1-1\n";
-  return world.commit({ parents, files: { [options.file ?? `journal/d00/d00/s${world.tick()}`]: "segment\n" }, by: options.by, message });
-}
-
-/**
- * The world is on the server and its first seal too. Its author has two proposals more: `good`, which is reported and approved,
- * and `disputed`, to which one person says yes and another no.
- */
-async function begun(): Promise<Site> {
-  const at = await site();
-  await at.world.setRef(JOURNAL, await seal(at.world, { by: "ctl" }));
-  const { code, said } = await at.push([MAIN, JOURNAL]);
-  assert.equal(code, 0, said);
-  await approved(at.world, "disputed");
-  await at.world.review("disputed", "request-changes", { by: "second" });
-  await approved(at.world, "good");
-  return at;
-}
-
-/** A merge commit of the head of a proposal into main, whatever anybody thinks of it. */
-async function mergeOf(
-  world: GovernedWorld,
-  slug: string,
-  options: { readonly by?: KeyName | null; readonly parents?: readonly Oid[]; readonly tree?: Oid; readonly message?: string } = {},
-): Promise<Oid> {
-  const [main, head] = [await world.main(), await world.head(slug)];
-  const tree = options.tree ?? (await mergeTree(world.local.repo, main, head));
-  const message = options.message ?? mergeMessage({ slug, decision: hashValue(slug), cid: hashValue(slug) }, "x");
-  return world.commit({ parents: options.parents ?? [main, head], files: {}, tree, by: options.by === undefined ? "author" : options.by, message });
-}
-
-async function approved(world: GovernedWorld, slug: string): Promise<Oid> {
-  const head = await world.propose(slug, { [`air/${slug}.txt`]: `${slug}\n` }, { by: "author" });
-  await world.report(head, { by: "ctl" });
-  await world.review(slug, "approve", { by: "reviewer" });
-  return head;
-}
-
-const REVIEWS = "refs/notes/aos-reviews-reviewer";
-const EVIDENCE = [SHADOW, REVIEWS];
 
 /** What is pushed, and what the server says: `taken`, or why not. */
 type Row = readonly [what: string, act: (world: GovernedWorld) => Promise<readonly string[]>, expected: "taken" | RegExp];
@@ -122,7 +45,7 @@ const YOUNG: readonly Row[] = [
   ["a first seal by the controller", async (world) => [`${await seal(world, { by: "ctl" })}:${JOURNAL}`], "taken"],
 ];
 
-const young = site();
+const young = site(atEnd);
 for (const [what, act, expected] of YOUNG)
   test(`push to a world that has not begun: ${what}: ${expected === "taken" ? "taken" : "refused"}`, async () => {
     await judgeRow(await young, act, expected);
@@ -266,7 +189,7 @@ async function datedSeal(world: GovernedWorld): Promise<Oid> {
 }
 
 assert.ok(GROWN.length >= 15);
-const grown = begun();
+const grown = begun(atEnd);
 for (const [what, act, expected] of GROWN)
   test(`push: ${what}: ${expected === "taken" ? "taken" : "refused"}`, async () => {
     await judgeRow(await grown, act, expected);

@@ -1,12 +1,14 @@
 // Judges a push before it is accepted: main moves by approved merges, what is published only grows, everyone writes their own.
 
 import { AosError } from "@agentos/kernel";
-import { MAIN_REF, PROPOSALS_PREFIX, openLocal, parseOid, quarantine, readRules, refView, trustInput } from "@agentos/controller";
+import { MAIN_REF, TRUST_PATH, openLocal, parseOid, quarantine, readRules, refView, trustInput } from "@agentos/controller";
 import type { Oid, TrustInput } from "@agentos/controller";
+import { judgeBranch } from "./branch-rule.ts";
 import { judgeMain } from "./main-rule.ts";
 import type { Push, RefMove } from "./push.ts";
 import { isPublished, judgePublished } from "./published-rule.ts";
-import { COMMITS_MAX, countNew } from "./size.ts";
+import { faultOfName } from "./ref-names.ts";
+import { REFS_MAX } from "./size.ts";
 
 /** One ref as git tells hooks: 40 zeros for a ref that is made or deleted. */
 export interface PushedLine {
@@ -24,6 +26,7 @@ const JOURNAL_REF = "refs/notes/aos";
  * Inside git's hook the objects of the push are seen through the quarantine that git names in the environment.
  */
 export async function preReceive(gitDir: string, lines: readonly PushedLine[]): Promise<Verdict> {
+  if (lines.length > REFS_MAX) return { ok: false, messages: [`${lines.length} refs in one push are more than ${REFS_MAX}: push them in steps`] };
   const moves = lines.map(readMove);
   const moved = new Map(moves.map(({ ref, to }) => [ref, to]));
   const local = await openLocal(gitDir, { env: quarantine(), moved });
@@ -47,29 +50,23 @@ function readMove({ old, new: next, ref }: PushedLine): RefMove {
 async function judge(push: Push, move: RefMove): Promise<readonly string[]> {
   const { ref } = move;
   try {
+    const misnamed = await faultOfName(push.local.repo.gitDir, ref);
+    if (misnamed !== undefined) return [misnamed];
     if (ref === MAIN_REF) return await judgeMain(push, move);
-    if (isPublished(ref)) return await judgePublished(push, move, await trustedBy(push));
-    if (ref.startsWith(PROPOSALS_PREFIX)) return await judgeProposal(push, move);
-    if (ref.startsWith("refs/heads/") || ref.startsWith("refs/tags/")) return [];
-    return ["not a ref of a world: only branches, tags, refs/notes/aos* and refs/aos/ are taken"];
+    const trusts = await trustedBy(push);
+    return isPublished(ref) ? await judgePublished(push, move, trusts) : await judgeBranch(push, move, trusts);
   } catch (cause) {
     if (cause instanceof AosError) return [cause.message];
     throw cause;
   }
 }
 
-/** Pushes carry no identity, so anyone who may push may propose; who a proposal's commits are from is asked when it is merged. */
-async function judgeProposal({ local, before }: Push, { to }: RefMove): Promise<readonly string[]> {
-  if (to === null) return [];
-  const count = await countNew(local.repo, to, [...(await before.list("refs/")).values()]);
-  return count > COMMITS_MAX ? [`more than ${COMMITS_MAX} new commits in one push: push them in steps`] : [];
-}
-
-/** The trust files that say whose keys count: of main after the push, and of main before it, which sealed until now. */
+/** The trust files that say whose keys count: of main after the push, and of main before it, by which was signed until now. */
 async function trustedBy({ local, before }: Push): Promise<readonly TrustInput[]> {
   const mains = [await local.refs.read(MAIN_REF), await before.read(MAIN_REF)].filter((oid) => oid !== undefined);
   const trusts = new Map<string, TrustInput>();
   for (const main of new Set(mains)) {
+    if ((await local.store.readPath(main, TRUST_PATH)) === undefined) continue;
     const { trust, trustHash } = await readRules(local.store, main);
     trusts.set(trustHash, trustInput(trust, trustHash));
   }

@@ -1,16 +1,19 @@
 // The rule of refs that are published: they only grow, and every commit is signed by who may write there.
 
-import { NOTE_BYTES_MAX, commitSigner, commitsOf, gitIn, isAncestor, noteHistory, parseOid, signerOf } from "@agentos/controller";
+import { NOTE_BYTES_MAX, gitIn, isAncestor, noteHistory } from "@agentos/controller";
 import type { Local, Oid, PrincipalKind, TrustInput } from "@agentos/controller";
+import { signerAmong } from "./branch-rule.ts";
+import { newCommits } from "./new-commits.ts";
 import type { Push, RefMove } from "./push.ts";
-import { COMMITS_MAX, blobSizes, countNew } from "./size.ts";
+import { PROPOSAL_LIMITS, PUBLISHED_LIMITS, blobSizes, faultsOfSize } from "./size.ts";
 
+const JOURNAL_REF = "refs/notes/aos";
 /** A branch that mirrors refs/notes/aos for hosts that protect only branches. */
 const MIRROR_REF = "refs/heads/aos/notes";
 
 /** Is a ref under this rule? */
 export function isPublished(ref: string): boolean {
-  return ref.startsWith("refs/notes/aos") || ref.startsWith("refs/aos/") || ref === MIRROR_REF;
+  return ref.startsWith(JOURNAL_REF) || ref.startsWith("refs/aos/") || ref === MIRROR_REF;
 }
 
 interface Writers {
@@ -21,55 +24,56 @@ interface Writers {
 }
 
 const ALL: readonly PrincipalKind[] = ["person", "agent", "ci", "controller"];
+const CONTROLLERS: Writers = { kinds: ["controller"], name: undefined, text: "only a controller writes there" };
+const PUBLISHED_ROOMS = /^refs\/(?:heads\/aos\/notes|notes\/aos[^/]*|aos\/(?:lease|workspaces\/.+|inbox\/[^/]+\/[^/]+))$/;
 
 function writersOf(ref: string): Writers {
   const own = /^refs\/notes\/aos-reviews-(.+)$/.exec(ref)?.[1] ?? /^refs\/aos\/inbox\/([^/]+)\//.exec(ref)?.[1];
   if (own !== undefined) return { kinds: ALL, name: own, text: `only ${own} writes there` };
-  if (ref === "refs/notes/aos-shadow") return { kinds: ["controller", "ci"], name: undefined, text: "only a controller or CI writes there" };
-  const open = ref.startsWith("refs/aos/") && ref !== "refs/aos/lease" && !ref.startsWith("refs/aos/workspaces/");
-  return open ? { kinds: ALL, name: undefined, text: "only principals write there" } : { kinds: ["controller"], name: undefined, text: "only a controller writes there" };
+  return ref === "refs/notes/aos-shadow" ? { kinds: ["controller", "ci"], name: undefined, text: "only a controller or CI writes there" } : CONTROLLERS;
 }
 
 /** @returns what is wrong, nothing when the ref may move */
-export async function judgePublished({ local }: Push, { ref, from, to }: RefMove, trusts: readonly TrustInput[]): Promise<readonly string[]> {
+export async function judgePublished({ local, before }: Push, { ref, from, to }: RefMove, trusts: readonly TrustInput[]): Promise<readonly string[]> {
   const { repo, store } = local;
   if (to === null) return ["what is published is never deleted"];
+  if (!PUBLISHED_ROOMS.test(ref)) return ["not a ref of a world: below refs/aos/ there are lease, workspaces/NAME and inbox/PRINCIPAL/ID; below refs/notes/ there are no folders"];
   if (trusts.length === 0) return ["there is no main that says whose keys count"];
   if ((await store.read(to))?.type !== "commit") return ["it must point to a commit"];
   if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: what is published is never rewritten"];
-  if ((await countNew(repo, to, from === null ? [] : [from])) > COMMITS_MAX) return [`more than ${COMMITS_MAX} new commits in one push: push them in steps`];
-  const commits = from === null ? await allCommits(local, to) : await commitsOf(repo, from, to);
-  for (const commit of commits) {
-    const fault = (await faultOfSigner(local, commit, { writers: writersOf(ref), trusts })) ?? (isJournal(ref) ? await faultOfSeal(local, commit) : undefined);
+  const known = from === null ? [...new Set((await before.list("refs/")).values())] : [from];
+  const oversize = await faultsOfSize(repo, to, { known, limits: ref.startsWith("refs/aos/inbox/") ? PROPOSAL_LIMITS : PUBLISHED_LIMITS });
+  if (oversize.length > 0) return oversize;
+  const writers = writersOf(ref);
+  for (const commit of await newCommits(repo, to, from === null ? [] : [from])) {
+    const fault = (await faultOfSigner(local, commit, { writers, trusts })) ?? (isJournal(ref) ? await faultOfSeal(local, commit) : undefined);
     if (fault !== undefined) return [`commit ${commit.slice(0, 12)} ${fault}`];
   }
-  return faultsOfSize(local, { from, to });
+  const changed = isJournal(ref) ? await faultOfSegments(local, { from, to }) : undefined;
+  if (changed !== undefined) return [changed];
+  if (ref === MIRROR_REF && !(await isMirrored(local, to))) return [`it mirrors ${JOURNAL_REF}, which does not have this commit`];
+  return faultsOfNotes(local, { from, to });
 }
 
-/** Oldest first. */
-async function allCommits({ repo }: Local, tip: Oid): Promise<readonly Oid[]> {
-  const { stdout } = await gitIn(repo, ["rev-list", "--topo-order", "--reverse", tip]);
-  return stdout.toString("latin1").split("\n").filter((line) => line !== "").map(parseOid);
+interface Step {
+  readonly from: Oid | null;
+  readonly to: Oid;
 }
 
-async function faultOfSigner(
-  { store }: Local,
-  commit: Oid,
-  by: { readonly writers: Writers; readonly trusts: readonly TrustInput[] },
-): Promise<string | undefined> {
-  const key = await commitSigner(store, commit);
-  const signers = by.trusts.map((trust) => signerOf(trust, key));
-  const known = signers.find((signer) => signer.known);
-  if (known?.known === true) {
-    const { kinds, name, text } = by.writers;
-    return kinds.includes(known.kind) && (name === undefined || name === known.name) ? undefined : `is signed by ${known.name}: ${text}`;
-  }
-  const [first] = signers;
-  return `is not signed by a principal: ${first?.known === false ? first.why : "nobody is trusted"}`;
+async function faultOfSigner(local: Local, commit: Oid, by: { readonly writers: Writers; readonly trusts: readonly TrustInput[] }): Promise<string | undefined> {
+  const signer = await signerAmong(local, commit, by.trusts);
+  if (signer?.known !== true) return `is not signed by a principal: ${signer?.why ?? "nobody is trusted"}`;
+  const { kinds, name, text } = by.writers;
+  return kinds.includes(signer.kind) && (name === undefined || name === signer.name) ? undefined : `is signed by ${signer.name}: ${text}`;
 }
 
 function isJournal(ref: string): boolean {
-  return ref === "refs/notes/aos" || ref === MIRROR_REF;
+  return ref === JOURNAL_REF || ref === MIRROR_REF;
+}
+
+async function isMirrored({ repo, refs }: Local, to: Oid): Promise<boolean> {
+  const journal = await refs.read(JOURNAL_REF);
+  return journal !== undefined && (await isAncestor(repo, to, journal));
 }
 
 /** Seals stand in one line, each dated after the one before: git then finds what is new without walking all history. */
@@ -82,7 +86,16 @@ async function faultOfSeal({ store }: Local, oid: Oid): Promise<string | undefin
   return commit.committer.time > before ? undefined : `is dated ${commit.committer.time}, not after its parent's ${before}`;
 }
 
-async function faultsOfSize({ repo }: Local, { from, to }: { readonly from: Oid | null; readonly to: Oid }): Promise<readonly string[]> {
+/** A segment, and a blob it brought, stays as it was published (I9). */
+async function faultOfSegments({ repo }: Local, { from, to }: Step): Promise<string | undefined> {
+  const commits = await gitIn(repo, ["rev-list", to, ...(from === null ? [] : [`^${from}`])]);
+  if (commits.stdout.length === 0) return undefined;
+  const diff = await gitIn(repo, ["diff-tree", "--stdin", "-r", "-z", "--no-renames", "--no-commit-id", "--name-only", "--diff-filter=a", "--", "journal", "blobs"], { stdin: commits.stdout });
+  const [path] = diff.stdout.toString("utf8").split("\0");
+  return path === undefined || path === "" ? undefined : `${path} is published: segments and their blobs are added, never changed or removed`;
+}
+
+async function faultsOfNotes({ repo }: Local, { from, to }: Step): Promise<readonly string[]> {
   const versions = await noteHistory(repo, to, from === null ? {} : { after: from });
   const sizes = await blobSizes(repo, [...new Set(versions.map(({ blob }) => blob))]);
   const big = versions.find(({ blob }) => (sizes.get(blob) ?? 0) > NOTE_BYTES_MAX);

@@ -1,163 +1,246 @@
-// Durable intents go to their adapters, concurrently and within a deadline; each answer becomes a signed receipt.
+// Durable intents go to their adapters, concurrently; each answer becomes a signed receipt, and that is kept until it is durable.
 
-import { canonical } from "./air/cbor.ts";
 import { AosError } from "./air/error.ts";
+import type { ControlPlane } from "./air/types.ts";
 import type { Hash } from "./air/value.ts";
-import { machineOf } from "./core/machine.ts";
 import { normalPayload, receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts, type ReceiptStatus } from "./core/receipt.ts";
 import type { Input, JournalRecord, Stamp } from "./core/record.ts";
 import { trieEntries, trieGet } from "./core/trie.ts";
 import type { OpenIntent, World } from "./core/world.ts";
-import type { Adapter, AdapterResult, Clock, Signer } from "./ports.ts";
+import { backoffMs, callOf, noAnswer, pause, startCall, type CallDeps, type RunningCall } from "./dispatch-call.ts";
+import type { Adapter, AdapterResult, Signer } from "./ports.ts";
 
 /** A receipt that waits for its stamp. */
 export type UnstampedReceipt = Omit<Input<"receipt">, keyof Stamp>;
 
-export interface DispatchOptions {
+export interface DispatchOptions extends CallDeps {
   readonly adapters: readonly Adapter[];
-  readonly clock: Clock;
   readonly signer: Signer;
   readonly world: Hash;
-  readonly timeoutMs: number;
-  /** Hands a signed receipt to the host; resolves when it is durable. */
+  /**
+   * Hands a signed receipt to the host; resolves when it is durable. Where it rejects because the outside did not answer (a full
+   * disk), the receipt is kept and handed over again; the effect is not carried out a second time.
+   */
   readonly deliver: (receipt: UnstampedReceipt) => Promise<void>;
 }
+/** `waiting`: for a time of its own choice, as timers do. `adapter`: undefined where no adapter carries out that effect. */
+export interface CallState {
+  readonly adapter: string | undefined;
+  readonly state: "queued" | "running" | "waiting" | "answered";
+}
 export interface Dispatcher {
+  /** Calls and receipts that are on their way; a call without a time limit counts only while it does not wait. */
   readonly running: number;
-  /** Sends the intents among the records of a durable turn; before `start` they wait in the world. */
+  /**
+   * Sends the intents among the records of a durable turn, and drops what a `withdrawn` among them names, without a receipt.
+   * Before `start` they wait in the world.
+   */
   offer(records: readonly JournalRecord[], world: World): void;
   /**
    * Sends what is open, once. An intent before `openedSeq` may have been sent by a run that crashed: it is sent again where the
    * adapter may, else its receipt says `outcome_unknown`.
    */
   start(world: World, openedSeq: number): void;
+  /**
+   * Ends the call of an intent: its receipt is an `error` with the code `cancelled`.
+   * @returns false where there is nothing to end: no such intent, or its answer is there already
+   */
+  cancel(intentSeq: number): boolean;
+  /** Where the call of an open intent stands; undefined while it was not taken up, and once its receipt is there. */
+  stateOf(intentSeq: number): CallState | undefined;
+  /** Resolves when one thing less runs; at once when nothing does. */
   idle(): Promise<void>;
-  /** Sends nothing more. What still runs after `graceMs` is cut off without a receipt: its intent stays open. */
+  /** Sends nothing more. What waits, and what still runs after `graceMs`, is cut off without a receipt: its intent stays open. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** Calls of one adapter that run at a time. */
-const CONCURRENT_MAX = 32;
-/** How long after its deadline an adapter may still answer, with what it learned until then. */
-const LATE_MS = 1_000;
+/** Calls of one adapter that run at a time, where it does not say. */
+const CONCURRENT = 32;
 
-type Answer = AdapterResult & { readonly code?: string };
+/** The calls of one adapter; those of effects that have none are answered in a lane of their own. */
+interface Lane {
+  readonly adapter: Adapter | undefined;
+  busy: number;
+  readonly queue: Set<Task>;
+}
+interface Task {
+  readonly intent: OpenIntent;
+  readonly control: ControlPlane;
+  readonly lane: Lane;
+  call: RunningCall | undefined;
+  state: "queued" | "running" | "waiting" | "answered" | "dropped";
+}
 
 export function createDispatcher(options: DispatchOptions): Dispatcher {
-  const adapterOf = new Map(options.adapters.flatMap((adapter) => adapter.effects.map((effect) => [effect, adapter] as const)));
-  const running = new Set<Promise<void>>();
-  const busy = new Map<string, number>();
-  const queued: { readonly intent: OpenIntent; readonly world: World }[] = [];
-  /** Cuts off one running call each. */
-  const cuts = new Set<() => void>();
+  const lanes = new Map<string, Lane>();
+  const missing: Lane = { adapter: undefined, busy: 0, queue: new Set() };
+  for (const adapter of options.adapters) {
+    const lane: Lane = { adapter, busy: 0, queue: new Set() };
+    for (const effect of adapter.effects) lanes.set(effect, lane);
+  }
+  /** By the seq of the intent. */
+  const tasks = new Map<number, Task>();
+  const works = new Set<Promise<void>>();
+  const watchers = new Set<() => void>();
+  const stopped = new AbortController();
+  let waitingCount = 0;
   let started = false;
   let stopping = false;
 
-  function pump(): void {
-    for (let index = 0; index < queued.length && !stopping; ) {
-      const next = queued[index];
-      const id = adapterOf.get(next?.intent.effect ?? "")?.id ?? "adapter.missing";
-      if (next === undefined || (busy.get(id) ?? 0) >= CONCURRENT_MAX) {
-        index++;
-        continue;
-      }
-      queued.splice(index, 1);
-      busy.set(id, (busy.get(id) ?? 0) + 1);
-      const work: Promise<void> = send(next.intent, next.world).finally(() => {
-        busy.set(id, (busy.get(id) ?? 1) - 1);
-        running.delete(work);
-        pump();
-      });
-      running.add(work);
+  function add(intent: OpenIntent, control: ControlPlane): Task {
+    const task: Task = { intent, control, lane: lanes.get(intent.effect) ?? missing, call: undefined, state: "queued" };
+    tasks.set(intent.seq, task);
+    return task;
+  }
+
+  function enqueue(task: Task): void {
+    task.lane.queue.add(task);
+    pump(task.lane);
+  }
+
+  function pump(lane: Lane): void {
+    const most = lane.adapter?.concurrency ?? CONCURRENT;
+    for (const task of lane.queue) {
+      if (lane.busy >= most || stopping) return;
+      lane.queue.delete(task);
+      lane.busy++;
+      work(task, send(task).finally(() => {
+        lane.busy--;
+        pump(lane);
+      }));
     }
   }
 
-  async function send(intent: OpenIntent, world: World): Promise<void> {
+  function work(task: Task, doing: Promise<void>): void {
+    const tracked: Promise<void> = doing.finally(() => {
+      works.delete(tracked);
+      tasks.delete(task.intent.seq);
+      changed();
+    });
+    works.add(tracked);
+  }
+
+  function changed(): void {
+    for (const watcher of watchers) watcher();
+    watchers.clear();
+  }
+
+  /** A state of a task that is to come to its end; a task that waits for its time does not count as running. */
+  function turn(task: Task, state: Task["state"]): void {
+    if (task.state === "dropped") return;
+    if (task.state === "waiting") waitingCount--;
+    task.state = state;
+    if (state === "waiting") waitingCount++;
+    if (state === "waiting") changed();
+  }
+
+  async function send(task: Task): Promise<void> {
     const startedNs = options.clock.now();
-    const adapter = adapterOf.get(intent.effect);
-    const answer = adapter === undefined ? nothing("adapter.missing") : await call(adapter, intent, world);
-    if (answer !== undefined) await answerWith(intent, world, { ...answer, adapter: adapter?.id ?? "adapter.missing", startedNs });
+    const { adapter } = task.lane;
+    let result: AdapterResult | undefined = noAnswer("adapter.missing");
+    if (adapter !== undefined) {
+      turn(task, adapter.timeoutMs === "none" ? "waiting" : "running");
+      task.call = startCall(options, { adapter, intent: task.intent, control: task.control, awake: () => task.state === "waiting" && turn(task, "running") });
+      result = await task.call.answer;
+    }
+    if (result !== undefined) await answer(task, result, startedNs);
   }
 
-  /** Undefined when the stop cut it off: the outcome is not known. */
-  function call(adapter: Adapter, intent: OpenIntent, world: World): Promise<Answer | undefined> {
-    const abort = new AbortController();
-    return new Promise((resolve) => {
-      const end = (answer: Answer | undefined): void => {
-        clearTimeout(due);
-        clearTimeout(late);
-        cuts.delete(cut);
-        resolve(answer);
-      };
-      const cut = (): void => {
-        end(undefined);
-        abort.abort();
-      };
-      const due = setTimeout(() => abort.abort(), options.timeoutMs);
-      const late = setTimeout(() => end(nothing("adapter.timeout")), options.timeoutMs + LATE_MS);
-      cuts.add(cut);
-      const run = async (): Promise<AdapterResult> => adapter.run({ ...callOf(intent, world), deadlineMs: options.timeoutMs, signal: abort.signal });
-      // An adapter reports what the outside did as a status; what it throws is its own fault and may hold secrets.
-      run().then(end, () => end(nothing(abort.signal.aborted ? "adapter.timeout" : "adapter.failed")));
-    });
-  }
-
-  async function answerWith(
-    intent: OpenIntent,
-    world: World,
-    answer: Answer & { readonly adapter: string; readonly startedNs: bigint },
-  ): Promise<void> {
-    if (world.control === undefined) return;
-    const normal = normalPayload(world.control, intent.effect, answer);
-    const code = answer.code ?? normal.code;
+  async function answer(task: Task, result: AdapterResult, startedNs: bigint): Promise<void> {
+    turn(task, "answered");
+    const { intent, control, lane } = task;
+    const normal = normalPayload(control, intent.effect, result);
     const facts: ReceiptFacts = {
-      world: options.world, intent: intent.intent, intentSeq: intent.seq, adapter: answer.adapter, status: normal.status, payload: normal.payload,
-      code, costCents: answer.costCents, startedNs: answer.startedNs, finishedNs: options.clock.now(),
+      world: options.world, intent: intent.intent, intentSeq: intent.seq, adapter: lane.adapter?.id ?? "adapter.missing", status: normal.status,
+      payload: normal.payload, code: (normal.status === "ok" ? undefined : result.code) ?? normal.code, costCents: result.costCents, startedNs, finishedNs: options.clock.now(),
     };
-    await options.deliver(signReceipt(facts, options.signer)).catch((error: unknown) => {
-      // The world stopped or its disk failed: the intent stays open and is taken up at the next start.
-      if (!(error instanceof AosError)) throw error;
-    });
+    await deliver(task, signReceipt(facts, options.signer));
+  }
+
+  /** The task keeps its place in its lane meanwhile: while nothing can be recorded, not much is done. */
+  async function deliver(task: Task, receipt: UnstampedReceipt): Promise<void> {
+    for (let tried = 1; task.state !== "dropped" && !stopped.signal.aborted; tried++) {
+      try {
+        return await options.deliver(receipt);
+      } catch (error) {
+        if (!(error instanceof AosError)) throw error;
+        // The world stopped: the intent stays open and is taken up at the next start.
+        if (error.class !== "outside" || error.code === "world.stopping") return;
+      }
+      await pause(backoffMs(tried, options.entropy), stopped.signal);
+    }
+  }
+
+  function drop(task: Task): void {
+    turn(task, "dropped");
+    if (task.lane.queue.delete(task)) tasks.delete(task.intent.seq);
+    task.call?.cut();
+    changed();
   }
 
   return {
     get running() {
-      return running.size + queued.length;
+      return tasks.size - waitingCount;
     },
     offer(records, world) {
       if (!started || stopping) return;
       for (const record of records) {
+        if (record.kind === "withdrawn") {
+          const task = tasks.get(record.intent_seq);
+          if (task !== undefined) drop(task);
+        }
         const intent = record.kind === "intent" ? trieGet(world.intents, String(record.seq)) : undefined;
-        if (intent !== undefined) queued.push({ intent, world });
+        if (intent !== undefined && world.control !== undefined) enqueue(add(intent, world.control));
       }
-      pump();
     },
     start(world, openedSeq) {
+      const { control } = world;
       if (started) return;
       started = true;
+      if (control === undefined) return;
       const open = [...trieEntries(world.intents)].map(([, intent]) => intent).sort((a, b) => a.seq - b.seq);
       for (const intent of open) {
-        const adapter = adapterOf.get(intent.effect);
-        if (intent.seq >= openedSeq || adapter === undefined || adapter.resend(callOf(intent, world)) === "again") queued.push({ intent, world });
-        else running.add(track(answerWith(intent, world, { ...nothing("outcome_unknown"), adapter: adapter.id, startedNs: options.clock.now() })));
+        const task = add(intent, control);
+        const { adapter } = task.lane;
+        if (intent.seq >= openedSeq || adapter === undefined || mayResend(adapter, intent, control)) enqueue(task);
+        else work(task, answer(task, noAnswer("outcome_unknown"), options.clock.now()));
       }
-      pump();
+    },
+    cancel(intentSeq) {
+      const task = tasks.get(intentSeq);
+      if (task === undefined || task.state === "answered" || task.state === "dropped") return false;
+      if (task.lane.queue.delete(task)) work(task, answer(task, noAnswer("cancelled"), options.clock.now()));
+      else {
+        turn(task, "running");
+        task.call?.cancel();
+      }
+      return true;
+    },
+    stateOf(intentSeq) {
+      const task = tasks.get(intentSeq);
+      return task === undefined || task.state === "dropped" ? undefined : { adapter: task.lane.adapter?.id, state: task.state };
     },
     async idle() {
-      await Promise.race(running);
+      if (tasks.size > waitingCount) await new Promise<void>((resolve) => watchers.add(resolve));
     },
     async stop(graceMs) {
       stopping = true;
-      queued.length = 0;
-      await within(graceMs, Promise.allSettled(running));
-      for (const cut of cuts) cut();
-      await Promise.allSettled(running);
+      for (const task of tasks.values()) if (task.state === "queued" || task.state === "waiting") drop(task);
+      await within(graceMs, Promise.allSettled(works));
+      stopped.abort();
+      for (const task of tasks.values()) task.call?.cut();
+      await Promise.allSettled(works);
     },
   };
+}
 
-  function track(work: Promise<void>): Promise<void> {
-    const tracked: Promise<void> = work.finally(() => running.delete(tracked));
-    return tracked;
+/** Whether a call may have been sent and may be sent again; an adapter that cannot tell has not said yes. */
+function mayResend(adapter: Adapter, intent: OpenIntent, control: ControlPlane): boolean {
+  try {
+    return adapter.resend(callOf(intent, control)) === "again";
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    return false;
   }
 }
 
@@ -177,15 +260,6 @@ export function receiptFacts(world: Hash, receipt: Input<"receipt">): ReceiptFac
     world, intent: receipt.intent, intentSeq: receipt.intent_seq, adapter: receipt.adapter, status: receipt.status as ReceiptStatus, payload: receipt.payload,
     code: receipt.code, costCents: receipt.cost_cents, startedNs: receipt.started_ns, finishedNs: receipt.finished_ns,
   };
-}
-
-function callOf(intent: OpenIntent, world: World): Parameters<Adapter["resend"]>[0] {
-  const grant = world.control === undefined ? undefined : machineOf(world.control).grants.get(intent.cap);
-  return { intentHash: intent.intent, effect: intent.effect, params: intent.params, idempotencyKey: intent.idempotencyKey, capParams: grant?.params ?? canonical(null) };
-}
-
-function nothing(code: string): Answer {
-  return { status: code === "adapter.timeout" ? "timeout" : "error", payload: canonical(null), code };
 }
 
 /** Waits for the work, at most so long. */

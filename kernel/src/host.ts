@@ -2,18 +2,27 @@
 
 import { AosError, assert } from "./air/error.ts";
 import { bundleOf } from "./air/load.ts";
-import { bytesEqual, ZERO_HASH } from "./air/hash.ts";
+import { ZERO_HASH } from "./air/hash.ts";
 import type { ControlPlane } from "./air/types.ts";
 import type { Hash, Value } from "./air/value.ts";
-import { admitEvent, admitReceipt, misfits, type EventOffer } from "./core/admit.ts";
+import { admitApproval, admitCancel, admitEvent, admitReceipt, type CancelOffer, type EventOffer } from "./core/admit.ts";
+import type { ApprovalOffer } from "./core/approval.ts";
+import { admitDue } from "./core/due.ts";
+import { misfits } from "./core/migrate.ts";
 import { LIMITS } from "./core/limits.ts";
-import { decodeRecord, encodeRecord, type Input, type JournalRecord, type Stamp } from "./core/record.ts";
+import { encodeRecord, type Input, type JournalRecord, type Stamp } from "./core/record.ts";
+import { StateLost } from "./core/snapshot.ts";
 import { step } from "./core/step.ts";
+import { trieGet } from "./core/trie.ts";
 import { blankWorld, type World } from "./core/world.ts";
-import { createDispatcher, type Dispatcher } from "./dispatch.ts";
-import { controlShelf, fold, type ControlShelf } from "./fold.ts";
+import { createDispatcher, type CallState, type Dispatcher } from "./dispatch.ts";
+import { watchDues } from "./dues.ts";
+import { controlShelf, type ControlShelf } from "./fold.ts";
 import { decode, canonical } from "./air/cbor.ts";
-import type { Adapter, Blobs, Clock, Entropy, Journal, ModuleRunner, Signer } from "./ports.ts";
+import { openWorld, type Opened } from "./opening.ts";
+import type { Adapter, Blobs, Clock, Entropy, Journal, ModuleRunner, SecretSource, Signer, SnapshotStore } from "./ports.ts";
+import { snapshotKeeper, SNAPSHOT_PACE, type SnapshotKeeper, type SnapshotPace } from "./snapshot-keeper.ts";
+import { openSnapshots, type TakenSnapshot } from "./snapshots.ts";
 
 export interface HostOptions {
   readonly journal: Journal;
@@ -29,6 +38,14 @@ export interface HostOptions {
   readonly world: Hash;
   /** How long one effect may take. */
   readonly effectTimeoutMs?: number;
+  /** Where secret values are found when an effect is sent. */
+  readonly secrets?: SecretSource;
+  /** Where the world is written down, so that opening need not replay all of its journal. */
+  readonly snapshots?: SnapshotStore;
+  /** When it is written down by itself. */
+  readonly snapshotPace?: SnapshotPace;
+  /** Gets pieces of answers as they arrive, secrets redacted. */
+  readonly progress?: (intentSeq: number, chunk: string) => void;
 }
 
 /** A turn that is durable. */
@@ -53,15 +70,39 @@ export interface Host {
   readonly world: World;
   /** The modules and control planes it has run. */
   readonly shelf: ControlShelf;
+  /** From where it was opened. */
+  readonly opened: Opened;
   /** Takes an event; resolves when its turn is durable, with the records of that turn (a `rejected` record is an answer too). */
   submit(offer: EventOffer): Promise<readonly JournalRecord[]>;
   /** Puts a control plane in force at a turn boundary. @throws AosError `apply.misfit` listing cells that do not fit; nothing changed then */
   apply(request: ApplyRequest): Promise<readonly JournalRecord[]>;
   /** Records a step of the controller. */
   transition(state: string, detail: Value, commit?: string): Promise<readonly JournalRecord[]>;
+  /**
+   * Takes a person's word on a held effect; its signature was checked before.
+   *
+   * @param check - called with the world that the word falls on; what it throws refuses it
+   * @throws AosError `approval.not_held`, `approval.expired`
+   */
+  decide(offer: ApprovalOffer, check?: (world: World) => void): Promise<readonly JournalRecord[]>;
+  /** Ends a plan instance. @throws AosError `plan.unknown` */
+  cancelPlan(offer: CancelOffer): Promise<readonly JournalRecord[]>;
+  /** Cuts off an effect that is open: its receipt, with status `error` and code `cancelled`, comes as a turn. @throws AosError `effect.unknown` */
+  cancelEffect(seq: number): Promise<void>;
+  /** Where the call of an open effect stands; undefined while it was not taken up. */
+  effectState(seq: number): CallState | undefined;
+  /**
+   * Writes the world down while it runs; resolves when that is durable.
+   *
+   * @param mode - `full`: everything anew; such a file has the same bytes whatever was written before
+   * @throws AosError `snapshot.none` without a store
+   */
+  snapshot(mode?: "changes" | "full"): Promise<TakenSnapshot>;
+  /** Called with each snapshot nobody asked for, or with what kept it from being written. */
+  onSnapshot(listener: (outcome: TakenSnapshot | AosError) => void): void;
   /** Called after each turn is durable, in order. */
   onTurn(listener: (turn: DurableTurn) => void): void;
-  /** Starts sending intents that a crash left open, and those made from now on. Until then effects wait. */
+  /** Starts sending intents that a crash left open, and those made from now on, and watching the times of the world. Until then they wait. */
   startEffects(): void;
   /** Resolves when no input waits and no effect runs. */
   settled(): Promise<void>;
@@ -70,22 +111,25 @@ export interface Host {
 }
 
 interface Waiting {
-  readonly make: (world: World, stamp: Stamp) => Input;
+  /** Undefined: there is nothing to do any more. */
+  readonly make: (world: World, stamp: Stamp) => Input | undefined;
   readonly resolve: (records: readonly JournalRecord[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Opens a world: replays its journal, comparing every derived record.
+ * Opens a world: takes up its newest good snapshot and replays its journal from there on, comparing every derived record.
  *
  * @throws AosError `replay.divergence`, `world.other` (another world's journal), `sandbox.version`
  */
 export async function openHost(options: HostOptions): Promise<Host> {
   const { journal, blobs } = options;
   const shelf = controlShelf(options.modules, blobs);
-  const replayed = await fold(recordsOf(journal, options), shelf);
+  const snapshots = options.snapshots === undefined ? undefined : openSnapshots(options.snapshots, shelf, options);
+  const { world: replayed, last: lastReplayed, opened } = await openWorld(journal, shelf, { ...options, snapshots });
 
   let world: World = replayed ?? blankWorld(options.world, options.sandbox);
+  let last = lastReplayed ?? new Uint8Array(0);
   const openedSeq = world.nextSeq;
   let begun = replayed !== undefined;
   let fault: unknown;
@@ -93,7 +137,30 @@ export async function openHost(options: HostOptions): Promise<Host> {
   let turning: Promise<void> | undefined;
   const queue: Waiting[] = [];
   const listeners: ((turn: DurableTurn) => void)[] = [];
+  const snapshotListeners: ((outcome: TakenSnapshot | AosError) => void)[] = [];
+  const boundary: (() => void)[] = [];
   const dispatcher: Dispatcher = createDispatcher({ ...options, timeoutMs: options.effectTimeoutMs ?? 30_000, deliver: (receipt) => enqueue((now, stamp) => admitReceipt(now, { ...receipt, ...stamp })).then(() => undefined) });
+
+  const dues = watchDues(options.clock, ({ what, id }) => void enqueue((now, at) => admitDue(now, { what, id }, at)).catch(unlessStopped), { logicalNow: () => logicalNow(world) });
+  const keeper: SnapshotKeeper | undefined = snapshots === undefined ? undefined : snapshotKeeper(snapshots, opened.snapshotSeq ?? 0, {
+    clock: options.clock, pace: options.snapshotPace ?? SNAPSHOT_PACE, now: () => ({ world, last }), atBoundary,
+    told: (outcome) => snapshotListeners.forEach((listener) => listener(outcome)), die: (error) => die(error, []),
+  });
+
+  /** Changes how the world is held in memory, when no turn is in the making. */
+  function atBoundary(change: (world: World) => World): Promise<void> {
+    return new Promise((resolve) => {
+      boundary.push(() => {
+        world = change(world);
+        resolve();
+      });
+      if (turning === undefined) atRest();
+    });
+  }
+
+  function atRest(): void {
+    for (const change of boundary.splice(0)) change();
+  }
 
   function enqueue(make: Waiting["make"]): Promise<readonly JournalRecord[]> {
     return new Promise((resolve, reject) => {
@@ -110,19 +177,29 @@ export async function openHost(options: HostOptions): Promise<Host> {
   }
 
   function stamp(at: World): Stamp {
+    return { now_ns: options.clock.now(), logical_ns: logicalNow(at), entropy: options.entropy.bytes(32) };
+  }
+
+  function logicalNow({ logicalNs }: World): bigint {
     const now = options.clock.now();
-    return { now_ns: now, logical_ns: now > at.logicalNs ? now : at.logicalNs, entropy: options.entropy.bytes(32) };
+    return now > logicalNs ? now : logicalNs;
   }
 
   /** Everything that waits is stepped in order and made durable together: one write, one fsync (group commit). */
   async function turnAll(): Promise<void> {
     while (queue.length > 0 && fault === undefined) {
+      atRest();
       const batch = queue.splice(0, 1024);
       const turns: { readonly turn: DurableTurn; readonly waiting: Waiting }[] = [];
       let next = world;
       for (const waiting of batch) {
         try {
-          const made = step(begun || turns.length > 0 ? next : undefined, waiting.make(next, stamp(next)), shelf);
+          const input = waiting.make(next, stamp(next));
+          if (input === undefined) {
+            waiting.resolve([]);
+            continue;
+          }
+          const made = step(begun || turns.length > 0 ? next : undefined, input, shelf);
           // Bytes first: a turn that has none has not happened.
           turns.push({ waiting, turn: { records: made.records, bytes: made.records.map(encodeRecord), world: made.world } });
           next = made.world;
@@ -143,21 +220,25 @@ export async function openHost(options: HostOptions): Promise<Host> {
         continue;
       }
       world = next;
+      last = turns.at(-1)?.turn.bytes.at(-1) ?? last;
       begun ||= turns.length > 0;
       for (const { turn, waiting } of turns) {
         for (const listener of listeners) listener(turn);
         waiting.resolve(turn.records);
         dispatcher.offer(turn.records, turn.world);
+        dues.follow(turn.records, turn.world);
       }
+      keeper?.look();
     }
     // In the same tick as the last look at the queue: whoever comes next starts a new run.
     turning = undefined;
+    atRest();
   }
 
   /** The program is wrong: nothing of this batch is appended, and nothing after it. */
   function die(error: unknown, batch: readonly Waiting[]): void {
-    fault = error;
-    for (const { reject } of [...batch, ...queue.splice(0)]) reject(error);
+    fault = error instanceof StateLost ? error.cause : error;
+    for (const { reject } of [...batch, ...queue.splice(0)]) reject(fault);
   }
 
   if (!begun) {
@@ -165,7 +246,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   }
 
   return {
-    shelf,
+    shelf, opened,
     get world() {
       return world;
     },
@@ -179,7 +260,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       assert(control.manifestHash === request.control.manifestHash, "a bundle reads back as the control plane it was made of (I7)");
       const base = request.base === undefined ? {} : { base: request.base };
       return take((now, at) => {
-        refuseMisfits(now, control);
+        refuseMisfits(now, control, options.modules);
         return { kind: "applied", manifest: control.manifestHash, bundle, commit: request.commit, ...base, decision: request.decision, ...at };
       });
     },
@@ -187,20 +268,43 @@ export async function openHost(options: HostOptions): Promise<Host> {
       const of = commit === undefined ? {} : { commit };
       return take((_, at) => ({ kind: "transition", state, detail, ...of, ...at }));
     },
+    decide(offer, check) {
+      return take((now, at) => {
+        check?.(now);
+        return admitApproval(now, offer, at);
+      });
+    },
+    cancelPlan: (offer) => take((now, at) => admitCancel(now, offer, at)),
+    async cancelEffect(seq) {
+      if (trieGet(world.intents, String(seq)) !== undefined && dispatcher.cancel(seq)) return;
+      throw new AosError("effect.unknown", `#${seq}: no effect is open there`, { hint: "`aos status` lists those that are" });
+    },
+    effectState: (seq) => dispatcher.stateOf(seq),
+    snapshot(mode = "changes") {
+      if (keeper === undefined) return Promise.reject(new AosError("snapshot.none", "this world was opened without a place for snapshots"));
+      return phase === "stopped" ? Promise.reject(stoppingError()) : keeper.take(mode);
+    },
+    onSnapshot(listener) {
+      snapshotListeners.push(listener);
+    },
     onTurn(listener) {
       listeners.push(listener);
     },
     startEffects() {
       dispatcher.start(world, openedSeq);
+      dues.start(world);
     },
     async settled() {
       while (turning !== undefined || dispatcher.running > 0) await (turning ?? dispatcher.idle());
     },
     async stop(graceMs = 5_000) {
       if (phase === "open") phase = "stopping";
+      dues.stop();
       await dispatcher.stop(graceMs);
       while (turning !== undefined) await turning;
+      await keeper?.idle();
       phase = "stopped";
+      await snapshots?.close();
       await journal.close();
     },
   };
@@ -211,8 +315,8 @@ export function artifactHashes(control: ControlPlane): readonly Hash[] {
   return [...control.modules.values()].map((module) => module.wasm_hash).filter((hash) => hash !== ZERO_HASH);
 }
 
-function refuseMisfits(world: World, control: ControlPlane): void {
-  const cells = misfits(world, control);
+function refuseMisfits(world: World, control: ControlPlane, modules: ModuleRunner): void {
+  const cells = misfits(world, control, modules);
   const [first] = cells;
   if (first === undefined) return;
   throw new AosError("apply.misfit", `${cells.length} cells do not fit the new state schemas, first ${first.reducer}: ${first.reason}`, {
@@ -220,20 +324,9 @@ function refuseMisfits(world: World, control: ControlPlane): void {
   });
 }
 
-/** The turns of a journal, refused at its first record when it is not this world's or not this build's. */
-async function* recordsOf(journal: Journal, build: Pick<HostOptions, "world" | "sandbox">): AsyncGenerator<readonly Uint8Array[]> {
-  for await (const { firstSeq, records: [first], records } of journal.read(0)) {
-    const genesis = firstSeq === 0 && first !== undefined ? decodeRecord(first) : undefined;
-    if (genesis?.kind === "genesis") checkGenesis(genesis, build);
-    yield records;
-  }
-}
-
-function checkGenesis(genesis: Input<"genesis">, build: Pick<HostOptions, "world" | "sandbox">): void {
-  if (genesis.world !== build.world) throw new AosError("world.other", `the journal is of world ${genesis.world}, not ${build.world}`);
-  const hint = "run it with the release that made it";
-  if (genesis.sandbox !== build.sandbox) throw new AosError("sandbox.version", `the world pins sandbox ${genesis.sandbox}, this build is ${build.sandbox}`, { hint });
-  if (!bytesEqual(canonical(genesis.limits), canonical({ ...LIMITS }))) throw new AosError("sandbox.version", "the world pins other limits than those of this build", { hint });
+/** A world that stops takes no inputs: what falls due then does so again when it is opened. */
+function unlessStopped(error: unknown): void {
+  if (!(error instanceof AosError)) throw error;
 }
 
 function stoppingError(): AosError {

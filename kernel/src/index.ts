@@ -13,14 +13,22 @@ export { BUILTIN_CAPS, BUILTIN_EFFECTS, BUILTIN_MODULES, BUILTIN_SCHEMAS } from 
 export { normalizerFor, normalizeBytes } from "./air/normalize.ts";
 export { loadFiles, loadBundle, bundleOf } from "./air/load.ts";
 export { RULES } from "./air/rules.ts";
+export { diffNodes, type NodesDiff } from "./air/diff-nodes.ts";
 export { diffControl, type ControlDiff, type DefChange, type AuthorityChange } from "./air/diff.ts";
 
 export { decodeRecord, encodeRecord, isInput, RECORD_KINDS, type Draft, type Input, type JournalRecord, type RecordKind } from "./core/record.ts";
 export { LIMITS } from "./core/limits.ts";
-export { stateRoot, cellKey, type Cell, type OpenIntent, type PlanInstance, type World } from "./core/world.ts";
-export { trieEntries, trieGet, trieSize } from "./core/trie.ts";
+export { stateRoot, cellKey, type Cell, type HeldEffect, type IntentOrigin, type OpenIntent, type PlanInstance, type World } from "./core/world.ts";
+export { trieEntries, trieGet, trieSet, trieSize } from "./core/trie.ts";
+export { StateLost } from "./core/snapshot.ts";
+export { cellsOf, type CellPage } from "./core/cells.ts";
 export { machineOf } from "./core/machine.ts";
-export { admitEvent, misfits, type EventOffer } from "./core/admit.ts";
+export { admitApproval, admitCancel, admitEvent, type CancelOffer, type EventOffer } from "./core/admit.ts";
+export { misfits, takeover, type Migrated, type Misfit, type Takeover } from "./core/migrate.ts";
+export { APPROVAL_NAMESPACE, approvalMessage, type ApprovalDecision, type ApprovalFacts, type ApprovalOffer } from "./core/approval.ts";
+export { admitDue, duesOf, type Due } from "./core/due.ts";
+export { instanceView, waitsOf, type InstanceView, type InstanceWaits, type PlanWait, type StepView } from "./core/plan-view.ts";
+export { budgetLeft } from "./core/budget.ts";
 export { heldTurn, replayTurn, turnsOf, type HeldTurn } from "./core/replay.ts";
 export { step } from "./core/step.ts";
 export { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts } from "./core/receipt.ts";
@@ -32,30 +40,54 @@ export { consequencesHash, consequencesOf, reportHash, reportValue, type ShadowR
 
 export * from "./ports.ts";
 export { controlShelf, fold, type ControlShelf } from "./fold.ts";
-export { receiptFacts, signReceipt } from "./dispatch.ts";
+export { receiptFacts, signReceipt, type CallState } from "./dispatch.ts";
+export { openSnapshots, type PassedOver, type Snapshots, type TakenSnapshot } from "./snapshots.ts";
+export { SNAPSHOT_PACE, type SnapshotPace } from "./snapshot-keeper.ts";
+export { openWorld, type Opened } from "./opening.ts";
 export { openHost, artifactHashes, type ApplyRequest, type DurableTurn, type Host, type HostOptions } from "./host.ts";
 
+export { ADAPTERS, allAdapters } from "./adapters/all.ts";
+export type { AdapterEnv, AdapterFactory } from "./adapters/env.ts";
+export { DEFAULT_CONFIG, parseAdapterConfig, type AdapterConfig } from "./adapters/config.ts";
+export { fileVault, isVaultName, type Vault, type VaultKey, type VaultVersion } from "./adapters/vault.ts";
+export { secretSources } from "./adapters/secret-sources.ts";
+export { createAlarms, type Alarms } from "./adapters/alarms.ts";
 export { httpAdapter } from "./adapters/http.ts";
+export { introspectAdapter } from "./adapters/introspect.ts";
+export { workspaceAdapter, WORKSPACE_LIMITS } from "./adapters/workspace.ts";
+/** Workspace trees over a blob store: `trees.writeFile(blobs, root, …)`. */
+export * as trees from "./workspace/trees.ts";
+export { decodeAnnotations, decodeTree, encodeAnnotations, encodeTree, isSegment, parsePath, parseWorkspaceName } from "./air/tree-node.ts";
+export { decodeName, decodePath, encodeName, encodePath } from "./air/tree-name.ts";
+export { checkPatch, type PatchFacts } from "./core/enforce-governance.ts";
+export { joinPath, readTarget, routeOf, type Target } from "./core/sys-publish.ts";
 export { systemClock } from "./adapters/clock.ts";
 export { systemEntropy } from "./adapters/entropy.ts";
 export { ed25519Signer } from "./adapters/signer.ts";
 export { fileBlobs } from "./adapters/blobs/file.ts";
+export { fileBlobStreams, type BlobStreams } from "./adapters/blobs/file-stream.ts";
 export { memoryBlobs } from "./adapters/blobs/memory.ts";
 export { openFileJournal, repairJournal, type FileJournal } from "./adapters/journal/file.ts";
 export { memoryJournal } from "./adapters/journal/memory.ts";
 export { lockWorld, type WorldLock } from "./adapters/lock.ts";
+export { memorySnapshots } from "./adapters/snapshots/memory.ts";
+export { dropSnapshots, fileSnapshots, snapshotName } from "./adapters/snapshots/file.ts";
 
 export { createModuleRunner, engineHash, SANDBOX_VERSION } from "./sandbox/runner.ts";
 export { jsArtifact } from "./sandbox/runner.ts";
 export { compareText } from "./air/text.ts";
 export { nearest } from "./air/suggest.ts";
 export { bundleReducer, type Built } from "./sandbox/bundle.ts";
+export { bake } from "./sandbox/bake.ts";
+export { mapStack } from "./sandbox/map-stack.ts";
+export { inspectModule, type ModuleReport, type InspectOptions } from "./sandbox/inspect.ts";
 
 export { parsePatchDoc, patchDocJson, PATCH_OPS, type PatchDoc, type PatchOp } from "./air/patch-parse.ts";
 export { applyPatch, blockHash, patchHash } from "./air/patch.ts";
 export { makePatch, patchSummary, type PatchSummary } from "./air/patch-make.ts";
 export { PATCH_RULES } from "./air/patch-rules.ts";
 export { formatAir } from "./air/format.ts";
+export { mergeAir } from "./air/format-merge.ts";
 export { withoutComments } from "./air/format-read.ts";
 export { parseNode, type Problem } from "./air/parse.ts";
 export { declarationsOf } from "./air/declarations.ts";

@@ -100,7 +100,8 @@ const ANSWERS: Readonly<Record<EffectRow["answered_by"], string>> = {
   none: "nothing (cut)",
 };
 
-function answerText({ answered_by, status, code: why }: EffectRow): string {
+function answerText({ answered_by, status, code: why, waits_for }: EffectRow): string {
+  if (waits_for === "approval") return "nothing: it waits for a person's approval";
   const outcome = status === undefined || status === "ok" ? "" : `: ${status}`;
   return `${ANSWERS[answered_by]}${outcome}${why === undefined ? "" : ` ${code(why)}`}`;
 }

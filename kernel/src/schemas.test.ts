@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import { NEAR_WORLDS, nearControls } from "./air/fixture-edits.ts";
+import { MIGRATION, NEAR_WORLDS, nearControls } from "./air/fixture-edits.ts";
 import { FIXTURE_CODE, fixtureFiles } from "./air/fixture-world.ts";
 import { formatAir } from "./air/format.ts";
 import { readJson, writeJson } from "./air/json.ts";
@@ -155,6 +155,9 @@ const GOOD: readonly (readonly [string, unknown])[] = [
   ["aos.sync.schema.json", { $schema: "x", ...SYNC, workspaces: [{ ref: "notes@2/a/b", dir: "notes", ignore: ["*.tmp"], annotations: { "": { k: "v" }, "a.html": { "http.cache-control": { any: 1 } } } }] }],
   ["air.schema.json", { $schema: "x", $comment: 1, description: [], ...EMPTY, defaults: null, routing: null }],
   ["air.schema.json", []],
+  ["air.schema.json", { $kind: "defpolicy", name: "a/P@1", rules: [{ when: {}, decision: "require_approval", approval_ttl_ns: 5 }, { when: {}, decision: "deny", approval_ttl_ns: null }] }],
+  ["air.schema.json", { $kind: "defplan", name: "a/P@1", input: "a/I@1", steps: [], deadline_ns: 1 }],
+  ["air.schema.json", { ...EMPTY, migrations: [{ reducer: "a/R@1", module: "a/M@1" }], defaults: { cap_grants: [{ name: "g", cap: "a/c@1", params: { record: {} }, budget: { calls: 1, tokens: 0, cents: null, bytes: 5 } }] } }],
   ["air.schema.json", { $kind: "defplan", name: "a/P@1", input: "a/I@1", output: null, steps: [{ id: "e", op: "end", result: null, $comment: "x" }] }],
   ["air.schema.json", { $kind: "defmodule", name: "a/M@1", module_kind: "pure", wasm_hash: " SHA256: ", abi: { pure: { input: "a/I@1", output: "a/O@1" }, reducer: null } }],
   ["patch.schema.json", { version: "1", base_manifest_hash: HASH, patches: [{ set_defaults: { policy: null } }, { set_secrets: { pre_hash: HASH, secrets: [{ alias: "a", version: 1, binding_id: "env:A" }, { name: "b@1" }] } }] }],
@@ -162,7 +165,7 @@ const GOOD: readonly (readonly [string, unknown])[] = [
 ];
 test("schemas: other documents that are right: pass", () => {
   for (const [file, document] of GOOD) accepted(file, document, JSON.stringify(document));
-  assert.equal(GOOD.length, 14);
+  assert.equal(GOOD.length, 17);
 });
 
 // --- what is broken does not
@@ -222,7 +225,13 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["a trigger without a plan", AIR, { ...EMPTY, triggers: [{ event: "a/E@1" }] }],
   ["a route without a reducer", AIR, { ...EMPTY, routing: { events: [{ event: "a/E@1" }] } }],
   ["an effect for nobody", AIR, { $kind: "defeffect", name: "a/E@1", kind: "k", params_schema: "a/P@1", receipt_schema: "a/R@1", cap_type: "c", origin_scope: "none" }],
-  ["a policy that asks", AIR, { $kind: "defpolicy", name: "a/P@1", rules: [{ when: {}, decision: "require_approval" }] }],
+  ["a policy that asks in words of its own", AIR, { $kind: "defpolicy", name: "a/P@1", rules: [{ when: {}, decision: "ask" }] }],
+  ["a wait below zero", AIR, { $kind: "defpolicy", name: "a/P@1", rules: [{ when: {}, decision: "require_approval", approval_ttl_ns: -1 }] }],
+  ["a budget of text", AIR, grant({ budget: { calls: "5" } })],
+  ["a budget in a dimension nobody counts", AIR, grant({ budget: { seconds: 5 } })],
+  ["a plan that lives for a text", AIR, plan({ deadline_ns: "1h" })],
+  ["a migration without a module", AIR, { ...EMPTY, migrations: [{ reducer: "a/R@1" }] }],
+  ["a migration to nowhere in a patch", "patch.schema.json", patchOf({ set_migrations: { pre_hash: HASH, migrations: [{ reducer: "a/R@1" }] } })],
   ["a rule without a match", AIR, { $kind: "defpolicy", name: "a/P@1", rules: [{ decision: "deny" }] }],
   ["a secret bound to nothing", AIR, { $kind: "defsecret", name: "a/s@1" }],
   ["an enforcer that is text", AIR, { $kind: "defcap", name: "a/c@1", cap_type: "c", schema: { record: {} }, enforcer: "a/M@1" }],
@@ -364,9 +373,12 @@ test("schemas: patch documents with one thing missing: schema and parser say the
   assert.ok(seen.pass > 200 && seen.refuse > 200, JSON.stringify(seen));
 });
 
+const OURS: ReadonlySet<string> = new Set(["a grant with a budget", "a rule that asks a person", "a plan with a deadline"]);
+
 test("schemas: 1000 mutations of the fixture: schema and parser say the same, or why not is known and true", () => {
   const random = seeded(2026);
-  const files = fixtureFiles();
+  const files = fixtureFiles([...MIGRATION, ...NEAR_WORLDS.filter(({ title }) => OURS.has(title)).flatMap(({ edits }) => edits)]);
+  assert.ok(files.some(({ text }) => text.includes("approval_ttl_ns")) && files.some(({ text }) => text.includes("deadline_ns")) && files.some(({ text }) => text.includes("budget")));
   const seen: Record<Difference | "both pass" | "both refuse", number> = { "captured sugar": 0, floats: 0, rules: 0, "both pass": 0, "both refuse": 0 };
   for (let count = 0; count < 1000; count++) {
     const file = random.pick(files);

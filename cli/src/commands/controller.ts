@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { AosError, isHash } from "@agentos/kernel";
 import { clone, configGet, configureAuthoritative, openRepo, readPrivateKey, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
-import { pollOf, serve } from "../serve.ts";
+import { serve, SERVE_OPTIONS, serveArgs } from "../serve.ts";
 
 export default command({
   positionals: {},
@@ -13,16 +13,16 @@ export default command({
     repo: { type: "string", demandOption: true, requiresArg: true, describe: "URL or path of the repository that is authoritative" },
     dir: { type: "string", demandOption: true, requiresArg: true, describe: "Folder of the controller's own bare clone; made when it is missing" },
     trust: { type: "string", demandOption: true, requiresArg: true, describe: "sha256:… of the genesis trust file: the world's id" },
-    "poll-ms": { type: "number", requiresArg: true, describe: "How often to look at the repository without a hint [default: 1000]" },
+    ...SERVE_OPTIONS,
   },
   epilogue: "--key PATH is needed: the private key of a principal of kind controller.\nEverything in DIR can be made again from the repository; only the key cannot.",
   async run(cx, { repo: url, dir, trust, ...args }) {
     if (!isHash(trust)) throw new AosError("cli.trust", `--trust ${trust}: expected sha256: and 64 hex digits`, { hint: "`aos init` printed it; it is the SHA-256 of the first .aos/trust.json" });
     if (cx.key === undefined) throw new AosError("key.missing", "aos controller: no key to sign with", { hint: "name one with --key PATH: that of a principal of kind controller" });
-    const poll = pollOf(args["poll-ms"]);
+    const asked = serveArgs(args);
     const key = await readPrivateKey(resolve(cx.cwd, cx.key));
     const repo = await openClone(url, resolve(cx.cwd, dir));
-    await serve(cx, { repo, key, remote: "origin", trust, ...poll }, "stopped");
+    await serve(cx, { repo, key, remote: "origin", trust, ...asked }, "stopped");
   },
 });
 

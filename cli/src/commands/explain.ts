@@ -1,15 +1,16 @@
 // aos explain: what the code of a finding means.
 
 import { AosError, compareText, nearest, PATCH_RULES, RULES } from "@agentos/kernel";
+import { CHECK_RULES } from "../check-rules.ts";
 import { command } from "../command.ts";
 import { ruleLines } from "../render/air.ts";
 
 export default command({
   positionals: { code: { type: "string", describe: "A code as `aos check` prints it, such as air.name [default: list all]" } },
   options: {},
-  epilogue: "Knows the rules of AIR and of patch documents.\nWith --json: {code, text}, or {rules} without a code.",
+  epilogue: "Knows every code of `aos check` and of patch documents.\nWith --json: {code, text}, or {rules} without a code.",
   async run(cx, { code }) {
-    const rules = new Map([...RULES, ...PATCH_RULES]);
+    const rules = new Map([...RULES, ...PATCH_RULES, ...CHECK_RULES]);
     if (code === undefined) {
       const rows = [...rules].map(([name, text]) => ({ code: name, text })).sort((a, b) => compareText(a.code, b.code));
       return cx.out.result({ rules: rows }, ruleLines(rows, cx.out.style));

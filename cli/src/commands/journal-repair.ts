@@ -1,7 +1,7 @@
 // aos journal repair: cuts a damaged journal at its first bad record; what is cut is kept beside it.
 
 import { access } from "node:fs/promises";
-import { AosError, lockWorld, repairJournal } from "@agentos/kernel";
+import { AosError, dropSnapshots, lockWorld, repairJournal } from "@agentos/kernel";
 import { stateFolderAt } from "@agentos/controller";
 import { command } from "../command.ts";
 import { count } from "../render/style.ts";
@@ -19,6 +19,7 @@ export default command({
     const lock = await lockWorld(folder.path, { command: "aos journal repair" });
     try {
       const { droppedTurns, keptFile, nextSeq } = await repairJournal({ dir: folder.journal });
+      await dropSnapshots(folder.snapshots, { beyondSeq: nextSeq });
       const lines = keptFile === undefined ? [`nothing to repair: all ${count(nextSeq, "record")} can be read`] : [`cut the journal after seq ${nextSeq - 1}: ${count(droppedTurns, "turn")} dropped`, `what was cut is kept in ${keptFile}`];
       cx.out.result({ droppedTurns, keptFile, nextSeq }, lines);
     } finally {

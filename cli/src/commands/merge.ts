@@ -49,6 +49,10 @@ function wayOut(slug: string, rule: Reason["rule"] | undefined): string {
       return "solve it with whoever asks for changes: they approve, or take the review back with --dismiss";
     case "merge":
       return "rebase the proposal on main, then `aos propose --replace`";
+    case "window":
+      return "merge it when changes have their time: `aos policy explain` says when that is";
+    case "policy":
+      return `aos why ${slug}: it says what the rule asks for; \`aos policy explain\` says what all of them do`;
     default:
       return "the proposal's author must change it; `aos proposals` says what it lacks";
   }

@@ -21,7 +21,7 @@ export default command({
     dismiss: { type: "boolean", default: false, describe: "Take back what you said before" },
     message: { alias: "m", type: "string", requiresArg: true, default: "", describe: "Why" },
   },
-  epilogue: "An approval binds to what the proposal would bring (its files merged into main, and the consequences of the shadow report),\nnot to a commit: it survives a rebase that changes nothing, and nothing else.",
+  epilogue: "An approval binds to what the proposal would bring (its files merged into main, and the consequences of the shadow report),\nnot to a commit: it survives a rebase, and a push that only takes something away. Whatever is added voids it; `aos why` says which.",
   async run(cx, { slug, message, ...flags }) {
     const verdict = verdictOf(flags);
     const repo = await worldRepo(cx);

@@ -19,7 +19,7 @@ export default command({
       return;
     }
     const status = (await client.ask("GET", "/status")) as WorldStatus;
-    cx.out.result({ running: true, status }, statusLines(status, cx.out.style));
+    cx.out.result({ running: true, status }, statusLines(status, { style: cx.out.style, nowMs: Date.now() }));
   },
 });
 
@@ -36,6 +36,6 @@ async function lookAtRest(repo: Repo): Promise<RestingWorld> {
   const { world, from } = replayed;
   return {
     main, published,
-    journal: { from, world: world.id, seq: world.nextSeq, stateRoot: stateRoot(world), applied: world.commit, manifest: world.control?.manifestHash, openIntents: trieSize(world.intents), plans: trieSize(world.plans) },
+    journal: { from, world: world.id, seq: world.nextSeq, stateRoot: stateRoot(world), applied: world.commit, manifest: world.control?.manifestHash, openIntents: trieSize(world.intents), plans: trieSize(world.plans), approvals: trieSize(world.held) },
   };
 }

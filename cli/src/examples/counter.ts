@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { canonical, decode, hex, unhex } from "@agentos/kernel";
-import { ofKind, type Example } from "./example.ts";
+import { inside, ofKind, type Example } from "./example.ts";
 
 const REDUCER = "demo/CounterSM@1";
 const EVENT = "demo/CounterEvent@1";
@@ -14,7 +14,9 @@ export const counter: Example = {
   slug: "counter",
   title: "Counter",
   summary: "a reducer that counts down; no effects",
-  async run(world) {
+  reducer: REDUCER,
+  twins: ["cli/templates/assemblyscript"],
+  begin: () => inside(async (world) => {
     await world.send(EVENT, { $tag: "Start", $value: { target: 3 } });
     world.say("start (target 3)");
     for (const left of [2, 1, 0]) {
@@ -27,5 +29,5 @@ export const counter: Example = {
     assert.deepEqual(world.records().map(({ kind }) => kind), ["applied", ...Array.from({ length: 4 }, () => ["event", "stepped"]).flat()]);
     assert.equal(ofKind(world.records(), "stepped").length, 4);
     world.say("final state: pc=Done, remaining=0");
-  },
+  }),
 };

@@ -1,10 +1,9 @@
 // 06: a plan is replaced while the world runs. Version 1 fetches once, version 2 fetches and follows up.
 
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { bundleOf, hashBytes, jsonOf, shadow, summaryOf, type JournalRecord, type ShadowReport, type Value } from "@agentos/kernel";
 import { ofKind, type Example, type ExampleWorld } from "./example.ts";
+import { ORIGIN, serveLoopback, type Loopback } from "./loopback.ts";
 
 const REDUCER = "demo/SafeUpgrade@1";
 const EVENT = "demo/SafeUpgradeEvent@1";
@@ -15,19 +14,17 @@ export const safeUpgrade: Example = {
   slug: "safe-upgrade",
   title: "Safe upgrade",
   summary: "a plan's second version is shadowed, applied to the running world, and used by the next event",
-  async run(world) {
-    const outside = await listen();
-    try {
-      await upgrade(world, outside);
-    } finally {
-      await new Promise((resolve) => outside.server.close(resolve));
-    }
+  reducer: REDUCER,
+  async begin() {
+    const replies = [{ status: 200, body: "{}" }, { status: 200, body: "{}" }, { status: 202, body: "{}" }];
+    const outside = await serveLoopback(() => replies.shift() ?? { status: 500, body: "" });
+    return { settings: { origins: outside.origins }, run: (world) => upgrade(world, outside), end: () => outside.close() };
   },
 };
 
-async function upgrade(world: ExampleWorld, outside: Outside): Promise<void> {
-  const first = await start(world, outside);
-  assert.deepEqual(outside.keys.splice(0), ["safe-upgrade-v1-primary"]);
+async function upgrade(world: ExampleWorld, outside: Loopback): Promise<void> {
+  const first = await start(world);
+  assert.deepEqual(keysOf(outside), ["safe-upgrade-v1-primary"]);
   assert.deepEqual(world.state(REDUCER).json, { pc: { $tag: "Completed" }, next_request_id: 1, pending_request: null, primary_status: 200, follow_status: null, requests_observed: 1 });
   assert.deepEqual(ofKind(first, "receipt").map(({ status, adapter }) => ({ status, adapter })), [{ status: "ok", adapter: "http" }]);
   world.say("version 1: one call, primary=200, follow=none, requests=1");
@@ -39,13 +36,13 @@ async function upgrade(world: ExampleWorld, outside: Outside): Promise<void> {
     "added defcap demo/http_followup_cap@1", "added defplan demo/fetch_plan@2", "added defpolicy demo/policy@2", "removed defplan demo/fetch_plan@1", "removed defpolicy demo/policy@1",
   ]);
   assert.deepEqual(report.plans.map(({ status }) => status), ["ok"]);
-  assert.deepEqual(outside.keys, [], "a shadow run calls nobody");
+  assert.equal(outside.asked.length, 1, "a shadow run calls nobody");
   world.say(`shadow: ${summaryOf(report)}`);
 
   await world.host.apply({ control: next.control, artifacts: [...next.artifacts.values()], commit: NEXT_COMMIT, base: "0".repeat(40), decision: jsonOf({ approved: "example" }) as Value });
   world.say("applied version 2 at a turn boundary");
-  const second = await start(world, outside);
-  assert.deepEqual(outside.keys.splice(0), ["safe-upgrade-v2-primary", "safe-upgrade-v2-follow"]);
+  const second = await start(world);
+  assert.deepEqual(keysOf(outside).slice(1), ["safe-upgrade-v2-primary", "safe-upgrade-v2-follow"]);
   assert.deepEqual(world.state(REDUCER).json, { pc: { $tag: "Completed" }, next_request_id: 2, pending_request: null, primary_status: 200, follow_status: 202, requests_observed: 2 });
   assert.equal(ofKind(second, "receipt").length, 2);
   assert.deepEqual(ofKind(world.records(), "plan_ended").map(({ plan, status }) => `${plan} ${status}`), ["demo/fetch_plan@1 ok", "demo/fetch_plan@2 ok"]);
@@ -61,24 +58,10 @@ function rehearse(world: ExampleWorld, next: Parameters<typeof bundleOf>[0]): Sh
   return shadow({ world: world.host.world, next, nextBundle: hashBytes(bundleOf(next)), head: { commit: NEXT_COMMIT }, scenarios: world.scenarios, recorded }, world.host.shelf);
 }
 
-function start(world: ExampleWorld, outside: Outside): Promise<readonly JournalRecord[]> {
-  return world.send(EVENT, { $tag: "Start", $value: { url: outside.url } });
+function start(world: ExampleWorld): Promise<readonly JournalRecord[]> {
+  return world.send(EVENT, { $tag: "Start", $value: { url: ORIGIN } });
 }
 
-/** The outside world: a real server on loopback that keeps the key of every request. */
-interface Outside {
-  readonly server: Server;
-  readonly url: string;
-  readonly keys: string[];
-}
-
-async function listen(): Promise<Outside> {
-  const keys: string[] = [];
-  const server = createServer((request, response) => {
-    keys.push(String(request.headers["x-idempotency-key"]));
-    response.writeHead(request.url === "/data.json" ? 200 : request.url === "/follow.json" ? 202 : 404, { "content-type": "application/json", connection: "close" });
-    response.end(`{"path":${JSON.stringify(request.url)}}\n`);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, keys };
+function keysOf(outside: Loopback): readonly unknown[] {
+  return outside.asked.map(({ headers }) => headers["x-idempotency-key"]);
 }

@@ -25,6 +25,8 @@ function rowOf(op: PatchOp): readonly string[] {
       return [list("inbox", op.inboxes.map(({ source, reducer }) => `${source} to ${reducer}`))];
     case "set_triggers":
       return [list("trigger", op.triggers.map(({ event, plan }) => `${event} starts ${plan}`))];
+    case "set_migrations":
+      return [list("migration", op.migrations.map(({ reducer, module }) => `${reducer} by ${module}`))];
     case "set_module_bindings":
       return [list("binding", [...op.bindings.keys()])];
     case "set_secrets":

@@ -44,13 +44,13 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
       version: "1", base_manifest_hash: NEXT,
       patches: [
         { op: "remove_def", kind: "defplan", name: "demo/p@1", pre_hash: ZERO_HASH }, { op: "set_manifest_refs", remove: [{ kind: "defcap", name: "sys/x@1" }], add: [{ kind: "defcap", name: "sys/y@1", hash: ZERO_HASH }] },
-        { op: "set_defaults", policy: null, cap_grants: [] }, { op: "set_triggers", pre_hash: NEXT, triggers: [] }, { op: "set_routing_inboxes", pre_hash: NEXT, inboxes: [{ source: "a", reducer: "b" }, { source: "c", reducer: "d" }] },
+        { op: "set_defaults", policy: null, cap_grants: [] }, { op: "set_triggers", pre_hash: NEXT, triggers: [] }, { op: "set_migrations", pre_hash: NEXT, migrations: [{ reducer: "a/R@1", module: "a/M@1" }] }, { op: "set_routing_inboxes", pre_hash: NEXT, inboxes: [{ source: "a", reducer: "b" }, { source: "c", reducer: "d" }] },
         { op: "remove_section", section: "routing", pre_hash: NEXT },
       ],
     }, PLAIN),
     [
       `for manifest ${NEXT}`, "  remove_def           defplan demo/p@1, which was sha256:000000000000", "  set_manifest_refs    unlists defcap sys/x@1; lists defcap sys/y@1", "  set_defaults         no policy, no grants",
-      "  set_triggers         no triggers", "  set_routing_inboxes  2 inboxes: a to b, c to d", "  remove_section       routing",
+      "  set_triggers         no triggers", "  set_migrations       1 migration: a/R@1 by a/M@1", "  set_routing_inboxes  2 inboxes: a to b, c to d", "  remove_section       routing",
     ],
   ],
   ["files: a new one", fileDiffLines([{ path: "a", before: undefined, after: "x\n" }], PLAIN), ["--- /dev/null", "+++ a", "@@ -1 +1 @@", "+x"]],

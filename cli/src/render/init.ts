@@ -31,6 +31,6 @@ export function madeLines(made: MadeWorld, style: Style): readonly string[] {
     "Next:",
     `  cd ${made.folder}`,
     "  aos run          # in one terminal",
-    ...(made.template === "counter" ? [`  aos event send demo/CounterEvent@1 '{"$tag":"Start","$value":{"target":3}}'    # in another`] : ["  aos check        # after your first change"]),
+    ...(made.template !== "empty" ? [`  aos event send demo/CounterEvent@1 '{"$tag":"Start","$value":{"target":3}}'    # in another`] : ["  aos check        # after your first change"]),
   ];
 }

@@ -4,7 +4,7 @@ import { short, shown, type Style } from "./style.ts";
 
 export interface LogLineView {
   readonly time: string;
-  readonly level: "info" | "warn" | "error";
+  readonly level: "debug" | "info" | "warn" | "error";
   readonly message: string;
   readonly [field: string]: unknown;
 }
@@ -12,7 +12,8 @@ export interface LogLineView {
 /** `21:04:07 message  field value  field value`; the level shows where it is not `info`. */
 export function logLine(line: LogLineView, style: Style): string {
   const { time, level, message, ...fields } = line;
-  const word = level === "info" ? "" : level === "warn" ? `${style.yellow("warning")} ` : `${style.red("error")} `;
+  const words = { debug: `${style.dim("debug")} `, info: "", warn: `${style.yellow("warning")} `, error: `${style.red("error")} ` };
+  const word = words[level];
   const told = Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => `${style.dim(name)} ${valueText(value)}`);
   return [`${style.dim(time.slice(11, 19))} ${word}${shown(message)}`, ...told].join("  ");
 }

@@ -25,6 +25,13 @@ const TABLE: readonly (readonly [RecordView, string])[] = [
   [{ seq: 14, kind: "rejected", schema: "demo/Tick@1", sender: "control", code: "value.invalid", message: "$: expected null" }, "#14    rejected     demo/Tick@1 from control: value.invalid $: expected null"],
   [{ seq: 15, kind: "step_failed", by: "demo/R@1", code: "trap", message: "boom\u0007" }, "#15    step_failed  demo/R@1: trap boom\\u{7}"],
   [{ seq: 16, kind: "transition", state: "held", commit: "d".repeat(40) }, "#16    transition   held dddddddddddd"],
+  [{ seq: 17, kind: "held", effect: "http.request", cap: "web", by: "demo/plan@1", instance: 7, step: "fetch", policy: "demo/p@1", rule: 2 }, "#17    held         http.request under web by demo/plan@1 #7 at fetch waits for a person: demo/p@1 rule 2"],
+  [{ seq: 18, kind: "approval", held_seq: 17, decision: "deny", by: "ada", reason: "too much\u0007" }, "#18    approval     deny #17 by ada: too much\\u{7}"],
+  [{ seq: 19, kind: "cancelled", instance: 7, by: "control" }, "#19    cancelled    plan #7 by control"],
+  [{ seq: 20, kind: "due", what: "plan", id: 7 }, "#20    due          plan #7"],
+  [{ seq: 21, kind: "settled", cap: "web", intent_seq: 9, took: { calls: 1 }, spent: { calls: 2 } }, '#21    settled      web took {"calls":1} for #9, spent {"calls":2}'],
+  [{ seq: 22, kind: "withdrawn", intent_seq: 9 }, "#22    withdrawn    #9"],
+  [{ seq: 23, kind: "migrated", reducer: "demo/R@1", key: 3, module: "demo/M@1", fuel: 12 }, "#23    migrated     demo/R@1 key 3 by demo/M@1, fuel 12"],
 ];
 
 test("record line: every kind of record, as written", () => {

@@ -13,7 +13,7 @@ export function recordLine(record: RecordView, style: Style): string {
 }
 
 const PAINTS: Readonly<Record<string, "cyan" | "green" | "red" | "yellow">> = {
-  genesis: "green", applied: "green", event: "cyan", receipt: "cyan", rejected: "red", denied: "red", step_failed: "red", receipt_refused: "yellow",
+  genesis: "green", applied: "green", event: "cyan", receipt: "cyan", rejected: "red", denied: "red", step_failed: "red", receipt_refused: "yellow", held: "yellow", approval: "green", cancelled: "yellow",
 };
 
 function summaryOf(record: RecordView): string {
@@ -49,6 +49,20 @@ function summaryOf(record: RecordView): string {
       return `${text("plan")}${plan} ${text("status")}${code}${step}${record["message"] === undefined ? "" : ` ${text("message")}`}`;
     case "step_failed":
       return `${text("by")}:${code} ${text("message")}`;
+    case "held":
+      return `${text("effect")} under ${text("cap")} by ${text("by")}${plan}${step} waits for a person: ${text("policy")} rule ${text("rule")}`;
+    case "approval":
+      return `${text("decision")} #${text("held_seq")} by ${text("by")}${record["reason"] === undefined ? "" : `: ${brief(text("reason"), 80)}`}`;
+    case "cancelled":
+      return `plan${plan} by ${text("by")}${record["reason"] === undefined ? "" : `: ${brief(text("reason"), 80)}`}`;
+    case "due":
+      return `${text("what")} #${text("id")}`;
+    case "settled":
+      return `${text("cap")} took ${json("took")} for #${text("intent_seq")}, spent ${json("spent")}`;
+    case "withdrawn":
+      return `#${text("intent_seq")}`;
+    case "migrated":
+      return `${text("reducer")}${key} by ${text("module")}, fuel ${text("fuel")}`;
     case "transition":
       return `${text("state")}${record["commit"] === undefined ? "" : ` ${short(text("commit"))}`}`;
     default:

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WorldStatus } from "@agentos/controller";
 import { parseHash } from "@agentos/kernel";
+import { span } from "./ago.ts";
 import { checkedLine, diagnosticLines } from "./diagnostics.ts";
 import { keyLines } from "./key.ts";
 import { madeLines } from "./init.ts";
@@ -17,6 +18,7 @@ import { reviewedLines } from "./review.ts";
 import { restingLines, statusLines } from "./status.ts";
 import { brief, columns, count, createStyle, PLAIN, short, shown } from "./style.ts";
 import { problemText, verifyLines } from "./verify.ts";
+import { approvalLines, decidedLines, effectLines, planDetailLines, planLines } from "./waits.ts";
 
 const HASH = parseHash(`sha256:${"ab".repeat(32)}`);
 const OID = "c".repeat(40);
@@ -28,8 +30,19 @@ const fine = { status: "False", reason: "", message: "" } as const;
 const STATUS: WorldStatus = {
   world: HASH, principal: "controller", ready: { status: "True", reason: "Applied", message: "cccccccccccc is in force" }, reconciling: fine, stalled: fine,
   published: { status: "True", reason: "UpToDate", message: "sealed up to seq 3" }, observedRevision: OID, appliedRevision: OID, manifest: HASH, seq: 4, sealedSeq: 3,
-  held: [], openIntents: [], plans: [], proposals: [],
+  held: [], openIntents: [], approvals: [], planCount: 0, plans: [], proposals: [],
 };
+const NOW = { style: PLAIN, nowMs: Date.parse("2026-01-02T03:04:05Z") };
+const EFFECT = { intent: HASH, effect: "http.request", cap: "web", by: "demo/p@1", instance: 2, step: "get" };
+const HELD = { seq: 8, ...EFFECT, params: { url: "https://h/\u001b" }, policy: "demo/rules@1", rule: 1, since: "2026-01-02T03:03:00.000Z", expires: "2026-01-02T05:04:05.000Z" };
+const PLAN = {
+  id: 2, plan: "demo/p@1", startedSeq: 6, started: "2026-01-01T03:04:05.000Z", deadline: "2026-01-02T03:04:50.000Z",
+  waits: [
+    { step: "answer", kind: "receipt", what: "http.request under web", seq: 9, sinceSeq: 10, since: "2026-01-02T03:01:00.000Z" },
+    { step: "word", kind: "approval", what: "http.request under web", seq: 8, sinceSeq: 10 },
+    { step: "go", kind: "event", what: "demo/Go@1", sinceSeq: 10, since: "2026-01-02T03:04:05.000Z" },
+  ],
+} as const;
 
 const TABLE: readonly (readonly [name: string, given: readonly string[], lines: readonly string[]])[] = [
   ["columns: the widest cell of each counts, escapes do not", columns([["a", "b", "c"], [COLOUR.red("long"), "", "x"]]), ["a     b  c", "\u001b[31mlong\u001b[39m     x"]],
@@ -70,8 +83,9 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
       logLine({ time: "2026-01-02T03:04:05.678Z", level: "info", message: "applied", commit: OID, seq: 4, gone: undefined }, PLAIN),
       logLine({ time: "2026-01-02T03:04:05.678Z", level: "warn", message: "push failed", problem: "away\n" }, PLAIN),
       logLine({ time: "2026-01-02T03:04:05.678Z", level: "error", message: "held" }, PLAIN),
+      logLine({ time: "2026-01-02T03:04:05.678Z", level: "debug", message: "turn" }, PLAIN),
     ],
-    ["03:04:05 applied  commit cccccccccccc  seq 4", "03:04:05 warning push failed  problem away\\n", "03:04:05 error held"],
+    ["03:04:05 applied  commit cccccccccccc  seq 4", "03:04:05 warning push failed  problem away\\n", "03:04:05 error held", "03:04:05 debug turn"],
   ],
   [
     "log: entries with a blank line between them",
@@ -106,7 +120,7 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
     ["merged  a at cccccccccccc into main, as bob: cccccccccccc", "  yes  merges into main without conflicts", "The controller applies it at the next turn boundary. Next:", "  git pull --ff-only origin main", "  aos status"],
   ],
   [
-    "status: all is well", statusLines(STATUS, PLAIN),
+    "status: all is well", statusLines(STATUS, NOW),
     [
       `world        ${HASH}, run by controller`, "ready        True  Applied: cccccccccccc is in force", "reconciling  False", "stalled      False", "published    True  UpToDate: sealed up to seq 3",
       "main         cccccccccccc, in force", `manifest     ${HASH}`, "journal      4 records, sealed up to seq 3",
@@ -115,30 +129,65 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
   [
     "status: what waits, and on whom",
     statusLines({
-      ...STATUS, appliedRevision: "d".repeat(40), held: [{ commit: OID, reason: "not approved" }], openIntents: [{ seq: 9, effect: "http.request", by: "demo/p@1" }],
-      plans: [{ id: 2, plan: "demo/p@1", waitsFor: ["answer: the receipt of fetch"], sinceSeq: 9 }], proposals: [{ slug: "a", head: OID, shadow: "failed", why: "air.invalid" }],
-    }, PLAIN).slice(5),
+      ...STATUS, appliedRevision: "d".repeat(40), held: [{ commit: OID, reason: "not approved" }], openIntents: [{ seq: 9, ...EFFECT, since: "2026-01-02T03:01:00.000Z" }],
+      approvals: [HELD], planCount: 3, plans: [PLAN], proposals: [{ slug: "a", head: OID, shadow: "failed", why: "air.invalid" }],
+    }, NOW).slice(5),
     [
-      "main         cccccccccccc, in force is dddddddddddd", `manifest     ${HASH}`, "journal      4 records, sealed up to seq 3", "held         cccccccccccc  not approved", "effect       #9 http.request of demo/p@1 has no receipt yet",
-      "plan         demo/p@1 #2 since seq 9 waits for answer: the receipt of fetch", "proposal     a cccccccccccc  shadow failed: air.invalid",
+      "main         cccccccccccc, in force is dddddddddddd", `manifest     ${HASH}`, "journal      4 records, sealed up to seq 3", "held         cccccccccccc  not approved", "effect       #9 http.request of demo/p@1 has no receipt yet, for 3 min",
+      "approval     #8 http.request of demo/p@1 #2 at get waits for a person, for 1 min",
+      "plan         demo/p@1 #2 waits at answer: the receipt of http.request under web #9, for 3 min (since seq 10)",
+      "               and at word: a person's word on http.request under web #8 (since seq 10)", "               and at go: an event demo/Go@1, for 0 s (since seq 10)",
+      "plan         and 2 more plans: aos plan ls", "proposal     a cccccccccccc  shadow failed: air.invalid",
     ],
   ],
   ["status: a world that never ran", restingLines({ main: OID, published: undefined, journal: undefined }, PLAIN), ["ready      False  NotRunning: start it with `aos run`", "main       cccccccccccc", "published  nothing", "journal    none: the world has not begun"]],
   [
     "status: a world at rest",
-    restingLines({ main: OID, published: { seal: OID, lastSeq: 3 }, journal: { from: "local", world: HASH, seq: 4, stateRoot: HASH, applied: OID, manifest: undefined, openIntents: 1, plans: 1 } }, PLAIN),
+    restingLines({ main: OID, published: { seal: OID, lastSeq: 3 }, journal: { from: "local", world: HASH, seq: 4, stateRoot: HASH, applied: OID, manifest: undefined, openIntents: 1, plans: 1, approvals: 1 } }, PLAIN),
     [
       `world       ${HASH}`, "ready       False  NotRunning: start it with `aos run`", "main        cccccccccccc", "published   up to seq 3, seal cccccccccccc", "in force    cccccccccccc", "journal     4 records (local), replayed alike", `state root  ${HASH}`,
-      "waiting     1 effect without receipt, 1 plan",
+      "waiting     1 effect without receipt, 1 plan, 1 effect for a person: aos plan ls",
+    ],
+  ],
+  ["plans: none", planLines([], NOW), ["no plan runs"]],
+  [
+    "plans: a row for each thing that is waited for", planLines([PLAN, { id: 12, plan: "demo/q@1", startedSeq: 7, waits: [] }], NOW),
+    [
+      "#2   demo/p@1  running 1 d, ends in 45 s  waits at answer: the receipt of http.request under web #9, for 3 min (since seq 10)", "                                          and at word: a person's word on http.request under web #8 (since seq 10)",
+      "                                          and at go: an event demo/Go@1, for 0 s (since seq 10)", "#12  demo/q@1  running                    waits for nothing",
     ],
   ],
   [
-    "verify: it holds", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, decisions: 1, reviews: 0 }, replayed: { stateRoot: HASH, seq: 3 }, pending: [OID], problems: [] }, PLAIN),
+    "plan: its steps and variables",
+    planDetailLines({ ...PLAN, deadline: "2026-01-02T03:04:05.000Z", manifest: HASH, input: { url: "u" }, vars: { fetch: "fetch" }, steps: [{ step: "get", op: "emit_effect", state: "done" }, { step: "answer", op: "await_receipt", state: "waiting" }, { step: "end", op: "end", state: "pending" }] }, NOW),
+    [
+      "plan      demo/p@1 #2", "started   2026-01-01T03:04:05.000Z, 1 d ago, at seq 6", "deadline  2026-01-02T03:04:05.000Z, ends now", 'input     {"url":"u"}', "steps",
+      "  get     emit_effect    done", "  answer  await_receipt  waiting  the receipt of http.request under web #9, for 3 min (since seq 10)", "  end     end            pending", "vars", '  fetch  "fetch"',
+    ],
+  ],
+  ["effects: none, and what each is for", [...effectLines([], NOW), ...effectLines([{ seq: 9, ...EFFECT, since: "2026-01-02T00:04:05.000Z" }], NOW)], ["no effect waits for its receipt", "#9  http.request under web  of demo/p@1 #2 at get  no receipt yet, for 3 h"]],
+  ["effects: where the call stands", (["queued", "running", "waiting", "answered"] as const).flatMap((state) => effectLines([{ seq: 9, ...EFFECT, adapter: "http", state }], NOW)).map((line) => line.slice(51)), ["waits its turn (http)", "runs (http)", "waits for its time (http)", "answered, its receipt is on its way (http)"]],
+  [
+    "approvals: what a person needs to decide", [...approvalLines([], NOW), ...approvalLines([HELD], NOW)],
+    [
+      "nothing waits for a person", "#8  http.request under web, of demo/p@1 #2 at get", '    params  {"url":"https://h/\\u001b"}', "    rule    1 of demo/rules@1", "    waits   1 min, since 2026-01-02T03:03:00.000Z; denied by itself in 2 h",
+      "Next:", "  aos approvals grant 8   or   aos approvals deny 8 --reason WHY",
+    ],
+  ],
+  ["span: hours and days with one unit more", ["2026-01-02T03:04:05Z", "2026-01-02T03:05:04Z", "2026-01-02T04:03:05Z", "2026-01-02T01:05:06Z", "2026-01-02T01:04:05Z", "2025-12-31T00:03:00Z", "", "x"].map((time) => span(time, NOW.nowMs)), ["0 s", "59 s", "59 min", "1 h 58 min", "2 h", "2 d 3 h", "", ""]],
+  ["approvals: without end", approvalLines([{ seq: 8, ...EFFECT, params: null, policy: "p", rule: 0 }], NOW).slice(3, 4), ["    waits   for as long as it takes"]],
+  ["decided: which way", decidedLines({ seq: 8, effect: "http.request", decision: "deny", by: "ada" }, PLAIN), ["denied  #8 http.request, as ada"]],
+  [
+    "verify: it holds", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 0, decisions: 1, reviews: 0 }, replayed: { stateRoot: HASH, seq: 3 }, pending: [OID], problems: [] }, PLAIN),
     ["verified  looked at 2 seals, 3 records, 1 receipt, 1 decision, 0 reviews", `replayed 3 records alike, state root ${HASH}`, "not in force yet: cccccccccccc"],
   ],
   [
+    "verify: approvals where there are some", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 2, decisions: 1, reviews: 0 }, pending: [], problems: [] }, PLAIN),
+    ["verified  looked at 2 seals, 3 records, 1 receipt, 2 approvals, 1 decision, 0 reviews"],
+  ],
+  [
     "verify: it does not hold, the first ten failures",
-    verifyLines({ ok: false, checked: { seals: 0, records: 0, receipts: 0, decisions: 0, reviews: 0 }, pending: [], problems: Array.from({ length: 12 }, (_, seq) => ({ seq, commit: OID, file: "journal/d00", code: "x.y", message: "other bytes" })) }, PLAIN).slice(9),
+    verifyLines({ ok: false, checked: { seals: 0, records: 0, receipts: 0, approvals: 0, decisions: 0, reviews: 0 }, pending: [], problems: Array.from({ length: 12 }, (_, seq) => ({ seq, commit: OID, file: "journal/d00", code: "x.y", message: "other bytes" })) }, PLAIN).slice(9),
     ["fails seq 9, commit cccccccccccc, journal/d00: other bytes (x.y)", "and 2 more", "not verified  looked at 0 seals, 0 records, 0 receipts, 0 decisions, 0 reviews"],
   ],
   ["verify: a problem without a place", [problemText({ code: "x", message: "nothing" })], ["nothing"]],
@@ -160,6 +209,6 @@ test("render: every row", () => {
 });
 
 test("render: no style, no escapes: colour only where it is asked for", () => {
-  assert.doesNotMatch(statusLines(STATUS, PLAIN).join("\n"), /\u001b/);
-  assert.match(statusLines(STATUS, COLOUR).join("\n"), /\u001b\[32mTrue\u001b\[39m/);
+  assert.doesNotMatch(statusLines(STATUS, NOW).join("\n"), /\u001b/);
+  assert.match(statusLines(STATUS, { ...NOW, style: COLOUR }).join("\n"), /\u001b\[32mTrue\u001b\[39m/);
 });

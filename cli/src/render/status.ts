@@ -2,6 +2,8 @@
 
 import type { Condition, WorldStatus } from "@agentos/controller";
 import { columns, count, short, shown, type Style } from "./style.ts";
+import { lasting } from "./ago.ts";
+import { waitingRows, type WaitsView } from "./waits.ts";
 
 /** A world that does not run here: its branch, its published tip, its replayed journal. */
 export interface RestingWorld {
@@ -17,11 +19,13 @@ export interface RestingWorld {
         readonly manifest: string | undefined;
         readonly openIntents: number;
         readonly plans: number;
+        readonly approvals: number;
       }
     | undefined;
 }
 
-export function statusLines(status: WorldStatus, style: Style): readonly string[] {
+export function statusLines(status: WorldStatus, view: WaitsView): readonly string[] {
+  const { style, nowMs } = view;
   const { observedRevision: observed, appliedRevision: applied, manifest } = status;
   const rows: (readonly string[])[] = [
     [style.dim("world"), `${status.world}, run by ${shown(status.principal)}`],
@@ -33,8 +37,8 @@ export function statusLines(status: WorldStatus, style: Style): readonly string[
     ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
     [style.dim("journal"), `${count(status.seq, "record")}, sealed up to seq ${status.sealedSeq}`],
     ...status.held.map(({ commit, reason }) => [style.red("held"), `${short(commit)}  ${shown(reason)}`]),
-    ...status.openIntents.map(({ seq, effect, by }) => [style.dim("effect"), `#${seq} ${shown(effect)} of ${shown(by)} has no receipt yet`]),
-    ...status.plans.map(({ id, plan, waitsFor, sinceSeq }) => [style.dim("plan"), `${shown(plan)} #${id} since seq ${sinceSeq} waits for ${waitsFor.length === 0 ? "nothing" : waitsFor.map(shown).join("; ")}`]),
+    ...status.openIntents.map(({ seq, effect, by, since }) => [style.dim("effect"), `#${seq} ${shown(effect)} of ${shown(by)} has no receipt yet${lasting(since, nowMs)}`]),
+    ...waitingRows(status, view),
     ...status.proposals.map(({ slug, head, shadow, why }) => [style.dim("proposal"), `${shown(slug)} ${short(head)}  shadow ${shadow}${why === undefined ? "" : `: ${shown(why)}`}`]),
   ];
   return columns(rows);
@@ -54,7 +58,7 @@ export function restingLines({ main, published, journal }: RestingWorld, style: 
     [style.dim("published"), published === undefined ? "nothing" : `up to seq ${published.lastSeq}, seal ${short(published.seal)}`],
   ];
   if (journal === undefined) return columns([...rows, [style.dim("journal"), "none: the world has not begun"]]);
-  const { world, from, seq, stateRoot, applied, manifest, openIntents, plans } = journal;
+  const { world, from, seq, stateRoot, applied, manifest, openIntents, plans, approvals } = journal;
   return columns([
     [style.dim("world"), world],
     ...rows,
@@ -62,6 +66,6 @@ export function restingLines({ main, published, journal }: RestingWorld, style: 
     ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
     [style.dim("journal"), `${count(seq, "record")} (${from}), replayed alike`],
     [style.dim("state root"), stateRoot],
-    ...(openIntents + plans === 0 ? [] : [[style.dim("waiting"), `${count(openIntents, "effect")} without receipt, ${count(plans, "plan")}`]]),
+    ...(openIntents + plans + approvals === 0 ? [] : [[style.dim("waiting"), `${count(openIntents, "effect")} without receipt, ${count(plans, "plan")}${approvals === 0 ? "" : `, ${count(approvals, "effect")} for a person`}: aos plan ls`]]),
   ]);
 }

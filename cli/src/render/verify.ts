@@ -4,7 +4,7 @@ import { count, short, shown, type Style } from "./style.ts";
 
 export interface VerifyView {
   readonly ok: boolean;
-  readonly checked: { readonly seals: number; readonly records: number; readonly receipts: number; readonly decisions: number; readonly reviews: number };
+  readonly checked: { readonly seals: number; readonly records: number; readonly receipts: number; readonly approvals: number; readonly decisions: number; readonly reviews: number };
   readonly replayed?: { readonly stateRoot: string; readonly seq: number };
   /** Merges on main that are not applied yet. */
   readonly pending: readonly string[];
@@ -20,7 +20,7 @@ export function problemText({ seq, commit, file, message }: VerifyView["problems
 const PROBLEMS_SHOWN = 10;
 
 export function verifyLines({ ok, checked, replayed, pending, problems }: VerifyView, style: Style): readonly string[] {
-  const counts = [count(checked.seals, "seal"), count(checked.records, "record"), count(checked.receipts, "receipt"), count(checked.decisions, "decision"), count(checked.reviews, "review")];
+  const counts = [count(checked.seals, "seal"), count(checked.records, "record"), count(checked.receipts, "receipt"), ...(checked.approvals === 0 ? [] : [count(checked.approvals, "approval")]), count(checked.decisions, "decision"), count(checked.reviews, "review")];
   const looked = `looked at ${counts.join(", ")}`;
   const failed = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `${style.red("fails")} ${shown(problemText(problem))} ${style.dim(`(${problem.code})`)}`);
   const more = problems.length > PROBLEMS_SHOWN ? [`and ${problems.length - PROBLEMS_SHOWN} more`] : [];

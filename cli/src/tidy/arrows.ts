@@ -27,18 +27,20 @@ const KERNEL: readonly Layer[] = [
   { name: "core", files: /^kernel\/src\/core\//, values: AIR_AND_CORE, types: PORTS, packages: /^@noble\/hashes\/sha2\.js$/ },
   {
     name: "sandbox", files: /^kernel\/src\/sandbox\//, values: /^kernel\/src\/(air|sandbox)\//, types: PORTS,
-    packages: new RegExp(`^(${NODE}|esbuild|@jitl/quickjs-wasmfile-release-sync)$`),
+    packages: new RegExp(`^(${NODE}|esbuild|@jitl/quickjs-wasmfile-release-sync|@jridgewell/trace-mapping)$`),
   },
-  // An adapter may judge with the same pure check as the core, so that both sides of a redirect are held to one rule.
+  { name: "workspace", files: /^kernel\/src\/workspace\//, values: /^kernel\/src\/(air|workspace)\//, types: PORTS, packages: NOTHING },
+  // An adapter may judge with the same pure check as the core, so that both sides of a redirect are held to one rule, and read the world.
   {
-    name: "adapters", files: /^kernel\/src\/adapters\//, values: /^kernel\/src\/(air\/|adapters\/|core\/enforce-)/, types: /^kernel\/src\/(core\/|ports\.ts$)/,
-    packages: new RegExp(`^${NODE}$`),
+    name: "adapters", files: /^kernel\/src\/adapters\//, values: /^kernel\/src\/(air\/|adapters\/|workspace\/|core\/(enforce-|trie\.ts$|world\.ts$))/, types: /^kernel\/src\/(core\/|ports\.ts$)/,
+    packages: new RegExp(`^(${NODE}|eventsource-parser)$`),
   },
   {
-    name: "host", files: /^kernel\/src\/(host|dispatch|fold)\.ts$/, values: /^kernel\/src\/(air\/|core\/|(dispatch|fold)\.ts$)/, types: PORTS,
+    name: "host", files: /^kernel\/src\/(host|dispatch|dispatch-call|dues|fold|opening|secrets|snapshots|snapshot-keeper)\.ts$/,
+    values: /^kernel\/src\/(air\/|core\/|adapters\/alarms\.ts$|(dispatch|dispatch-call|dues|fold|opening|secrets|snapshots|snapshot-keeper)\.ts$)/, types: PORTS,
     packages: NOTHING,
   },
-  { name: "sdk", files: /^kernel\/src\/sdk\//, values: /^kernel\/src\/sdk\//, types: /^kernel\/src\/(air|core)\//, packages: NOTHING },
+  { name: "sdk", files: /^kernel\/src\/sdk\//, values: /^kernel\/src\/(sdk\/|sandbox\/text-codec\.ts$)/, types: /^kernel\/src\/(air|core)\//, packages: /^@noble\/hashes\/sha2\.js$/ },
   { name: "testing", files: /^kernel\/src\/testing\//, values: /^kernel\/src\/(?!index\.ts)/, packages: new RegExp(`^(${NODE}|wabt)$`) },
   { name: "index", files: /^kernel\/src\/index\.ts$/, values: /^kernel\/src\//, packages: NOTHING },
   {
@@ -48,9 +50,9 @@ const KERNEL: readonly Layer[] = [
 ];
 
 const LIBRARIES: Readonly<Record<string, string>> = {
-  controller: "@noble/ed25519|chokidar|isomorphic-git(/[a-z/.-]+)?|simple-git",
+  controller: "@noble/ed25519|chokidar|eventsource-parser|isomorphic-git(/[a-z/.-]+)?|octokit|pino|simple-git",
   hooks: "simple-git",
-  cli: "chokidar|yargs(/helpers)?",
+  cli: "chokidar|diff|ignore|node-diff3|yargs(/helpers)?",
   bench: "wabt|cborg|cbor-x",
 };
 
@@ -62,6 +64,8 @@ function upper(name: string, below: readonly string[]): readonly Layer[] {
   const packages = (names: readonly string[]): RegExp => new RegExp(`^(${NODE}|${libraries}|${names.join("|")})$`);
   return [
     { name: `${name} testing`, files: new RegExp(`^${name}/src/testing/`), values: inside, packages: packages([...below, ...kits]) },
+    // The examples run on virtual time, from the kit.
+    { name: `${name} examples`, files: new RegExp(`^${name}/src/examples/`), values: inside, packages: packages([...below, ...kits]) },
     { name, files: inside, values: inside, packages: packages(name === "bench" ? [...below, ...kits] : below) },
   ];
 }

@@ -111,11 +111,11 @@ test("handler: status and nudge: answered", async () => {
 });
 
 test("handler: a fenced controller: takes no events and says why, still answers questions", async () => {
-  const controls = { host: {}, journal: {}, status: () => "fine", fenced: () => "somebody else seals", nudge: () => undefined, stop: () => undefined } as unknown as Controls;
+  const controls = { host: {}, journal: {}, times: async () => new Map(), status: () => ({ plans: [], approvals: [], openIntents: [], seq: 4 }), fenced: () => "somebody else seals", nudge: () => undefined, stop: () => undefined } as unknown as Controls;
   const handler = controlHandler(controls);
-  const ask = (method: string, path: string): Promise<unknown> => handler({ method, path, query: new URLSearchParams(), body: "{}" });
+  const ask = (method: string, path: string): Promise<unknown> => handler({ method, path, query: new URLSearchParams(), body: "{}", bytes: (async function* () {})(), lastEventId: undefined, via: "socket" });
   await assert.rejects(ask("POST", "/events"), { code: "world.fenced", class: "refused", message: /takes no events: somebody else seals/ });
-  assert.equal(await ask("GET", "/status"), "fine");
+  assert.deepEqual(await ask("GET", "/status"), { plans: [], approvals: [], openIntents: [], seq: 4 });
 });
 
 test("handler: stop: answered, then the world is let go", async () => {

@@ -1,135 +1,155 @@
-// What a running world answers on its control socket.
+// What a running world answers: each request by its method and path, over the control socket and over loopback HTTP alike.
 
-import {
-  AosError, canonical, cellKey, decode, normalizerFor, trieEntries, trieGet, type Host, type Journal, type Value, type World, decodeRecord,
-} from "@agentos/kernel";
-import type { ControlHandler, ControlRequest } from "./server.ts";
-import { plainJson, recordJson, valueFromJson, type RecordJson } from "./record-json.ts";
+import { AosError, snapshotName, type BlobStreams, type Host, type Journal } from "@agentos/kernel";
+import type { Trust } from "../governance/trust.ts";
+import type { WorldStatus } from "../reconcile/status.ts";
+import { readVersions, readWorkspace, readWorkspaces } from "../workspaces/answers.ts";
+import { missingBlobs, putBlob, putBlobs, readBlob } from "./blob-requests.ts";
+import type { ControlHandler, ControlRequest } from "./exchange.ts";
+import { readApproval, readOffer, readReason, senderOf } from "./orders.ts";
+import { count, kindsOf, readApprovals, readCells, readEffects, readJournal, readPlan, readPlans, readState } from "./questions.ts";
+import { recordJson } from "./record-json.ts";
+import type { RecordFeed } from "./record-feed.ts";
+import { withPlanTimes, withSince, type Times } from "./views.ts";
 
 export interface Controls {
   readonly host: Host;
   readonly journal: Journal;
-  readonly status: () => unknown;
+  readonly blobs: BlobStreams;
+  readonly feed: RecordFeed;
+  readonly times: Times;
+  readonly status: () => WorldStatus;
+  /** The trust file of a commit in force. */
+  readonly trust: (commit: string | undefined) => Promise<Trust>;
   /** Why the world takes no events any more, if it does not: what it did with them would never be published. */
   readonly fenced: () => string | undefined;
   readonly nudge: () => void;
   readonly stop: () => void;
 }
 
-const JOURNAL_LIMIT_MAX = 1000;
+interface Route {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  /** `:id` stands for a count, `*` for any word. */
+  readonly path: string;
+  /** Does it change the world? A fenced controller refuses those. */
+  readonly kind: "question" | "order";
+  run(controls: Controls, request: ControlRequest, id: number): Promise<unknown>;
+}
+
+const ROUTES: readonly Route[] = [
+  { method: "GET", path: "/status", kind: "question", run: (controls) => statusNow(controls) },
+  { method: "GET", path: "/state", kind: "question", run: async ({ host }, request) => readState(host.world, request) },
+  { method: "GET", path: "/cells", kind: "question", run: async ({ host }, request) => readCells(host.world, request) },
+  { method: "GET", path: "/plans", kind: "question", run: ({ host, times }, request) => readPlans(host.world, request, times) },
+  { method: "GET", path: "/plans/:id", kind: "question", run: ({ host, times }, _, id) => readPlan(host.world, id, times) },
+  { method: "GET", path: "/effects", kind: "question", run: ({ host, times }) => readEffects(host.world, times, (seq) => host.effectState(seq)) },
+  { method: "GET", path: "/approvals", kind: "question", run: ({ host, times }) => readApprovals(host.world, times) },
+  { method: "GET", path: "/journal", kind: "question", run: ({ journal }, request) => readJournal(journal, request) },
+  { method: "GET", path: "/journal/stream", kind: "question", run: async ({ feed, journal }, request) => feed.stream({ from: streamFrom(request, journal), kinds: kindsOf(request) }) },
+  { method: "POST", path: "/events", kind: "order", run: async ({ host }, request) => ({ records: (await host.submit(readOffer(request, host.world))).map(recordJson) }) },
+  {
+    method: "POST", path: "/plans/:id/cancel", kind: "order",
+    run: async ({ host }, request, id) => ({ records: (await host.cancelPlan({ instance: id, by: senderOf(request), ...readReason(request) })).map(recordJson) }),
+  },
+  {
+    method: "POST", path: "/effects/:id/cancel", kind: "order",
+    async run({ host }, _, id) {
+      await host.cancelEffect(id);
+      return {};
+    },
+  },
+  {
+    method: "POST", path: "/approvals/:id", kind: "order",
+    async run({ host, trust }, request, id) {
+      const { commit } = host.world;
+      const offer = readApproval(request, id, { world: host.world, trust: await trust(commit) });
+      return { records: (await host.decide(offer, (world) => refuseOtherTrust(commit, world.commit))).map(recordJson) };
+    },
+  },
+  {
+    method: "POST", path: "/snapshot", kind: "order",
+    async run({ host }) {
+      const { seq, root, bytes, file } = await host.snapshot();
+      return { seq, root, bytes, file: snapshotName(file) };
+    },
+  },
+  { method: "GET", path: "/workspaces", kind: "question", run: async ({ host }) => readWorkspaces(host.world) },
+  { method: "GET", path: "/workspaces/*", kind: "question", run: async ({ host }, request) => readWorkspace(host.world, request) },
+  { method: "GET", path: "/workspaces/*/versions", kind: "question", run: async ({ host }, request) => readVersions(host.world, request) },
+  { method: "GET", path: "/blobs/*", kind: "question", run: ({ blobs }, request) => readBlob(blobs, request) },
+  { method: "HEAD", path: "/blobs/*", kind: "question", run: ({ blobs }, request) => readBlob(blobs, request) },
+  { method: "PUT", path: "/blobs/*", kind: "order", run: ({ blobs }, request) => putBlob(blobs, request) },
+  { method: "POST", path: "/blobs", kind: "order", run: ({ blobs }, request) => putBlobs(blobs, request) },
+  { method: "POST", path: "/missing-blobs", kind: "question", run: ({ blobs }, request) => missingBlobs(blobs, request) },
+  {
+    method: "POST", path: "/settle", kind: "question",
+    async run({ host }) {
+      await host.settled();
+      return { seq: host.world.nextSeq };
+    },
+  },
+  {
+    method: "POST", path: "/nudge", kind: "question",
+    async run({ nudge }) {
+      nudge();
+      return {};
+    },
+  },
+  {
+    method: "POST", path: "/stop", kind: "question",
+    async run({ stop }) {
+      stop();
+      return {};
+    },
+  },
+];
 
 export function controlHandler(controls: Controls): ControlHandler {
-  const { host } = controls;
   return async (request) => {
-    switch (`${request.method} ${request.path}`) {
-      case "GET /status":
-        return controls.status();
-      case "POST /events":
-        refuseWhenFenced(controls.fenced());
-        return { records: (await host.submit(readOffer(request, host.world))).map(recordJson) };
-      case "POST /settle":
-        await host.settled();
-        return { seq: host.world.nextSeq };
-      case "GET /state":
-        return readState(host.world, request);
-      case "GET /cells":
-        return readCells(host.world, need(request, "reducer"));
-      case "GET /journal":
-        return readJournal(controls.journal, { from: count(request, "from", 0), limit: Math.min(count(request, "limit", 200), JOURNAL_LIMIT_MAX) });
-      case "POST /nudge":
-        controls.nudge();
-        return {};
-      case "POST /stop":
-        controls.stop();
-        return {};
-      default:
-        throw new AosError("control.unknown", `${request.method} ${request.path}: no such request`);
+    for (const route of ROUTES) {
+      const id = route.method === request.method ? match(route.path, request.path) : undefined;
+      if (id === undefined) continue;
+      if (route.kind === "order") refuseWhenFenced(controls.fenced());
+      return route.run(controls, request, id);
     }
+    throw new AosError("control.unknown", `${request.method} ${request.path}: no such request`);
   };
 }
 
-/** The state of a cell as JSON, null where there is none. */
-export function readState(world: World, request: ControlRequest): unknown {
-  const reducer = need(request, "reducer");
-  const key = request.query.get("key");
-  const cell = trieGet(world.cells, cellKey(reducer, key === null ? undefined : keyBytes(world, reducer, valueFromJson(key, "key"))));
-  if (cell === undefined) {
-    requireReducer(world, reducer);
-    return { state: null, seq: world.nextSeq };
+/** The count that stands for `:id`, 0 where there is none; undefined when the path is another. */
+function match(route: string, path: string): number | undefined {
+  const [wanted, given] = [route.split("/"), path.split("/")];
+  let id = 0;
+  for (const [index, part] of wanted.entries()) {
+    const text = given[index] ?? "";
+    if (part === ":id" && /^\d{1,15}$/.test(text)) id = Number(text);
+    else if (part !== text && (part !== "*" || text === "")) return undefined;
   }
-  return { state: plainJson(decode(cell.state)), stateHash: cell.hash, seq: world.nextSeq };
+  return wanted.length === given.length ? id : undefined;
 }
 
-export function readCells(world: World, reducer: string): unknown {
-  requireReducer(world, reducer);
-  const cells = [...trieEntries(world.cells)].map(([, cell]) => cell).filter((cell) => cell.reducer === reducer);
-  const rows = cells.map((cell) => ({ key: cell.key === undefined ? null : plainJson(decode(cell.key)), stateHash: cell.hash, bytes: cell.state.length }));
-  return { cells: rows.sort((a, b) => compare(JSON.stringify(a.key), JSON.stringify(b.key))), seq: world.nextSeq };
+/** The status with the times of what waits. */
+async function statusNow({ status, times }: Controls): Promise<WorldStatus> {
+  const now = status();
+  const [plans, approvals, openIntents] = [await withPlanTimes(now.plans, times), await withSince(now.approvals, times), await withSince(now.openIntents, times)];
+  return { ...now, plans, approvals, openIntents };
 }
 
-async function readJournal(journal: Journal, range: { readonly from: number; readonly limit: number }): Promise<unknown> {
-  const records: RecordJson[] = [];
-  for await (const turn of journal.read(range.from)) {
-    for (const bytes of turn.records) {
-      const record = decodeRecord(bytes);
-      if (record.seq >= range.from && records.length < range.limit) records.push(recordJson(record));
-    }
-    if (records.length >= range.limit) break;
-  }
-  return { records, next: (records.at(-1)?.seq ?? range.from - 1) + 1, end: journal.nextSeq };
+/** After the last event that a client has seen, else from `from`, else from the end. @throws AosError `control.query` */
+function streamFrom(request: ControlRequest, journal: Pick<Journal, "nextSeq">): number {
+  const last = request.lastEventId ?? "";
+  if (last !== "" && !/^\d{1,15}$/.test(last)) throw new AosError("control.query", `${request.path}: Last-Event-ID must be the seq of a record`);
+  const from = last === "" ? count(request, "from", journal.nextSeq) : Number(last) + 1;
+  if (from <= journal.nextSeq) return from;
+  throw new AosError("control.query", `${request.path}: the journal ends before seq ${from}`, { hint: "begin again without Last-Event-ID: the journal was cut, or is another one" });
+}
+
+/** Whoever was a person under one trust file need not be one under the next: the word is given again. */
+function refuseOtherTrust(checked: string | undefined, inForce: string | undefined): void {
+  if (checked !== inForce) throw new AosError("approval.raced", "another control plane came into force meanwhile", { class: "outside", hint: "look at it again: aos approvals ls" });
 }
 
 function refuseWhenFenced(why: string | undefined): void {
   if (why === undefined) return;
   throw new AosError("world.fenced", `this controller takes no events: ${why}`, { class: "refused", hint: "send it to the controller that writes the world now" });
-}
-
-function readOffer(request: ControlRequest, world: World): { readonly schema: string; readonly value: Value; readonly key: Uint8Array | undefined; readonly sender: string } {
-  const body = request.body === undefined ? null : valueFromJson(request.body, "request");
-  const fields: ReadonlyMap<Value, Value> = body instanceof Map ? body : new Map<Value, Value>();
-  const schema = fields.get("schema");
-  const value = fields.get("value");
-  const key = fields.get("key");
-  const known = fields.size === (key === undefined ? 2 : 3);
-  if (typeof schema !== "string" || value === undefined || !known) throw new AosError("control.body", "request: an event is {schema, value, key?}, and nothing else");
-  return { schema, value, key: key === undefined ? undefined : eventKey(world, schema, key), sender: "control" };
-}
-
-function eventKey(world: World, schema: string, key: Value): Uint8Array | undefined {
-  const reducer = world.control?.manifest.routing?.events?.find(({ event }) => event === schema)?.reducer;
-  if (reducer === undefined) throw new AosError("event.key", `${schema}: no reducer takes this event, so it has no key`, { hint: "leave the key out" });
-  return keyBytes(world, reducer, key);
-}
-
-function keyBytes(world: World, reducer: string, key: Value): Uint8Array | undefined {
-  const schema = requireReducer(world, reducer).key_schema;
-  if (schema === undefined || world.control === undefined) throw new AosError("event.key", `${reducer}: the reducer has no keys`, { hint: "leave the key out" });
-  return canonical(normalizerFor(world.control.schemas, schema)(key));
-}
-
-function requireReducer(world: World, name: string): { readonly key_schema?: string } {
-  const reducers = [...(world.control?.modules.values() ?? [])].filter((module) => module.abi.reducer !== undefined);
-  const found = reducers.find((module) => module.name === name);
-  if (found === undefined) {
-    const names = reducers.map((module) => module.name).join(", ");
-    throw new AosError("state.reducer", `${name}: the world has no such reducer`, { hint: names === "" ? "no control plane is in force" : `it has ${names}` });
-  }
-  return found;
-}
-
-function need(request: ControlRequest, name: string): string {
-  const value = request.query.get(name);
-  if (value === null) throw new AosError("control.query", `${request.path}: ${name} is missing`);
-  return value;
-}
-
-function count(request: ControlRequest, name: string, otherwise: number): number {
-  const text = request.query.get(name);
-  if (text === null) return otherwise;
-  if (!/^\d{1,15}$/.test(text)) throw new AosError("control.query", `${request.path}: ${name} must be a count`);
-  return Number(text);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AosError } from "@agentos/kernel";
 import { controlClient } from "./client.ts";
-import { BODY_BYTES_MAX, serveControl, type ControlHandler, type ControlServer } from "./server.ts";
+import { BODY_BYTES_MAX, type ControlHandler } from "./exchange.ts";
+import { serveControl, type ControlServer } from "./server.ts";
 
 async function folderIn(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "aos-control-"));

@@ -73,6 +73,8 @@ export interface Question {
    * result, else of the last one of a CI.
    */
   readonly computed?: { readonly manifestHash: Hash; readonly consequencesHash: Hash };
+  /** When it is judged, in seconds since 1970; by default the clock of now. It matters where the policy has windows. */
+  readonly timeSeconds?: number;
 }
 export interface Answer {
   readonly inputs: DecisionInputs;

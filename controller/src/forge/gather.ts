@@ -1,6 +1,7 @@
 // Gathers from the repository what a decision depends on, and decides.
 
 import { AosError, encodeBase64 } from "@agentos/kernel";
+import type { Hash } from "@agentos/kernel";
 import { parseOid } from "../git/objects.ts";
 import type { Oid } from "../git/objects.ts";
 import { gitIn, mergeBase, mergeTree } from "../git/repo.ts";
@@ -12,9 +13,14 @@ import { isSlug } from "../governance/review.ts";
 import { signerOf, trustInput } from "../governance/signer.ts";
 import type { TrustInput } from "../governance/signer.ts";
 import { assertSameWorld } from "../governance/trust.ts";
+import { gatherCarried } from "./carried.ts";
+import { fileChanges } from "./file-changes.ts";
+import type { Changes } from "./file-changes.ts";
 import type { Answer, Local, Question, ShadowsRead } from "./forge.ts";
 import { readReviewLines } from "./local-reviews.ts";
 import { readShadowNote } from "./local-shadow.ts";
+import { reportFacts } from "./report-facts.ts";
+import type { ReportFacts } from "./report-facts.ts";
 import { readRules } from "./rules.ts";
 import type { Rules } from "./rules.ts";
 import { commitSigner } from "./signatures.ts";
@@ -35,14 +41,15 @@ export async function gatherDecision(local: Local, question: Question): Promise<
   const trust = trustInput(rules.trust, rules.trustHash);
   const commits = await Promise.all((await commitsOf(repo, base, head)).map(async (commit) => ({ commit, key: await commitSigner(store, commit) })));
   const { tree, mergeProblem } = await tryMerge(repo, base, head);
-  const changed = tree === null ? { governance: 0, other: 0 } : await countChanges(repo, base, tree);
+  const { changed, changes } = tree === null ? NO_CHANGES : await fileChanges(repo, base, tree);
   const rulesProblem = tree !== null && changed.governance > 0 ? await problemOfRules(local, rules, tree) : null;
   const shadow = await readShadowNote(local, head);
   const shadows = shadow.entries.map(({ claim, key, sig }) => ({ claim, key, sig: encodeBase64(sig) }));
   const named = question.computed ?? namedBy(shadows, trust, question, tree);
   const cid = tree === null ? null : cidOf({ policyHash: policyHash(rules.policy), tree, ...named });
   const reviews = await readReviewLines(local, { wanted: (review) => concerns(review, { proposal: slug, head, cid }) });
-  const inputs: DecisionInputs = {
+  const facts = factsOf(shadow, trust, { world, head, tree, policy: policyHash(rules.policy), ...named });
+  const gathered: DecisionInputs = {
     world,
     proposal: slug,
     base,
@@ -53,13 +60,19 @@ export async function gatherDecision(local: Local, question: Question): Promise<
     trust,
     commits,
     changed,
+    changes,
     rulesProblem,
     manifestHash: named.manifestHash,
     consequencesHash: named.consequencesHash,
+    consequences: facts?.consequences ?? null,
+    run: facts?.run ?? null,
     shadows,
     reviews: reviews.lines,
     unreadable: reviews.unreadable,
+    ...(rules.policy.windows === undefined ? {} : { time: question.timeSeconds ?? Math.floor(Date.now() / 1000) }),
   };
+  const carried = await gatherCarried(local, gathered);
+  const inputs = carried.length === 0 ? gathered : { ...gathered, carried };
   return { inputs, decision: decide(inputs), tree, faults: faultsOf(shadow, reviews.faults) };
 }
 
@@ -74,6 +87,8 @@ export async function commitsOf(repo: Repo, base: Oid, head: Oid): Promise<reado
   if (commits.length > COMMITS_MAX) throw new AosError("proposal.size", `${head.slice(0, 12)}: more than ${COMMITS_MAX} commits that main does not have`);
   return commits;
 }
+
+const NO_CHANGES: Changes = { changed: { governance: 0, other: 0 }, changes: [] };
 
 /** How many of the files in conflict are named. */
 const CONFLICTS_NAMED = 5;
@@ -90,13 +105,6 @@ async function tryMerge(repo: Repo, base: Oid, head: Oid): Promise<Pick<Decision
   }
 }
 
-async function countChanges(repo: Repo, base: Oid, tree: Oid): Promise<DecisionInputs["changed"]> {
-  const { stdout } = await gitIn(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", `${base}^{tree}`, tree]);
-  const paths = stdout.toString("latin1").split("\0").filter((path) => path !== "");
-  const governance = paths.filter((path) => path === ".aos" || path.startsWith(".aos/")).length;
-  return { governance, other: paths.length - governance };
-}
-
 /** A merge must leave rules by which the next one can be judged, of the same world. */
 async function problemOfRules({ store }: Local, rules: Rules, tree: Oid): Promise<string | null> {
   try {
@@ -106,6 +114,30 @@ async function problemOfRules({ store }: Local, rules: Rules, tree: Oid): Promis
     if (cause instanceof AosError) return cause.message;
     throw cause;
   }
+}
+
+interface Subject extends Pick<DecisionInputs, "world" | "head" | "tree" | "manifestHash" | "consequencesHash"> {
+  /** policyHash of the base. */
+  readonly policy: Hash;
+}
+
+/** What the report says that is about all of this: the last one of a controller, else of whomever. Its hash is judged, so it is what it is. */
+function factsOf({ entries }: ShadowsRead, trust: TrustInput, subject: Subject): ReportFacts | undefined {
+  const { world, head, tree, policy, manifestHash, consequencesHash } = subject;
+  const fitting = entries.filter(({ claim }) => {
+    const same = claim.world === world && claim.head === head && claim.tree === tree && claim.policy === policy;
+    return same && claim.manifest === manifestHash && claim.consequences === consequencesHash;
+  });
+  const byController = ({ key }: (typeof entries)[number]): boolean => {
+    const signer = signerOf(trust, key);
+    return signer.known && signer.kind === "controller";
+  };
+  const ordered = [...fitting.filter((entry) => !byController(entry)), ...fitting.filter(byController)];
+  for (const { report, claim } of ordered.toReversed()) {
+    const facts = reportFacts(report, claim.consequences);
+    if (facts !== undefined) return facts;
+  }
+  return undefined;
 }
 
 type Named = Pick<DecisionInputs, "manifestHash" | "consequencesHash">;

@@ -98,7 +98,7 @@ async function readVersions(
       }
       // Nobody can spoil a person's line by writing it down first: until the line's own key brings it, each commit that does counts anew.
       if (known.has(`${target} ${text}`)) continue;
-      const line = inputOf(signed, { notes: query.notes, commit, commitKey: await commitSigner(store, commit) });
+      const line = inputOf(signed, { notes: signed.review.via?.principal ?? query.notes, commit, commitKey: await commitSigner(store, commit) });
       if (line.key !== null && line.key === line.commitKey) known.add(`${target} ${text}`);
       if (firstTime(`${target} ${line.commitKey} ${text}`)) lines.push(line);
     }

@@ -8,7 +8,7 @@ import { POLICY_SHAPE } from "./policy.ts";
 import { HASH_SHAPE, OID_SHAPE, REVIEW_SHAPE, SLUG_SHAPE, verifyReview } from "./review.ts";
 import type { VerifySshsig } from "./review.ts";
 import { CLAIM_SHAPE, verifyShadowClaim } from "./shadow-claim.ts";
-import { anything, listOf, oneOf, orNull, readValue, record, text, version, whole } from "./shape.ts";
+import { anything, listOf, maybe, oneOf, orNull, readValue, record, text, version, whole } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 import { isKeyId, keyId } from "./ssh-key.ts";
 import type { KeyId } from "./ssh-key.ts";
@@ -20,6 +20,8 @@ const WORDS = text(() => true, "a text");
 const SIGNATURE = text((sig) => decodeBase64(sig) !== undefined, "base64");
 const COUNT = whole(0, Number.MAX_SAFE_INTEGER);
 
+const CHANGES = listOf(record({ path: WORDS, now: orNull(WORDS) }));
+
 const INPUTS: Shape<DecisionInputs> = record({
   world: HASH_SHAPE,
   proposal: SLUG_SHAPE,
@@ -30,17 +32,24 @@ const INPUTS: Shape<DecisionInputs> = record({
   policy: POLICY_SHAPE,
   trust: record({
     hash: HASH_SHAPE,
-    principals: listOf(record({ name: NAME, kind: oneOf("person", "agent", "ci", "controller"), keys: listOf(KEY) })),
+    principals: listOf(record({ name: NAME, kind: oneOf("person", "agent", "ci", "controller"), keys: listOf(KEY), github: maybe(COUNT) })),
     retired: listOf(record({ key: KEY, principal: NAME, fromSeq: COUNT })),
+    roles: maybe(listOf(record({ role: WORDS, principals: listOf(NAME) }))),
+    merges: maybe(oneOf("forge")),
   }),
   commits: listOf(record({ commit: OID_SHAPE, key: orNull(KEY) })),
   changed: record({ governance: COUNT, other: COUNT }),
+  changes: maybe(orNull(CHANGES)),
   rulesProblem: orNull(WORDS),
   manifestHash: orNull(HASH_SHAPE),
   consequencesHash: orNull(HASH_SHAPE),
+  consequences: maybe(orNull(anything)),
+  run: maybe(orNull(record({ report: HASH_SHAPE, failures: COUNT, denials: COUNT, misfits: COUNT }))),
   shadows: listOf(record({ claim: CLAIM_SHAPE, key: orNull(KEY), sig: SIGNATURE })),
   reviews: listOf(record({ review: REVIEW_SHAPE, key: orNull(KEY), sig: SIGNATURE, notes: NAME, commit: OID_SHAPE, commitKey: orNull(KEY) })),
+  carried: maybe(listOf(record({ claim: CLAIM_SHAPE, key: orNull(KEY), sig: SIGNATURE, consequences: anything, changes: CHANGES }))),
   unreadable: listOf(record({ notes: WORDS, why: WORDS })),
+  time: maybe(COUNT),
 });
 const RECORDED = record({ v: version(1), inputs: INPUTS, decision: anything });
 
@@ -82,7 +91,7 @@ export function verifyRecordedSignatures(value: unknown, verifySshsig: VerifySsh
   const { inputs } = read(value);
   for (const { review, sig, key } of inputs.reviews)
     assertSigner(`review by ${key ?? "nobody"}`, verifyReview({ review, sig: blob(sig) }, verifySshsig), key);
-  for (const { claim, sig, key } of inputs.shadows)
+  for (const { claim, sig, key } of [...inputs.shadows, ...(inputs.carried ?? [])])
     assertSigner(`shadow report by ${key ?? "nobody"}`, verifyShadowClaim({ claim, sig: blob(sig) }, verifySshsig), key);
 }
 

@@ -11,6 +11,7 @@ import { policyHash } from "./policy.ts";
 import type { Policy } from "./policy.ts";
 import type { ReviewVerdict } from "./review.ts";
 import type { ReviewInput, TrustInput } from "./signer.ts";
+import { RECORDED_DECISION } from "../testing/recorded-decision.ts";
 import { keyId } from "./ssh-key.ts";
 import type { KeyId } from "./ssh-key.ts";
 
@@ -287,4 +288,14 @@ test("decision value: its hash: of inputs and decision", () => {
   const given = inputs({ reviews: approved });
   assert.equal(decisionHash(given, decide(given)), hashValue(decisionValue(given, decide(given))));
   assert.notEqual(decisionHash(given, decide(given)), decisionHash(inputs(), decide(inputs())));
+});
+
+/** All rows above as one hash, made by the code that knew neither rules, windows nor kept approvals. */
+const RECORDED_THEN = "sha256:40df2f8d98f9924522a9e1ff1af5c1d2cb07ec225ec8b8ca14914583cc6c269a";
+
+test("decision value: recorded before policies had rules: the same inputs give the same words for ever", () => {
+  const recorded = [...HISTORIES.map(([, rows]) => inputs({ reviews: history(rows, POLICY) })), ...SITUATIONS.map(([, change]) => inputs(change))];
+  assert.equal(recorded.length, 69);
+  assert.equal(hashValue(recorded.map((given) => decisionHash(given, decide(given)))), RECORDED_THEN);
+  assert.deepEqual(deriveAgain(readJson(RECORDED_DECISION, "record").json).counted.map(({ principal }) => principal), ["reviewer", "second"]);
 });

@@ -1,95 +1,22 @@
 // The verdict on a proposal: a pure function of recorded inputs, so that anyone can derive it again, years later.
 
-import { hashValue } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
-import type { Oid } from "../git/objects.ts";
+import { cidOf, judgeCarried } from "./carried.ts";
+import type { Approval, Decision, DecisionInputs, Reason, ShadowClaim } from "./decision-types.ts";
+import { consequencesIn, judgeRules, judgeWindow, rulesRequire } from "./judge-policy.ts";
+import type { ReportsFound } from "./judge-policy.ts";
 import { byName } from "./order.ts";
 import { policyHash } from "./policy.ts";
-import type { Policy } from "./policy.ts";
 import { collapseReviews } from "./review.ts";
-import type { Attributed, Review } from "./review.ts";
+import type { Attributed, Opinion, Review } from "./review.ts";
 import { article, attribute, short, signerOf } from "./signer.ts";
 import type { ReviewInput, TrustInput } from "./signer.ts";
 import type { KeyId } from "./ssh-key.ts";
+import { count, few, listed } from "./words.ts";
+import type { Oid } from "../git/objects.ts";
 
-/** What a shadow report says, without the report: what ran, on what, and what came of it. */
-export interface ShadowClaim {
-  readonly v: 1;
-  readonly world: Hash;
-  readonly head: Oid;
-  readonly base: Oid;
-  /** The tree of the merge that was run. */
-  readonly tree: Oid;
-  /** policyHash of the base. */
-  readonly policy: Hash;
-  readonly manifest: Hash;
-  readonly consequences: Hash;
-  readonly report: Hash;
-}
-export interface ShadowInput {
-  readonly claim: ShadowClaim;
-  readonly key: KeyId | null;
-  /** Base64 of the SSHSIG blob. */
-  readonly sig: string;
-}
-export interface DecisionInputs {
-  readonly world: Hash;
-  /** The proposal's slug. */
-  readonly proposal: string;
-  readonly base: Oid;
-  readonly head: Oid;
-  /** What main would hold; null when the merge is not possible. */
-  readonly tree: Oid | null;
-  /** Why the merge is not possible, as in "conflicts in air/manifest.json". */
-  readonly mergeProblem: string | null;
-  /** Of the base commit, as the trust is. */
-  readonly policy: Policy;
-  readonly trust: TrustInput;
-  /** The commits that the base does not have, oldest first. */
-  readonly commits: readonly { readonly commit: Oid; readonly key: KeyId | null }[];
-  /** How many files the merge changes: below `.aos`, and others. */
-  readonly changed: { readonly governance: number; readonly other: number };
-  /** What is wrong with the rules that the merge would bring; null when nothing is, or when it brings none. */
-  readonly rulesProblem: string | null;
-  /** Of the control plane proposed; null while no shadow report says. */
-  readonly manifestHash: Hash | null;
-  readonly consequencesHash: Hash | null;
-  readonly shadows: readonly ShadowInput[];
-  readonly reviews: readonly ReviewInput[];
-  /** Notes of principals that could not be read whole. */
-  readonly unreadable: readonly { readonly notes: string; readonly why: string }[];
-}
-
-export interface Reason {
-  readonly rule: "commits" | "merge" | "rules" | "widening" | "shadow" | "evidence" | "objections" | "approvals";
-  readonly holds: boolean;
-  /** A sentence for people. */
-  readonly text: string;
-}
-export interface Decision {
-  readonly verdict: "approved" | "refused";
-  /** What an approval must name to count; null when there is nothing that could be merged. */
-  readonly cid: Hash | null;
-  /** The principals that signed commits of the proposal, sorted. */
-  readonly authors: readonly string[];
-  readonly required: number;
-  readonly reasons: readonly Reason[];
-  /** The approvals that count, one a person, sorted. */
-  readonly counted: readonly { readonly principal: string; readonly head: Oid; readonly time: number }[];
-  /** Who or what does not count, and why. */
-  readonly ignored: readonly { readonly principal: string; readonly why: string }[];
-}
-
-/** What approvals bind to: content and its consequences, not a commit. The hashes are null while no shadow report names them. */
-export function cidOf(parts: {
-  readonly policyHash: Hash;
-  readonly tree: Oid;
-  readonly manifestHash: Hash | null;
-  readonly consequencesHash: Hash | null;
-}): Hash {
-  const { tree, manifestHash, consequencesHash } = parts;
-  return hashValue({ policyHash: parts.policyHash, tree, manifestHash, consequencesHash });
-}
+export { cidOf, cidOfClaim } from "./carried.ts";
+export type { Approval, Carried, Decision, DecisionInputs, FileChange, Reason, RunFacts, ShadowClaim, ShadowInput } from "./decision-types.ts";
 
 /** Does a review speak of this proposal: by name, by commit, or by content? */
 export function concerns(review: Review, subject: { readonly proposal: string; readonly head: Oid; readonly cid: Hash | null }): boolean {
@@ -98,21 +25,22 @@ export function concerns(review: Review, subject: { readonly proposal: string; r
 
 /** Judges a proposal. Whatever it says, it says from the inputs alone. */
 export function decide(inputs: DecisionInputs): Decision {
-  const { tree, manifestHash, consequencesHash } = inputs;
-  const cid = tree === null ? null : cidOf({ policyHash: policyHash(inputs.policy), tree, manifestHash, consequencesHash });
+  const cid = cidOfInputs(inputs);
   const authors = authorsOf(inputs);
   const heard = hearReviews(inputs, { cid, authors });
   const shadow = judgeShadow(inputs);
-  const widening = inputs.changed.governance > 0 && personCount(inputs.trust) > 1;
-  const required = inputs.policy.approvals + (widening ? 1 : 0);
+  const widening = wideningOf(inputs);
+  const required = Math.max(widening.required, rulesRequire(inputs));
   const reasons = [
     judgeCommits(inputs),
     judgeMerge(inputs),
-    ...judgeGovernance(inputs),
+    ...widening.reasons,
+    ...judgeWindow(inputs),
     shadow.reason,
     ...judgeEvidence(inputs),
     judgeObjections(heard.objecting),
-    judgeApprovals({ policy: inputs.policy, widening, required }, heard.counted.map(({ principal }) => principal)),
+    ...judgeRules(inputs, { counted: heard.counted, reports: shadow.found }),
+    judgeApprovals({ required, why: widening.why }, heard.counted.map(({ principal }) => principal)),
   ];
   return {
     verdict: reasons.every(({ holds }) => holds) ? "approved" : "refused",
@@ -123,6 +51,17 @@ export function decide(inputs: DecisionInputs): Decision {
     counted: heard.counted,
     ignored: unique([...heard.ignored, ...shadow.ignored, ...inputs.unreadable.map(({ notes, why }) => ({ principal: notes, why: `reviews that cannot be read: ${why}` }))]),
   };
+}
+
+function cidOfInputs({ tree, policy, manifestHash, consequencesHash }: DecisionInputs): Hash | null {
+  return tree === null ? null : cidOf({ policyHash: policyHash(policy), tree, manifestHash, consequencesHash });
+}
+
+/** The approvals that are persons' last words and name other content than what is proposed now. */
+export function staleApprovals(inputs: DecisionInputs): readonly Review[] {
+  const cid = cidOfInputs(inputs);
+  const { opinions } = opinionsOf(inputs, { cid, authors: authorsOf(inputs) });
+  return opinions.flatMap(({ kind, review }) => (kind === "approve" && review.cid !== cid ? [review] : []));
 }
 
 function authorsOf({ commits, trust }: Pick<DecisionInputs, "commits" | "trust">): readonly string[] {
@@ -145,32 +84,74 @@ function judgeMerge({ tree, mergeProblem }: DecisionInputs): Reason {
   return { rule: "merge", holds: false, text: `does not merge into main: ${mergeProblem ?? "the reason is not recorded"}` };
 }
 
-/** A change of the rules stands alone, so that it is read as one, and leaves rules that work. */
-function judgeGovernance({ changed, rulesProblem }: DecisionInputs): readonly Reason[] {
-  if (changed.governance === 0) return [];
-  const files = `${count(changed.governance, "file")} of .aos`;
-  const alone = changed.other === 0;
-  return [
-    {
-      rule: "widening",
-      holds: alone,
-      text: alone ? `changes ${files} and nothing else` : `changes ${files} together with ${count(changed.other, "other file")}: a change of the rules stands alone`,
-    },
-    { rule: "rules", holds: rulesProblem === null, text: rulesProblem === null ? "the new rules can be read" : `the new rules cannot stand: ${rulesProblem}` },
-  ];
+interface WideningJudgement {
+  readonly reasons: readonly Reason[];
+  readonly required: number;
+  /** Why so many, for the sentence on approvals; empty when the policy's own number is asked for. */
+  readonly why: string;
 }
+
+/** What makes more possible stands alone, so that it is read as what it is, and a change of the rules leaves rules that work. */
+function wideningOf(inputs: DecisionInputs): WideningJudgement {
+  const { changed, policy, trust, rulesProblem } = inputs;
+  const governance = changed.governance > 0;
+  const alone = judgeAlone(inputs);
+  const rules: readonly Reason[] = governance
+    ? [{ rule: "rules", holds: rulesProblem === null, text: rulesProblem === null ? "the new rules can be read" : `the new rules cannot stand: ${rulesProblem}` }]
+    : [];
+  const reasons = [...alone.reasons, ...rules];
+  if (policy.widening === undefined) {
+    const one = governance && personCount(trust) > 1;
+    return { reasons, required: policy.approvals + (one ? 1 : 0), why: one ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : "" };
+  }
+  const more = alone.widens && policy.widening.approvals > policy.approvals;
+  return { reasons, required: more ? policy.widening.approvals : policy.approvals, why: more ? ` (the policy asks for ${policy.widening.approvals} where more becomes possible)` : "" };
+}
+
+function judgeAlone(inputs: DecisionInputs): { readonly reasons: readonly Reason[]; readonly widens: boolean } {
+  const { changed, policy } = inputs;
+  const rule = "widening";
+  const mayMix = policy.widening?.alone === false;
+  const reasons: Reason[] = [];
+  if (changed.governance > 0) {
+    const files = `${count(changed.governance, "file")} of .aos`;
+    const others = `together with ${count(changed.other, "other file")}`;
+    if (changed.other === 0) reasons.push({ rule, holds: true, text: `changes ${files} and nothing else` });
+    else if (mayMix) reasons.push({ rule, holds: true, text: `changes ${files} ${others}, which the policy allows` });
+    else reasons.push({ rule, holds: false, text: `changes ${files} ${others}: a change of the rules stands alone` });
+  }
+  if (policy.widening === undefined) return { reasons, widens: changed.governance > 0 };
+  const known = consequencesIn(inputs);
+  if (known === undefined) {
+    reasons.push({ rule, holds: false, text: "no shadow report that counts says whether more becomes possible, which the policy asks" });
+    return { reasons, widens: true };
+  }
+  const wider = known.authority.filter(({ effect }) => effect === "widening");
+  if (wider.length === 0) return { reasons, widens: changed.governance > 0 };
+  const subjects = few([...new Set(wider.map(({ subject }) => subject))]);
+  const mixed = known.definitions.filter(({ kind, name }) => !AUTHORITY_KINDS.includes(kind) && !wider.some(({ subject }) => subject.includes(`\`${name}\``)));
+  const holds = mayMix || mixed.length === 0;
+  const beside = mixed.length === 0 ? "and nothing else" : `together with ${count(mixed.length, "other definition")} (${few(mixed.map(({ name }) => name))})`;
+  reasons.push({ rule, holds, text: `makes more possible for ${subjects} ${beside}${holds ? "" : ": that stands alone"}` });
+  return { reasons, widens: true };
+}
+
+/** Definitions that say what may be done; others say what is done. */
+const AUTHORITY_KINDS: readonly string[] = ["defcap", "defpolicy", "defsecret"];
 
 interface ShadowJudgement {
   readonly reason: Reason;
   readonly ignored: Decision["ignored"];
+  readonly found: ReportsFound;
 }
 
 function judgeShadow(inputs: DecisionInputs): ShadowJudgement {
-  const judged = inputs.shadows.map(({ claim, key }) => ({ signer: signerOf(inputs.trust, key), why: shadowFault(inputs, claim, key) }));
+  const judged = inputs.shadows.map(({ claim, key }) => ({ claim, signer: signerOf(inputs.trust, key), why: shadowFault(inputs, claim, key) }));
   const ignored = judged.flatMap(({ signer, why }) => (why === undefined ? [] : [{ principal: signer.name, why: `shadow report: ${why}` }]));
   const good = names(judged.flatMap(({ signer, why }) => (why === undefined ? [signer.name] : [])));
   const holds = good.length > 0 || inputs.policy.shadow === "optional";
-  return { reason: { rule: "shadow", holds, text: shadowText(inputs, good, ignored[0]?.why) }, ignored };
+  const controllers = judged.flatMap(({ claim, signer, why }) => (why === undefined && signer.known && signer.kind === "controller" ? [claim.report] : []));
+  return { reason: { rule: "shadow", holds, text: shadowText(inputs, good, ignored[0]?.why) }, ignored, found: { any: good.length > 0, controllers } };
 }
 
 function shadowText({ policy, shadows }: DecisionInputs, good: readonly string[], why: string | undefined): string {
@@ -200,13 +181,30 @@ function judgeEvidence({ unreadable, trust }: DecisionInputs): readonly Reason[]
 }
 
 interface Heard {
-  readonly counted: Decision["counted"];
+  readonly counted: readonly Approval[];
   /** Persons whose last word asks for changes. */
   readonly objecting: readonly string[];
   readonly ignored: Decision["ignored"];
 }
 
 function hearReviews(inputs: DecisionInputs, known: { readonly cid: Hash | null; readonly authors: readonly string[] }): Heard {
+  const { opinions, ignored: unheard } = opinionsOf(inputs, known);
+  const ignored = [...unheard];
+  const counted: Approval[] = [];
+  const objecting: string[] = [];
+  for (const { principal, kind, review } of opinions) {
+    const approval = { principal, head: review.head, time: review.time };
+    const carried = kind === "approve" && review.cid !== known.cid ? judgeCarried(inputs, review) : undefined;
+    if (kind === "request-changes") objecting.push(principal);
+    else if (kind === "none") ignored.push({ principal, why: review.verdict === "dismiss" ? "has withdrawn the review" : "has only commented" });
+    else if (review.cid === known.cid) counted.push(approval);
+    else if (carried?.kept === true) counted.push({ ...approval, kept: carried.text });
+    else ignored.push({ principal, why: `has approved something else (${review.cid.slice(0, 19)}…, seen at ${short(review.head)})${carried === undefined ? "" : `; ${carried.text}`}` });
+  }
+  return { counted, objecting, ignored };
+}
+
+function opinionsOf(inputs: DecisionInputs, known: { readonly cid: Hash | null; readonly authors: readonly string[] }): { readonly opinions: readonly Opinion[]; readonly ignored: Decision["ignored"] } {
   const attributed: Attributed[] = [];
   const ignored: { readonly principal: string; readonly why: string }[] = [];
   for (const input of inputs.reviews) {
@@ -215,15 +213,7 @@ function hearReviews(inputs: DecisionInputs, known: { readonly cid: Hash | null;
     if (why === undefined) attributed.push({ principal: input.notes, review: input.review });
     else ignored.push({ principal: input.notes, why });
   }
-  const counted: { readonly principal: string; readonly head: Oid; readonly time: number }[] = [];
-  const objecting: string[] = [];
-  for (const { principal, kind, review } of collapseReviews(attributed)) {
-    if (kind === "request-changes") objecting.push(principal);
-    else if (kind === "none") ignored.push({ principal, why: review.verdict === "dismiss" ? "has withdrawn the review" : "has only commented" });
-    else if (review.cid === known.cid) counted.push({ principal, head: review.head, time: review.time });
-    else ignored.push({ principal, why: `has approved something else (${review.cid.slice(0, 19)}…, seen at ${short(review.head)})` });
-  }
-  return { counted, objecting, ignored };
+  return { opinions: collapseReviews(attributed), ignored };
 }
 
 /** Why a review weighs nothing; undefined when it is a person's word on somebody else's proposal. */
@@ -245,29 +235,14 @@ function personCount(trust: TrustInput): number {
   return trust.principals.filter(({ kind }) => kind === "person").length;
 }
 
-interface Threshold {
-  readonly policy: Policy;
-  readonly widening: boolean;
-  readonly required: number;
-}
-
-function judgeApprovals({ policy, widening, required }: Threshold, approving: readonly string[]): Reason {
+function judgeApprovals({ required, why }: { readonly required: number; readonly why: string }, approving: readonly string[]): Reason {
   const by = approving.length === 0 ? "" : `: ${listed(approving)}`;
-  const why = widening ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : "";
   const text = required === 0 ? `no approval needed${by === "" ? "" : `, given${by}`}` : `${approving.length} of ${required} approvals${by}${why}`;
   return { rule: "approvals", holds: approving.length >= required, text };
 }
 
 function names(found: readonly string[]): readonly string[] {
   return [...new Set(found)].sort(byName);
-}
-
-function listed(names: readonly string[]): string {
-  return names.join(", ");
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function unique(entries: Decision["ignored"]): Decision["ignored"] {

@@ -4,7 +4,7 @@ import { AosError, canonical, decodeBase64, encodeBase64, isHash, readJson } fro
 import type { Hash } from "@agentos/kernel";
 import type { Oid } from "../git/objects.ts";
 import { byName } from "./order.ts";
-import { oneOf, readDocument, record, text, version, whole } from "./shape.ts";
+import { maybe, oneOf, readDocument, record, text, version, whole } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 
 /** The SSHSIG namespace of reviews. */
@@ -27,6 +27,18 @@ export interface Review {
   readonly message: string;
   /** Seconds since 1970, by the reviewer's clock; later ones of the same principal are greater. */
   readonly time: number;
+  /** Of a review that a forge took: who gave it there, as the controller that signs this line saw it. Left out of a principal's own. */
+  readonly via?: Via;
+}
+/** A review on a forge. */
+export interface Via {
+  readonly forge: "github";
+  /** Immutable id of the account. */
+  readonly user: number;
+  /** The forge's id of the review. */
+  readonly review: number;
+  /** Whose account it is, by the trust file. */
+  readonly principal: string;
 }
 export interface SignedReview {
   readonly review: Review;
@@ -55,19 +67,27 @@ const REVIEW_FIELDS = {
   cid: HASH_SHAPE,
   message: text((message) => [...message].length <= REVIEW_MESSAGE_MAX, `at most ${REVIEW_MESSAGE_MAX} characters`),
   time: whole(0, Number.MAX_SAFE_INTEGER),
+  via: maybe(
+    record({
+      forge: oneOf("github"),
+      user: whole(1, Number.MAX_SAFE_INTEGER),
+      review: whole(1, Number.MAX_SAFE_INTEGER),
+      principal: text((name) => /^[a-z][a-z0-9-]{0,31}$/.test(name), "a principal's name"),
+    }),
+  ),
 } as const;
 export const REVIEW_SHAPE: Shape<Review> = record(REVIEW_FIELDS);
 const SIGNED_SHAPE = record({ ...REVIEW_FIELDS, sig: text((sig) => sig !== "" && decodeBase64(sig) !== undefined, "base64") });
 
 /** What a reviewer signs: the canonical CBOR of the review. */
-export function reviewBytes({ v, world, proposal, head, verdict, cid, message, time }: Review): Uint8Array {
-  return canonical({ v, world, proposal, head, verdict, cid, message, time });
+export function reviewBytes({ v, world, proposal, head, verdict, cid, message, time, via }: Review): Uint8Array {
+  return canonical({ v, world, proposal, head, verdict, cid, message, time, ...(via === undefined ? {} : { via: { ...via } }) });
 }
 
 /** One line of a note, without newline. */
 export function encodeReview({ review, sig }: SignedReview): string {
-  const { v, world, proposal, head, verdict, cid, message, time } = review;
-  return JSON.stringify({ v, world, proposal, head, verdict, cid, message, time, sig: encodeBase64(sig) });
+  const { v, world, proposal, head, verdict, cid, message, time, via } = review;
+  return JSON.stringify({ v, world, proposal, head, verdict, cid, message, time, ...(via === undefined ? {} : { via }), sig: encodeBase64(sig) });
 }
 
 /**

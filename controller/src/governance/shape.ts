@@ -20,23 +20,35 @@ export interface Optional<T> {
   readonly shape: Shape<T>;
   readonly absent: T;
 }
-type Field<T> = Shape<T> | Optional<T>;
+/** A field that may be left out, and is then left out of what was read. */
+export interface Maybe<T> {
+  readonly maybe: Shape<T>;
+}
+type Field<T> = Shape<T> | Optional<T> | Maybe<T>;
 type Fields = Readonly<Record<string, Field<unknown>>>;
-type Read<F> = F extends Field<infer T> ? T : never;
-type RecordOf<F extends Fields> = { readonly [K in keyof F]: Read<F[K]> };
+type Read<F> = F extends Maybe<infer T> ? T : F extends Field<infer T> ? T : never;
+type MaybeOf<F extends Fields> = { [K in keyof F]: F[K] extends Maybe<unknown> ? K : never }[keyof F];
+type RecordOf<F extends Fields> = { readonly [K in Exclude<keyof F, MaybeOf<F>>]: Read<F[K]> } & { readonly [K in MaybeOf<F>]?: Read<F[K]> };
 
 /** An object with exactly these fields. */
 export function record<F extends Fields>(fields: F): Shape<RecordOf<F>> {
+  const known = partial(fields);
+  return (json, pointer, report) => {
+    const strangers = isMap(json) ? [...json.keys()].filter((key) => !Object.hasOwn(fields, key)) : [];
+    for (const key of strangers) report(child(pointer, key), `unknown field ${JSON.stringify(key)}; known are ${Object.keys(fields).join(", ")}`);
+    const found = known(json, pointer, report);
+    return strangers.length === 0 ? found : undefined;
+  };
+}
+
+/** An object with these fields, and whatever else. */
+export function partial<F extends Fields>(fields: F): Shape<RecordOf<F>> {
   return (json, pointer, report) => {
     if (!isMap(json)) return refuse(report, pointer, `expected an object, got ${say(json)}`);
     let sound = true;
-    for (const key of json.keys()) {
-      if (Object.hasOwn(fields, key)) continue;
-      report(child(pointer, key), `unknown field ${JSON.stringify(key)}; known are ${Object.keys(fields).join(", ")}`);
-      sound = false;
-    }
     const found: Record<string, unknown> = {};
     for (const [key, field] of Object.entries(fields)) {
+      if ("maybe" in field && !json.has(key)) continue;
       const value = readField(json.get(key), field, { pointer: child(pointer, key), report });
       if (value === undefined) sound = false;
       else found[key] = value;
@@ -56,9 +68,9 @@ export function document<T>(shape: Shape<T>): Shape<T> {
 }
 
 function readField(json: Json | undefined, field: Field<unknown>, at: { readonly pointer: string; readonly report: Report }): unknown {
-  const shape = typeof field === "function" ? field : field.shape;
+  const shape = typeof field === "function" ? field : "maybe" in field ? field.maybe : field.shape;
   if (json !== undefined) return shape(json, at.pointer, at.report);
-  if (typeof field !== "function") return field.absent;
+  if ("absent" in field) return field.absent;
   return refuse(at.report, at.pointer, "is missing");
 }
 
@@ -124,6 +136,19 @@ export function orNull<T>(shape: Shape<T>): Shape<T | null> {
 
 export function optional<T>(shape: Shape<T>, absent: T): Optional<T> {
   return { shape, absent };
+}
+
+export function maybe<T>(shape: Shape<T>): Maybe<T> {
+  return { maybe: shape };
+}
+
+/** The one word a flag may be: it is left out where it does not hold. */
+export function yes(json: Json, pointer: string, report: Report): true | undefined {
+  return json === true ? true : refuse(report, pointer, `expected true, got ${say(json)}`);
+}
+
+export function truth(json: Json, pointer: string, report: Report): boolean | undefined {
+  return typeof json === "boolean" ? json : refuse(report, pointer, `expected true or false, got ${say(json)}`);
 }
 
 interface ReadOptions {

@@ -4,13 +4,16 @@ import type { Hash } from "@agentos/kernel";
 import type { Oid } from "../git/objects.ts";
 import type { Review } from "./review.ts";
 import type { KeyId } from "./ssh-key.ts";
-import type { PrincipalKind, RetiredKey, Trust } from "./trust.ts";
+import type { PrincipalKind, RetiredKey, Role, Trust } from "./trust.ts";
 
 /** A trust file as far as decisions need it. */
 export interface TrustInput {
   readonly hash: Hash;
-  readonly principals: readonly { readonly name: string; readonly kind: PrincipalKind; readonly keys: readonly KeyId[] }[];
+  readonly principals: readonly { readonly name: string; readonly kind: PrincipalKind; readonly keys: readonly KeyId[]; readonly github?: number }[];
   readonly retired: readonly RetiredKey[];
+  /** Left out where the trust file names none. */
+  readonly roles?: readonly Role[];
+  readonly merges?: "forge";
 }
 /** A review as it was found. A null key is a signature that is absent or does not hold. */
 export interface ReviewInput {
@@ -18,7 +21,7 @@ export interface ReviewInput {
   readonly key: KeyId | null;
   /** Base64 of the SSHSIG blob. */
   readonly sig: string;
-  /** The principal in whose notes the review stands. */
+  /** The principal in whose notes the review stands; of one that a forge took, the principal whom the witness names. */
   readonly notes: string;
   /** The commit that put it there, and who signed that. */
   readonly commit: Oid;
@@ -28,8 +31,10 @@ export interface ReviewInput {
 export function trustInput(trust: Trust, hash: Hash): TrustInput {
   return {
     hash,
-    principals: trust.principals.map(({ name, kind, keys }) => ({ name, kind, keys: keys.map(({ id }) => id) })),
+    principals: trust.principals.map(({ name, kind, keys, github }) => ({ name, kind, keys: keys.map(({ id }) => id), ...(github === undefined ? {} : { github }) })),
     retired: trust.retired.map(({ key, principal, fromSeq }) => ({ key, principal, fromSeq })),
+    ...(trust.roles.length === 0 ? {} : { roles: trust.roles }),
+    ...(trust.merges === undefined ? {} : { merges: trust.merges }),
   };
 }
 
@@ -48,17 +53,36 @@ export function signerOf(trust: TrustInput, key: KeyId | null): Signer {
 }
 
 /**
- * Who gave a review: the principal in whose notes it stands, provided that they signed it and put it there themselves.
+ * Who gave a review: the principal in whose notes it stands, provided that they signed it and put it there themselves; or the
+ * principal whose account on a forge gave it, provided that a controller witnessed it and put it there.
  *
  * @returns the principal, or why nobody gave it
  */
-export function attribute(trust: TrustInput, { notes, key, commit, commitKey }: ReviewInput): { readonly principal: string; readonly kind: PrincipalKind } | { readonly why: string } {
+export function attribute(trust: TrustInput, { review, notes, key, commit, commitKey }: ReviewInput): { readonly principal: string; readonly kind: PrincipalKind } | { readonly why: string } {
   const signer = signerOf(trust, key);
   if (!signer.known) return { why: `the review does not count: ${signer.why}` };
+  if (review.via !== undefined) return witnessed(trust, { via: review.via, notes, signer, commit, writer: signerOf(trust, commitKey) });
   if (signer.name !== notes) return { why: `the review is signed by ${signer.name}, but stands in the notes of ${notes}` };
   const writer = signerOf(trust, commitKey);
   if (!writer.known || writer.name !== notes) return { why: `the review was put there by commit ${short(commit)}, which ${notes} did not sign` };
   return { principal: notes, kind: signer.kind };
+}
+
+interface Witnessed {
+  readonly via: NonNullable<Review["via"]>;
+  readonly notes: string;
+  readonly signer: Extract<Signer, { known: true }>;
+  readonly commit: Oid;
+  readonly writer: Signer;
+}
+
+function witnessed(trust: TrustInput, { via, notes, signer, commit, writer }: Witnessed): ReturnType<typeof attribute> {
+  if (signer.kind !== "controller") return { why: `the review on GitHub is witnessed by ${signer.name}, ${article(signer.kind)}: only a controller witnesses` };
+  if (!writer.known || writer.name !== signer.name) return { why: `the review was put there by commit ${short(commit)}, which ${signer.name} did not sign` };
+  const principal = trust.principals.find(({ github }) => github === via.user);
+  if (principal === undefined) return { why: `account ${via.user} of GitHub is no principal of this world` };
+  if (principal.name !== notes || via.principal !== notes) return { why: `the review is of account ${via.user} of GitHub, which is ${principal.name}'s, not ${notes}'s` };
+  return { principal: principal.name, kind: principal.kind };
 }
 
 const ARTICLES: Readonly<Record<PrincipalKind, string>> = { person: "a person", agent: "an agent", ci: "a CI", controller: "a controller" };

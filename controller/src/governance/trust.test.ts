@@ -49,7 +49,7 @@ test("trust: a retired key: nobody's, and not among the allowed signers", () => 
   assert.equal(principalOfKey(trust, second.publicKey)?.name, "reviewer");
   assert.equal(
     renderTrustSigners(trust),
-    `ctl namespaces="git,aos-receipt,aos-shadow" ${machine.line}\nreviewer namespaces="git,aos-review,aos-event" ${second.line}\n`,
+    `ctl namespaces="git,aos-receipt,aos-shadow" ${machine.line}\nreviewer namespaces="git,aos-review,aos-event,aos-approval" ${second.line}\n`,
   );
 });
 
@@ -88,6 +88,10 @@ const REFUSED: readonly (readonly [string, unknown, readonly (readonly [string, 
   ["a retired key of nobody", file({ retired: [{ key: spare.id, principal: "ghost", fromSeq: 0 }] }), [["/retired/0/principal", /no principal ghost/]]],
   ["a retired key of another", file({ retired: [{ key: first.id, principal: "ctl", fromSeq: 0 }] }), [["/retired/0/principal", /belongs to reviewer/]]],
   ["a negative seq", file({ retired: [{ key: first.id, principal: "reviewer", fromSeq: -1 }] }), [["/retired/0/fromSeq", /whole number from 0/]]],
+  ["a role of nobody", file({ roles: { security: ["ghost"] } }), [["/roles/security/0", /no principal ghost/]]],
+  ["a role of a machine", file({ roles: { security: ["reviewer", "ctl"] } }), [["/roles/security/1", /ctl is of kind controller: only persons/]]],
+  ["a role twice", file({ roles: { security: ["reviewer", "reviewer"] } }), [["/roles/security/1", /listed twice/]]],
+  ["a role with a strange name", file({ roles: { "Sec urity": ["reviewer"] } }), [["/roles/Sec urity", /a role's name/]]],
   ["two problems", file({ version: 2, id: "x" }), [["/version", /expected 1/], ["/id", /32 lower-case/]]],
 ];
 

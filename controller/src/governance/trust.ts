@@ -3,7 +3,7 @@
 import { AosError, fromUtf8, hashBytes, readJson } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import { byName } from "./order.ts";
-import { document as written, listOf, mapOf, oneOf, optional, readDocument, record, text, version, whole } from "./shape.ts";
+import { document as written, listOf, mapOf, maybe, oneOf, optional, readDocument, record, text, version, whole } from "./shape.ts";
 import type { Report } from "./shape.ts";
 import { isKeyId, keyId, readSshKey, renderSshKey } from "./ssh-key.ts";
 import type { KeyId, SshKey } from "./ssh-key.ts";
@@ -17,12 +17,20 @@ export interface Principal {
   readonly name: string;
   readonly kind: PrincipalKind;
   readonly keys: readonly SshKey[];
+  /** The account's id on GitHub, which never changes as its login may: what it reviews there, this principal reviews. */
+  readonly github?: number;
 }
 /** A key that counts no more from a seq of the journal on; records before it stay believed. */
 export interface RetiredKey {
   readonly key: KeyId;
   readonly principal: string;
   readonly fromSeq: number;
+}
+/** What a group of persons is called in policies. */
+export interface Role {
+  readonly role: string;
+  /** Sorted. */
+  readonly principals: readonly string[];
 }
 export interface Trust {
   readonly version: 1;
@@ -34,6 +42,10 @@ export interface Trust {
   readonly principals: readonly Principal[];
   /** Sorted by key. */
   readonly retired: readonly RetiredKey[];
+  /** Sorted by role. */
+  readonly roles: readonly Role[];
+  /** `forge`: a merge need not be signed by a principal, since the forge makes it. It is decided on all the same. */
+  readonly merges?: "forge";
 }
 
 export function isPrincipalName(name: string): boolean {
@@ -47,7 +59,11 @@ const TRUST = record({
   id: text((id) => /^[0-9a-f]{32}$/.test(id), "32 lower-case hex digits"),
   principals: mapOf(
     principalName,
-    record({ kind: oneOf("person", "agent", "ci", "controller"), keys: listOf(text((line) => line.length <= 1000, "a public key line")) }),
+    record({
+      kind: oneOf("person", "agent", "ci", "controller"),
+      keys: listOf(text((line) => line.length <= 1000, "a public key line")),
+      github: maybe(whole(1, Number.MAX_SAFE_INTEGER)),
+    }),
   ),
   retired: optional(
     listOf(
@@ -59,6 +75,8 @@ const TRUST = record({
     ),
     [],
   ),
+  roles: optional(mapOf(text((role) => /^[a-z0-9][a-z0-9-]{0,63}$/.test(role), "a role's name (lower-case letters, digits and -, at most 64)"), listOf(principalName)), new Map<string, readonly string[]>()),
+  merges: maybe(oneOf("forge")),
 });
 
 /**
@@ -76,7 +94,9 @@ export function parseTrust(bytes: Uint8Array, file: string = TRUST_PATH): Trust 
     check(found, report) {
       for (const [name, { keys: lines }] of found.principals) keys.set(name, readKeys(lines, `/principals/${name}/keys`, report));
       checkOwners(keys, report);
+      checkAccounts(found.principals, report);
       checkRetired(found.retired, keys, report);
+      checkRoles(found, report);
       const retired = new Set(found.retired.map(({ key }) => key));
       for (const kind of ["person", "controller"] as const)
         if (![...found.principals].some(([name, principal]) => principal.kind === kind && keys.get(name)?.some(({ id }) => !retired.has(id)) === true))
@@ -88,9 +108,11 @@ export function parseTrust(bytes: Uint8Array, file: string = TRUST_PATH): Trust 
     world: raw.world,
     id: raw.id,
     principals: [...raw.principals]
-      .map(([name, { kind }]) => ({ name, kind, keys: keys.get(name) ?? [] }))
+      .map(([name, { kind, github }]) => ({ name, kind, keys: keys.get(name) ?? [], ...(github === undefined ? {} : { github }) }))
       .sort((a, b) => byName(a.name, b.name)),
     retired: [...raw.retired].sort((a, b) => byName(a.key, b.key)),
+    roles: [...raw.roles].map(([role, names]) => ({ role, principals: [...names].sort(byName) })).sort((a, b) => byName(a.role, b.role)),
+    ...(raw.merges === undefined ? {} : { merges: raw.merges }),
   };
 }
 
@@ -113,6 +135,16 @@ function checkOwners(keys: ReadonlyMap<string, readonly SshKey[]>, report: Repor
     }
 }
 
+function checkAccounts(principals: ReadonlyMap<string, { readonly github?: number }>, report: Report): void {
+  const owners = new Map<number, string>();
+  for (const [name, { github }] of principals) {
+    if (github === undefined) continue;
+    const owner = owners.get(github);
+    if (owner === undefined) owners.set(github, name);
+    else report(`/principals/${name}/github`, `this account is that of ${owner} already`);
+  }
+}
+
 function checkRetired(retired: readonly RetiredKey[], keys: ReadonlyMap<string, readonly SshKey[]>, report: Report): void {
   const seen = new Set<KeyId>();
   for (const [index, { key, principal }] of retired.entries()) {
@@ -122,6 +154,17 @@ function checkRetired(retired: readonly RetiredKey[], keys: ReadonlyMap<string, 
     const owner = [...keys].find(([name, list]) => name !== principal && list.some(({ id }) => id === key));
     if (owner !== undefined) report(`/retired/${index}/principal`, `this key belongs to ${owner[0]}`);
   }
+}
+
+/** Nothing but persons has a role: whatever else reviews weighs nothing, so it could never play one. */
+function checkRoles(found: { readonly principals: ReadonlyMap<string, { readonly kind: PrincipalKind }>; readonly roles: ReadonlyMap<string, readonly string[]> }, report: Report): void {
+  for (const [role, names] of found.roles)
+    for (const [index, name] of names.entries()) {
+      const kind = found.principals.get(name)?.kind;
+      if (kind === undefined) report(`/roles/${role}/${index}`, `there is no principal ${name}`);
+      else if (kind !== "person") report(`/roles/${role}/${index}`, `${name} is of kind ${kind}: only persons have roles`);
+      if (names.indexOf(name) < index) report(`/roles/${role}/${index}`, `${name} is listed twice`);
+    }
 }
 
 /** The hash of a trust file: of its bytes as they are. That of the first one is the world's id. */
@@ -138,7 +181,7 @@ export function principalOfKey(trust: Trust, publicKey: Uint8Array): Principal |
 
 /** What each kind of principal may sign, by SSHSIG namespace. */
 export const NAMESPACES: Readonly<Record<PrincipalKind, readonly string[]>> = {
-  person: ["git", "aos-review", "aos-event"],
+  person: ["git", "aos-review", "aos-event", "aos-approval"],
   agent: ["git", "aos-review", "aos-event"],
   controller: ["git", "aos-receipt", "aos-shadow"],
   ci: ["git", "aos-shadow"],

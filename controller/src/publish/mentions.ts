@@ -1,15 +1,26 @@
 // The blobs that a record speaks of: what a seal brings along, and all that it may bring.
 
 import { decode, isHash, type Hash, type JournalRecord, type Value } from "@agentos/kernel";
+import { WORKSPACE_COMMIT } from "../workspaces/history.ts";
+import { blobsBelow } from "./tree-blobs.ts";
 
 /**
- * Hashes that may name blobs: the bundle of a control plane with the modules it names, and every text of an effect's params
- * or answer that looks like a hash.
+ * Hashes that may name blobs: the bundle of a control plane with the modules it names, every text of an effect's params or
+ * answer that looks like a hash, the root of a workspace version; and of each that is the node of a workspace tree, all that is
+ * below it.
  *
- * @param read - the bytes of a bundle, undefined where there are none
+ * @param read - the bytes of a blob; undefined where it is not stored, or was brought before
  * @throws AosError `cbor.invalid` for bytes that are no value
  */
-export async function mentionedBlobs(record: JournalRecord, read: (bundle: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
+export async function mentionedBlobs(record: JournalRecord, read: (hash: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
+  const named = await namedBlobs(record, read);
+  if (record.kind === "applied") return named;
+  const all = new Set(named);
+  for (const hash of named) for (const below of await blobsBelow(hash, read)) all.add(below);
+  return [...all];
+}
+
+async function namedBlobs(record: JournalRecord, read: (bundle: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
   switch (record.kind) {
     case "applied": {
       const bundle = await read(record.bundle);
@@ -19,6 +30,9 @@ export async function mentionedBlobs(record: JournalRecord, read: (bundle: Hash)
       return hashesIn(decode(record.payload));
     case "intent":
       return hashesIn(decode(record.params));
+    case "event":
+    case "raised":
+      return record.schema === WORKSPACE_COMMIT ? hashesIn(decode(record.value)) : [];
     default:
       return [];
   }

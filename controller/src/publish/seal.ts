@@ -104,9 +104,10 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   /** The blobs these records speak of that the store holds and no seal has brought yet. */
   async function newBlobs(records: readonly JournalRecord[]): Promise<ReadonlyMap<Hash, Uint8Array>> {
     const found = new Map<Hash, Uint8Array>();
+    const isThere = (hash: Hash): boolean => published.has(hash) || found.has(hash) || already?.has(hash) === true;
     for (const record of records) {
-      for (const hash of await mentionedBlobs(record, (bundle) => options.blobs.get(bundle))) {
-        if (published.has(hash) || found.has(hash) || already?.has(hash) === true) continue;
+      for (const hash of await mentionedBlobs(record, async (blob) => (isThere(blob) ? undefined : options.blobs.get(blob)))) {
+        if (isThere(hash)) continue;
         const bytes = await options.blobs.get(hash);
         if (bytes !== undefined) found.set(hash, bytes);
       }

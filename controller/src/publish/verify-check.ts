@@ -31,11 +31,15 @@ export interface VerifyOptions {
 export interface Checking extends VerifyOptions {
   /** In the order found; each seal's most telling ones first. */
   readonly problems: Problem[];
-  readonly counts: { seals: number; records: number; receipts: number; decisions: number; reviews: number };
+  readonly counts: { seals: number; records: number; receipts: number; approvals: number; decisions: number; reviews: number };
   /** Commits the journal applied, in order. */
   readonly applied: Oid[];
   /** Intents without an answer, by seq. */
   readonly open: Map<number, Hash>;
+  /** Effects that wait for a person, by seq. */
+  readonly held: Map<number, Hash>;
+  /** Effects that a person let run and that have not been asked for since, by the seq of the approval. */
+  readonly granted: Map<number, Hash>;
   /** Blobs that were published so far, whose bytes have the hash of their name. */
   readonly blobs: Set<Hash>;
   /** Blobs that a replay needs and that are not published so far, with what they are. */
@@ -48,8 +52,8 @@ export interface Checking extends VerifyOptions {
 
 export function beginCheck(options: VerifyOptions): Checking {
   return {
-    ...options, problems: [], counts: { seals: 0, records: 0, receipts: 0, decisions: 0, reviews: 0 },
-    applied: [], open: new Map(), blobs: new Set(), needed: new Map(), trustNow: undefined, sandbox: undefined,
+    ...options, problems: [], counts: { seals: 0, records: 0, receipts: 0, approvals: 0, decisions: 0, reviews: 0 },
+    applied: [], open: new Map(), held: new Map(), granted: new Map(), blobs: new Set(), needed: new Map(), trustNow: undefined, sandbox: undefined,
   };
 }
 

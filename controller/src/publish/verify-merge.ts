@@ -1,6 +1,6 @@
 // A control plane came into force: is the commit what the record says, and does the decision follow from what is there (I5)?
 
-import { artifactHashes, bundleOf, hashBytes, hashValue, jsonOf, readJson, type Hash, type JournalRecord } from "@agentos/kernel";
+import { artifactHashes, bundleOf, hashBytes, hashValue, jsonOf, readJson, type ControlPlane, type Hash, type JournalRecord } from "@agentos/kernel";
 import { gatherDecision } from "../forge/gather.ts";
 import type { RefView } from "../forge/forge.ts";
 import { parseMergeMessage } from "../forge/merge.ts";
@@ -13,6 +13,7 @@ import { isOid, verifyCommit, type Oid } from "../git/objects.ts";
 import { sshsigVerify } from "../git/sshsig.ts";
 import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
 import { noteFacts, noteLine } from "./applied-note.ts";
+import { checkBrought } from "./verify-brought.ts";
 import { unverified, type Checking } from "./verify-check.ts";
 
 /**
@@ -41,16 +42,17 @@ export async function checkApplied(check: Checking, record: JournalRecord<"appli
   for (const hash of artifactHashes(control)) check.needed.set(hash, { what: `a module of ${place}`, seq: record.seq });
   check.needed.set(bundle, { what: `the bundle of ${place}`, seq: record.seq });
   if (record.base !== base) throw unverified("applied.base", `${place}: the record names base ${record.base ?? "none"}, in force was ${base ?? "nothing"}`);
-  if (base !== undefined) await checkMerge(check, record, { base, commit, place });
+  if (base !== undefined) await checkMerge(check, record, { base, commit, control, place });
 }
 
 interface Merge {
   readonly base: Oid;
   readonly commit: Oid;
+  readonly control: ControlPlane;
   readonly place: string;
 }
 
-async function checkMerge(check: Checking, record: JournalRecord<"applied">, { base, commit, place }: Merge): Promise<void> {
+async function checkMerge(check: Checking, record: JournalRecord<"applied">, { base, commit, control, place }: Merge): Promise<void> {
   const merge = await check.store.readCommit(commit);
   const [first, head] = merge.parents;
   if (merge.parents.length !== 2 || first !== base || head === undefined) throw unverified("applied.parents", `${place}: it does not join a proposal to the commit applied before, ${base.slice(0, 12)}`);
@@ -58,8 +60,8 @@ async function checkMerge(check: Checking, record: JournalRecord<"applied">, { b
   const found = await readAgain(check, { base, head, inputs });
   if (found.tree !== merge.tree) throw unverified("applied.tree", `${place}: its tree is not the merge of its parents`);
   const signer = signerOf(found.trust, await commitKey(check, commit));
-  if (!signer.known) throw unverified("applied.signature", `${place}: the merge is not signed by a principal: ${signer.why}`);
-  const wrong = READ_AGAIN.find((field) => hashValue(jsonOf(sorted(inputs)[field])) !== hashValue(jsonOf(sorted(found)[field])));
+  if (!signer.known && found.trust.merges !== "forge") throw unverified("applied.signature", `${place}: the merge is not signed by a principal: ${signer.why}`);
+  const wrong = readAgainOf(inputs).find((field) => hashValue(jsonOf(sorted(inputs)[field])) !== hashValue(jsonOf(sorted(found)[field])));
   if (wrong !== undefined) throw unverified("decision.inputs", `${place}: its decision was made of another ${wrong} than the repository holds`);
   if (inputs.proposal !== (parseMergeMessage(merge.message)?.slug ?? "unnamed")) throw unverified("decision.inputs", `${place}: its decision was made of another proposal than the merge names`);
   if (inputs.manifestHash !== record.manifest) throw unverified("decision.inputs", `${place}: its decision was made of another manifestHash than what was applied`);
@@ -70,6 +72,7 @@ async function checkMerge(check: Checking, record: JournalRecord<"applied">, { b
     const there = (await check.store.read(review.commit)) !== undefined;
     if (there && (await commitKey(check, review.commit)) !== review.commitKey) throw unverified("decision.commit", `${place}: commit ${review.commit.slice(0, 12)}, which brought a review by ${review.notes}, is not signed as its decision says`);
   }
+  await checkBrought(check, record, inputs, { base, control, place });
   if (decision.verdict !== "approved") throw unverified("decision.refused", `${place}: its decision says ${decision.verdict}`);
   check.counts.decisions++;
   check.counts.reviews += inputs.reviews.length;
@@ -77,6 +80,11 @@ async function checkMerge(check: Checking, record: JournalRecord<"applied">, { b
 
 /** What a decision reads from the commits alone, so that every clone reads it again. */
 const READ_AGAIN = ["world", "base", "head", "tree", "trust", "policy", "commits", "changed", "mergeProblem", "rulesProblem"] as const satisfies readonly (keyof DecisionInputs)[];
+
+/** Records that do not list the files are judged without the list. */
+function readAgainOf({ changes }: DecisionInputs): readonly (keyof DecisionInputs)[] {
+  return changes === undefined ? READ_AGAIN : [...READ_AGAIN, "changes"];
+}
 
 const NO_REFS: RefView = { read: async () => undefined, list: async () => new Map() };
 

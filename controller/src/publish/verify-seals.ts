@@ -13,6 +13,7 @@ import { parseSealMessage, type Checkpoint } from "./seal-message.ts";
 import { decodeSegment, segmentHash, segmentPath, type Segment } from "./segment.ts";
 import { treeChanges, type TreeChange } from "./tree-changes.ts";
 import { guarded, nameOf, principalAt, report, unverified, type Checking, type Problem } from "./verify-check.ts";
+import { checkApproval, checkApproved } from "./verify-approval.ts";
 import { checkApplied, checkNote } from "./verify-merge.ts";
 
 /** A commit of the published line, of which a long history keeps no more than this. `fault` says why it is no seal. */
@@ -208,7 +209,15 @@ async function checkRecord(check: Checking, record: JournalRecord, at: Omit<Prob
     case "applied":
       return void (await guarded(check, { ...at, seq }, () => checkApplied(check, record)));
     case "intent":
+      checkApproved(check, record, at);
       return void check.open.set(seq, record.intent);
+    case "held":
+      return void check.held.set(seq, record.intent);
+    case "withdrawn":
+      check.held.delete(record.intent_seq);
+      return void check.open.delete(record.intent_seq);
+    case "approval":
+      return checkApproval(check, record, at);
     case "receipt":
       return checkReceipt(check, record, at);
     default:

@@ -40,7 +40,7 @@ test("verify: nothing changed: no problems, with and without replay", async () =
     const report = await verify(published.folder, replay);
     assert.deepEqual(report.problems, []);
     assert.deepEqual(report.pending, []);
-    assert.deepEqual({ ...report.checked, seals: 0, records: 0 }, { seals: 0, records: 0, receipts: 3, decisions: 1, reviews: 1 });
+    assert.deepEqual({ ...report.checked, seals: 0, records: 0 }, { seals: 0, records: 0, receipts: 3, approvals: 0, decisions: 1, reviews: 1 });
     assert.equal(report.replayed !== undefined, replay === "replay");
   }
 });

@@ -10,7 +10,7 @@ import { checkSeals } from "./verify-seals.ts";
 
 export interface VerifyReport {
   readonly ok: boolean;
-  readonly checked: { readonly seals: number; readonly records: number; readonly receipts: number; readonly decisions: number; readonly reviews: number };
+  readonly checked: { readonly seals: number; readonly records: number; readonly receipts: number; readonly approvals: number; readonly decisions: number; readonly reviews: number };
   readonly replayed?: { readonly stateRoot: Hash; readonly seq: number };
   /** Merges on main that no published record has applied yet: not wrong, but not in force. */
   readonly pending: readonly string[];

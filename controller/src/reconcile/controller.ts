@@ -4,11 +4,10 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  AosError, createModuleRunner, fileBlobs, httpAdapter, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
+  AosError, createModuleRunner, dropSnapshots, fileBlobs, fileSnapshots, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
   type Blobs, type FileJournal, type Hash, type Host,
 } from "@agentos/kernel";
-import { serveControl } from "../control/server.ts";
-import { controlHandler } from "../control/handler.ts";
+import type { LoopbackPlace } from "../control/loopback.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { systemCode } from "../git/durable.ts";
 import { cleanStalePacks, openStore, type ObjectStore } from "../git/store.ts";
@@ -22,22 +21,21 @@ import { openSealer, type Sealer } from "../publish/seal.ts";
 import { checkPublished, restore } from "../publish/restore.ts";
 import { verifyPublished } from "../publish/verify.ts";
 import { noteOf } from "./act.ts";
+import { worldAdapters } from "./adapters.ts";
 import { backlogOf } from "./backlog.ts";
+import type { Log, LogLine } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import { MAIN_REF } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import { bookOf, type receiptBook } from "./rehearse.ts";
+import { serve } from "./serve.ts";
+import { fetch } from "../git/transport.ts";
+import { WORKSPACES_PREFIX } from "../workspaces/version-commit.ts";
+import { workspaceKeeper, type WorkspaceKeeper } from "../workspaces/keeper.ts";
 import { adoptPublished, fetchAll, followBeside } from "./remote.ts";
-import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, writeRunFile, type StateFolder } from "./state-folder.ts";
+import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, type StateFolder } from "./state-folder.ts";
 import type { WorldStatus } from "./status.ts";
-
-export interface LogLine {
-  readonly time: string;
-  readonly level: "info" | "warn" | "error";
-  readonly message: string;
-  readonly [field: string]: unknown;
-}
-export type Log = (level: LogLine["level"], message: string, fields?: Readonly<Record<string, unknown>>) => void;
+import { turnLog } from "./turn-log.ts";
 
 export interface ControllerOptions {
   readonly repo: Repo;
@@ -48,6 +46,8 @@ export interface ControllerOptions {
   /** The pinned hash of the genesis trust file: the world's id. */
   readonly trust: Hash;
   readonly log: (line: LogLine) => void;
+  /** Answers over loopback HTTP too, to whoever has the token; by default over the control socket alone. */
+  readonly http?: LoopbackPlace;
   /** How often the repository is looked at without a nudge. */
   readonly pollMs?: number;
   /** How long a seal may wait to be pushed together with later ones; 1 s unless told. Governance does not wait. */
@@ -78,6 +78,7 @@ export interface Parts {
   readonly principal: string;
   readonly sealer: Sealer;
   readonly publisher: Publisher;
+  readonly keeper: WorkspaceKeeper;
   /** Receipts that rehearsals may answer with. */
   readonly book: ReturnType<typeof receiptBook>;
   readonly log: Log;
@@ -167,22 +168,25 @@ async function catchUp(options: ControllerOptions, made: Pick<Parts, "folder" | 
     throw new AosError(first.code, `what is published does not verify, so the world is not rebuilt from it: ${first.message}`, { class: "unverified", ...(first.seq === undefined ? {} : { at: { seq: first.seq } }), hint: "run `aos verify` to see everything" });
   }
   await markRestoring(folder, "begun");
+  await dropSnapshots(folder.snapshots, { beyondSeq: journal.nextSeq });
   const records = await restore(store, { journal, blobs });
   await markRestoring(folder, "done");
   log("info", "rebuilt the local journal from the published one", { records });
 }
 
-interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book"> {
+interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book" | "keeper"> {
   release(): Promise<void>;
 }
 
 async function assemble(options: ControllerOptions, made: Made): Promise<RunningController> {
   const { journal, blobs, store, log } = made;
   const clock = systemClock();
-  const host = await openHost({
-    journal, blobs, clock, entropy: systemEntropy(), signer: options.key, modules: createModuleRunner(), adapters: [httpAdapter({ blobs, clock })],
-    sandbox: SANDBOX_VERSION, world: options.trust,
+  const outside = await worldAdapters(made.folder.path, { blobs, clock, host: () => host });
+  const host: Host = await openHost({
+    journal, blobs, clock, entropy: systemEntropy(), signer: options.key, modules: createModuleRunner(), adapters: outside.adapters, secrets: outside.secrets,
+    sandbox: SANDBOX_VERSION, world: options.trust, snapshots: fileSnapshots(made.folder.snapshots),
   });
+  logSnapshots(log, host);
   const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
   let onFatal: (error: unknown) => void = () => undefined;
   const publisher = createPublisher({
@@ -191,15 +195,38 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   });
   for (const turn of await backlogOf(journal, host, { fromSeq: sealer.sealedSeq + 1 })) publisher.add(turn);
   const book = await bookOf(journal);
+  const tell = turnLog(log, host.world);
+  const keeper = workspaceKeeper({
+    store, blobs, key: options.key, principal: made.principal, log, world: () => host.world, sealedSeq: () => sealer.sealedSeq, fenced: () => publisher.state.fenced,
+    adopt: () => adoptWorkspaces(options), onMoved: (ref) => publisher.pushAlso(ref), onFatal: (error) => onFatal(error),
+  });
   host.onTurn((turn) => {
     publisher.add(turn);
     book.take(turn.records);
+    keeper.take(turn);
+    tell(turn);
   });
-  return run({ ...made, options, host, sealer, publisher, book }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
+  return run({ ...made, options, host, sealer, publisher, book, keeper }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
+}
+
+/** Workspaces as an earlier controller showed them on the remote: a new key would make other commits of them. */
+async function adoptWorkspaces({ repo, remote }: ControllerOptions): Promise<void> {
+  if (remote !== undefined) await fetch(repo, remote, { refspecs: [`${WORKSPACES_PREFIX}*:${WORKSPACES_PREFIX}*`], tags: "leave" });
+}
+
+/** How the world came up, and each time it is written down by itself. */
+function logSnapshots(log: Log, host: Host): void {
+  const { snapshotSeq, replayed, passed } = host.opened;
+  log("debug", "journal replayed", { ...(snapshotSeq === undefined ? {} : { snapshot_seq: snapshotSeq }), records: replayed });
+  for (const { code, reason } of passed) log("warn", "passed over a snapshot", { code, problem: reason });
+  host.onSnapshot((outcome) => {
+    if (outcome instanceof AosError) log("warn", "no snapshot could be made", { code: outcome.code, problem: outcome.message });
+    else log("info", "snapshot made", { seq: outcome.seq, bytes: outcome.bytes });
+  });
 }
 
 async function run(parts: Parts, around: { release(): Promise<void>; onFatal(stop: (error: unknown) => void): void }): Promise<RunningController> {
-  const { folder, host, journal, log, options, publisher } = parts;
+  const { folder, host, keeper, log, options, publisher } = parts;
   const loop = createLoop(parts);
   let finish: (error: Error | undefined) => void = () => undefined;
   const stopped = new Promise<Error | undefined>((resolve) => (finish = resolve));
@@ -209,23 +236,17 @@ async function run(parts: Parts, around: { release(): Promise<void>; onFatal(sto
   /** Every part is let go, whatever becomes of the others; the first failure is what stopped the world, unless it had a reason. */
   async function takeApart(reason: Error | undefined): Promise<void> {
     let error = reason;
-    const steps = [() => loop.stop(), () => server.close(), () => host.stop(), () => publisher.stop(), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
+    const steps = [() => loop.stop(), () => servers.close(), () => host.stop(), () => publisher.stop(), () => keeper.stop(), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
     for (const step of steps) await step().catch((cause: unknown) => (error ??= errorOf(cause)));
     log(error === undefined ? "info" : "error", "stopped", { seq: host.world.nextSeq, ...(error === undefined ? {} : { problem: error.message }) });
     finish(error);
   }
 
-  const fenced = (): string | undefined => (publisher.state.fenced ? (publisher.state.problem ?? "another controller writes this world") : undefined);
-  const server = await serveControl(folder.path, controlHandler({ host, journal, status: () => loop.status(), fenced, nudge: () => loop.nudge(), stop: () => void stop() }));
-  try {
-    await writeRunFile(folder, { pid: process.pid, socket: server.socket, principal: parts.principal, since: new Date().toISOString() });
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
-  log("info", "world opened", { world: options.trust, principal: parts.principal, seq: host.world.nextSeq, socket: server.socket });
+  const servers = await serve(parts, { status: () => loop.status(), nudge: () => loop.nudge(), stop: () => void stop() });
+  log("info", "world opened", { world: options.trust, principal: parts.principal, seq: host.world.nextSeq, ...servers.places });
   around.onFatal((error) => void stop(errorOf(error)));
   publisher.start();
+  keeper.start();
   host.startEffects();
   loop.start((error) => void stop(error));
   return { status: () => loop.status(), stop: () => stop(), stopped };

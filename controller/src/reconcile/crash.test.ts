@@ -11,7 +11,8 @@ import { spawnController } from "../testing/child-controller.ts";
 import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { approve, isShadowed, merge, sendStart, settle, start, until, withRemote, type WithRemote } from "../testing/world-steps.ts";
 import { verifyRepository } from "../world-access.ts";
-import type { LogLine, RunningController } from "./controller.ts";
+import type { RunningController } from "./controller.ts";
+import type { LogLine } from "./log.ts";
 
 const KILLS = 10;
 
@@ -67,8 +68,10 @@ test("crash: kill -9 at ten random moments while events flow and a proposal is m
       const working = (async (): Promise<void> => {
         if (kill >= 3) await step().catch((error: unknown) => assert.match(String(error), /notes|fetch|remote|not approved/));
       })();
-      while (Date.now() < deadline) {
-        acknowledged.push(await sendStart(path, outside.url).catch(() => -1));
+      // However busy the machine is, each of these lives takes an event before it ends.
+      const before = acknowledged.length;
+      while (Date.now() < deadline || acknowledged.length === before) {
+        await sendStart(path, outside.url).then((seq) => acknowledged.push(seq), () => undefined);
         await sleep(15);
       }
       await child.kill();
@@ -89,9 +92,8 @@ test("crash: kill -9 at ten random moments while events flow and a proposal is m
     assert.deepEqual(report.pending, [], told);
     assert.ok(report.replayed !== undefined);
     const kinds = await publishedKinds(fresh.commonDir);
-    const events = acknowledged.filter((seq) => seq >= 0);
-    assert.ok(events.length >= KILLS, `${events.length} events were acknowledged`);
-    for (const seq of events) assert.equal(kinds.get(seq), "event", `event at seq ${seq}; ${told}`);
+    assert.ok(acknowledged.length >= KILLS - 1, `${acknowledged.length} events were acknowledged`);
+    for (const seq of acknowledged) assert.equal(kinds.get(seq), "event", `event at seq ${seq}; ${told}`);
     assert.deepEqual(await locksBelow(join(path, "refs")), [], told);
     await assert.rejects(stat(join(path, "aos", "lock")), { code: "ENOENT" });
     assert.match(await world.git("--git-dir", fresh.commonDir, "notes", "--ref=aos", "show", merged() ?? ""), /^Applied: /);
@@ -135,7 +137,7 @@ test("crash: between apply and seal: after the restart the note is on the commit
     await writeFile(lock, "");
     await approve(world, "follow-up", head);
     const merged = await merge(world, "follow-up", head);
-    while (!child.lines.some((line) => line.includes('"applied"') || line.includes("seal failed"))) await sleep(20);
+    while (!child.lines.some((line) => line.includes('"message":"applied"') || line.includes("seal failed"))) await sleep(20);
     await sendStart(path, outside.url);
     await settle(path);
     await sendStart(path, outside.url);

@@ -11,7 +11,8 @@ import { tampering } from "../testing/tamper.ts";
 import { outsideWorld, safeUpgradeRepo, type Outside, type WorldRepo } from "../testing/world-repo.ts";
 import { approve, merge, sendStart, settle, start, until, withRemote, type StartChange, type WithRemote } from "../testing/world-steps.ts";
 import { connectWorld, verifyRepository } from "../world-access.ts";
-import type { LogLine, RunningController } from "./controller.ts";
+import type { RunningController } from "./controller.ts";
+import type { LogLine } from "./log.ts";
 import { markRestoring, stateFolderAt } from "./state-folder.ts";
 
 interface Scene {

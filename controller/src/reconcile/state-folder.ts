@@ -9,6 +9,7 @@ export interface StateFolder {
   readonly path: string;
   readonly journal: string;
   readonly blobs: string;
+  readonly snapshots: string;
 }
 
 /** How a running world can be asked: the path of its control socket, and its process. */
@@ -30,7 +31,7 @@ export async function stateFolder(repo: Repo): Promise<StateFolder> {
 /** The same without making it. */
 export function stateFolderAt(repo: Repo): StateFolder {
   const path = join(repo.commonDir, "aos");
-  return { path, journal: join(path, "journal"), blobs: join(path, "blobs") };
+  return { path, journal: join(path, "journal"), blobs: join(path, "blobs"), snapshots: join(path, "snapshots") };
 }
 
 /** Puts the run file in place whole: whoever reads it meanwhile finds the old one or the new one. */

@@ -1,6 +1,7 @@
 // What a controller says of itself, in the words of kstatus.
 
-import { trieEntries, type Hash, type World } from "@agentos/kernel";
+import { trieSize, type Hash, type World } from "@agentos/kernel";
+import { approvalsOf, effectsOf, plansOf, type ApprovalRow, type EffectRow, type PlanRow } from "../control/views.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import type { Act, Observed } from "./next-act.ts";
 import type { Memory } from "./observe.ts";
@@ -24,8 +25,12 @@ export interface WorldStatus {
   readonly seq: number;
   readonly sealedSeq: number;
   readonly held: readonly { readonly commit: string; readonly reason: string }[];
-  readonly openIntents: readonly { readonly seq: number; readonly effect: string; readonly by: string }[];
-  readonly plans: readonly { readonly id: number; readonly plan: string; readonly waitsFor: readonly string[]; readonly sinceSeq: number }[];
+  readonly openIntents: readonly EffectRow[];
+  /** Effects that wait for a person. */
+  readonly approvals: readonly ApprovalRow[];
+  /** How many plan instances there are; the oldest of them are in `plans`. */
+  readonly planCount: number;
+  readonly plans: readonly PlanRow[];
   readonly proposals: readonly { readonly slug: string; readonly head: string; readonly shadow: "done" | "pending" | "failed"; readonly why?: string }[];
 }
 
@@ -41,6 +46,9 @@ export interface StatusInput {
   readonly problem: string | undefined;
 }
 
+/** Plan instances that a status lists; `aos plan ls` lists all. */
+const PLANS_MAX = 50;
+
 export function statusOf(input: StatusInput): WorldStatus {
   const { world, seen, act, memory, publisher } = input;
   const held = [...memory.held].map(([commit, reason]) => ({ commit, reason }));
@@ -54,8 +62,8 @@ export function statusOf(input: StatusInput): WorldStatus {
     ...(seen?.main === undefined ? {} : { observedRevision: seen.main }), ...(input.attempted === undefined ? {} : { attemptedRevision: input.attempted }),
     ...(world.commit === undefined ? {} : { appliedRevision: world.commit }), ...(world.control === undefined ? {} : { manifest: world.control.manifestHash }),
     seq: world.nextSeq, sealedSeq: publisher.sealed, held,
-    openIntents: [...trieEntries(world.intents)].map(([, intent]) => ({ seq: intent.seq, effect: intent.effect, by: intent.origin.kind === "plan" ? intent.origin.plan : intent.origin.reducer })).sort((a, b) => a.seq - b.seq),
-    plans: plansOf(world),
+    openIntents: effectsOf(world), approvals: approvalsOf(world),
+    planCount: trieSize(world.plans), plans: plansOf(world).slice(0, PLANS_MAX),
     proposals: (seen?.proposals ?? []).map(({ slug, head, shadowed, failed }) => ({ slug, head, shadow: shadowed ? "done" : failed === undefined ? "pending" : "failed", ...(failed === undefined ? {} : { why: failed }) })),
   };
 
@@ -77,15 +85,6 @@ function publishing(publisher: Publisher["state"]): Condition {
 function progress(problem: string | undefined, waiting: boolean): Condition {
   if (problem !== undefined) return yes("ProgressingWithRetry", problem);
   return waiting ? yes("Progressing", "a merge waits to be applied") : no("Idle", "");
-}
-
-function plansOf(world: World): WorldStatus["plans"] {
-  const plans = [...trieEntries(world.plans)].map(([, plan]) => plan).sort((a, b) => a.id - b.id);
-  return plans.map((plan) => {
-    const waits = [...plan.waits];
-    const waitsFor = waits.map(([step, wait]) => (wait.kind === "receipt" ? `${step}: the receipt of ${wait.handle}` : `${step}: an event ${wait.schema}`));
-    return { id: plan.id, plan: plan.def.name, waitsFor, sinceSeq: waits.reduce((least, [, wait]) => Math.min(least, wait.since), world.nextSeq) };
-  });
 }
 
 function yes(reason: string, message: string): Condition {

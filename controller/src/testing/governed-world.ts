@@ -26,6 +26,7 @@ import { readRules } from "../forge/rules.ts";
 import type { Review, ReviewVerdict } from "../governance/review.ts";
 import type { PrincipalKind } from "../governance/trust.ts";
 import { trustHash } from "../governance/trust.ts";
+import { reportOf, type Brings } from "./brings.ts";
 
 /** Keys by name. Those of no principal here belong to nobody. */
 const SEEDS = ["author", "reviewer", "reviewer-laptop", "second", "helper", "runner", "ctl", "stranger", "ctl-next"] as const;
@@ -77,8 +78,8 @@ export interface GovernedWorld {
   setRef(ref: string, oid: Oid): Promise<void>;
   /** A commit on `from` (by default main) that becomes the head of the proposal. */
   propose(slug: string, files: FileChanges, options: { readonly by: KeyName | null; readonly from?: Oid }): Promise<Oid>;
-  /** A report on the merge of a head into main. */
-  report(head: Oid, options: { readonly by: KeyName; readonly consequences?: string; readonly claim?: Partial<ShadowClaim> }): Promise<void>;
+  /** A report on the merge of a head into main: a whole one of what it brings, else a stub whose consequences go by a name. */
+  report(head: Oid, options: { readonly by: KeyName; readonly consequences?: string; readonly brings?: Brings; readonly claim?: Partial<ShadowClaim> }): Promise<void>;
   /** A review bound to what a decision on the proposal would bind to now. */
   review(slug: string, verdict: ReviewVerdict, options: { readonly by: KeyName; readonly head?: Oid; readonly change?: Partial<Review> }): Promise<void>;
   head(slug: string): Promise<Oid>;
@@ -142,12 +143,13 @@ export async function governedWorld(t: AtEnd, options: { readonly policy?: strin
       await setRef(PROPOSALS_PREFIX + slug, head);
       return head;
     },
-    async report(head, { by, consequences, claim }) {
+    async report(head, { by, consequences, brings, claim }) {
       const base = await governed.main();
       const { policy } = await readRules(store, base);
-      const report = jsonOf({ definitions: [], note: consequences ?? "none" });
+      const stub = { report: jsonOf({ definitions: [], note: consequences ?? "none" }), consequences: hashValue(consequences ?? "none") };
+      const { report, consequences: brought } = brings === undefined ? stub : reportOf(brings);
       const tree = await mergeTree(repo, base, head);
-      const said = { world, head, base, tree, policy: policyHash(policy), manifest: hashValue("manifest"), consequences: hashValue(consequences ?? "none"), report: hashValue(report) };
+      const said = { world, head, base, tree, policy: policyHash(policy), manifest: hashValue("manifest"), consequences: brought, report: hashValue(report) };
       await writeShadowNote(local, { summary: "## Shadow run\n\nNothing changes.", claim: { ...said, ...claim }, report }, { key: keyNamed(by), principal: principalNamed(by), timeSeconds: tick() });
     },
     async review(slug, verdict, { by, head, change }) {

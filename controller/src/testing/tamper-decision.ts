@@ -145,12 +145,16 @@ function otherHash(hash: Hash): Hash {
   return rawToHash(flipped(Buffer.from(hash.slice(7), "hex"), 0));
 }
 
+/** After everything that a test records. */
+const LATER_NS = 2n ** 62n;
+
 const replayed: readonly Row[] = [
   { name: "the state root that a seal cites", tamper: resealed("receipt", (draft) => ({ ...draft, stateRoot: otherHash(draft.stateRoot) })), code: "replay.root", says: /replay to seq \d+ gives state root sha256:[0-9a-f]{64}, the seal says sha256:/, names: PLACES, foundBy: "replay" },
   { name: "the state that a reducer came to", tamper: resealed("stepped", (draft) => edited(draft, "stepped", (record) => ({ ...record, ...(record.state === undefined ? {} : { state: otherHash(record.state) }) }))), code: "replay.divergence", says: /^seq \d+: replay makes stepped, the journal holds stepped/, names: PLACES, foundBy: "replay" },
   { name: "the fuel that a reducer used", tamper: resealed("stepped", (draft) => edited(draft, "stepped", (record) => ({ ...record, fuel: record.fuel + 1 }))), code: "replay.divergence", says: /^seq \d+: /, names: PLACES, foundBy: "replay" },
   { name: "how a plan ended", tamper: resealed("plan_ended", (draft) => edited(draft, "plan_ended", (record) => ({ ...record, status: "error" }))), code: "replay.divergence", says: /replay makes plan_ended/, names: PLACES, foundBy: "replay" },
-  { name: "an event nobody sent", tamper: addedInput((seq) => ({ kind: "event", seq, schema: "demo/SafeUpgradeEvent@1", value: canonical(null), event_hash: hashBytes(utf8("x")), sender: "control", now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(32) })), code: "replay.divergence", says: /^seq \d+: the event has another hash/, names: PLACES, foundBy: "replay" },
+  { name: "an event nobody sent", tamper: addedInput((seq) => ({ kind: "event", seq, schema: "demo/SafeUpgradeEvent@1", value: canonical({ $tag: "NotifyComplete", $value: { primary_status: 1, follow_status: 1, request_count: 1 } }), event_hash: hashBytes(utf8("x")), sender: "control", now_ns: LATER_NS, logical_ns: LATER_NS, entropy: new Uint8Array(32) })), code: "replay.divergence", says: /^seq \d+: the event has another hash/, names: PLACES, foundBy: "replay" },
+  { name: "an event from before the others", tamper: addedInput((seq) => ({ kind: "event", seq, schema: "demo/SafeUpgradeEvent@1", value: canonical(null), event_hash: hashBytes(utf8("x")), sender: "control", now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(32) })), code: "replay.divergence", says: /^seq \d+: logical time goes back/, names: PLACES, foundBy: "replay" },
   { name: "an input without entropy", tamper: addedInput((seq) => ({ kind: "rejected", seq, schema: "x", value_hash: hashBytes(utf8("x")), code: "x", message: "x", sender: "x", now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(3) })), code: "replay.divergence", says: /32 bytes of entropy/, names: PLACES, foundBy: "replay" },
 ];
 

@@ -6,6 +6,7 @@ import type { ClientRequestArgs, IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP } from "node:net";
 import { AosError } from "../air/error.ts";
+import type { Hash } from "../air/value.ts";
 import { errnoOf } from "./durable.ts";
 import { isPublicAddress } from "./public-address.ts";
 
@@ -22,14 +23,18 @@ export interface Exchange {
   readonly reach: "public" | "any";
   readonly resolve: Resolve;
   readonly bodyBytesMax: number;
+  /** Takes the body of the answer as it comes; what it gives is the answer's `body`. */
+  readonly keep: (head: AnswerHead, pieces: AsyncIterable<Uint8Array>) => Promise<Hash | null>;
   readonly signal: AbortSignal;
 }
 
-export interface Answer {
+export interface AnswerHead {
   readonly status: number;
   /** Names in lower case, values of a repeated name joined by `, `. */
   readonly headers: ReadonlyMap<string, string>;
-  readonly body: Uint8Array;
+}
+export interface Answer extends AnswerHead {
+  readonly body: Hash | null;
 }
 
 export const resolveBySystem: Resolve = (host) => resolve(host, { all: true });
@@ -59,11 +64,12 @@ export async function exchange(input: Exchange): Promise<Answer> {
     signal: input.signal,
   };
   return new Promise((settle, fail) => {
-    const giveUp = (error: unknown): void => fail(transportError(error));
     let answered = false;
+    // Without a head there was no answer; whether the far side acted on the request is the caller's to weigh.
+    const giveUp = (error: unknown): void => fail(transportError(error, answered ? "answered" : "unanswered"));
     const request = send(args, (response) => {
       answered = true;
-      readAnswer(response, input.bodyBytesMax).then(settle, giveUp);
+      readAnswer(response, input).then(settle, fail);
     });
     request.on("error", giveUp);
     request.on("close", () => {
@@ -91,22 +97,34 @@ async function addressesOf(host: string, input: Exchange): Promise<readonly [Add
 /** The system cannot be told to stop resolving; this stops waiting for it. */
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((settle, fail) => {
-    const stop = (): void => fail(transportError(signal.reason));
+    const stop = (): void => fail(transportError(signal.reason, "unanswered"));
     signal.addEventListener("abort", stop);
-    work.then(settle, (error: unknown) => fail(transportError(error))).finally(() => signal.removeEventListener("abort", stop));
+    work.then(settle, (error: unknown) => fail(transportError(error, "unanswered"))).finally(() => signal.removeEventListener("abort", stop));
   });
 }
 
-async function readAnswer(response: IncomingMessage, bytesMax: number): Promise<Answer> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  // Leaving the loop by an error destroys the response, and so the connection.
-  for await (const piece of response as AsyncIterable<Uint8Array>) {
-    length += piece.length;
-    if (length > bytesMax) throw new AosError("http.body_limit", `the response body is longer than ${bytesMax} bytes`, { class: "outside" });
-    pieces.push(piece);
+async function readAnswer(response: IncomingMessage, input: Exchange): Promise<Answer> {
+  const head = { status: response.statusCode ?? 0, headers: headersOf(response.rawHeaders) };
+  try {
+    return { ...head, body: await input.keep(head, piecesOf(response, input.bodyBytesMax)) };
+  } finally {
+    // Whatever was not read is not wanted: the connection goes.
+    response.destroy();
   }
-  return { status: response.statusCode ?? 0, headers: headersOf(response.rawHeaders), body: new Uint8Array(Buffer.concat(pieces)) };
+}
+
+/** A slow reader holds the sender back: no more than a few pieces wait in memory. */
+async function* piecesOf(response: IncomingMessage, bytesMax: number): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  try {
+    for await (const piece of response as AsyncIterable<Uint8Array>) {
+      length += piece.length;
+      if (length > bytesMax) throw new AosError("http.body_limit", `the response body is longer than ${bytesMax} bytes`, { class: "outside" });
+      yield piece;
+    }
+  } catch (error) {
+    throw transportError(error, "answered");
+  }
 }
 
 function headersOf(raw: readonly string[]): ReadonlyMap<string, string> {
@@ -120,9 +138,14 @@ function headersOf(raw: readonly string[]): ReadonlyMap<string, string> {
   return headers;
 }
 
-function transportError(error: unknown): AosError {
+/** What breaks for a moment: a connection that was refused or torn, a path that is down, a resolver that is busy. */
+const PASSING: readonly (string | undefined)[] = [
+  undefined, "ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN",
+];
+
+function transportError(error: unknown, state: "answered" | "unanswered"): AosError {
   if (error instanceof AosError) return error;
   const code = errnoOf(error);
   const message = code === undefined ? "the connection ended without an answer" : `the exchange failed (${code})`;
-  return new AosError("http.transport", message, { class: "outside", cause: error });
+  return new AosError("http.transport", message, { class: "outside", cause: error, data: { transient: state === "unanswered" && PASSING.includes(code) } });
 }

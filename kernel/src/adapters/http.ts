@@ -7,11 +7,13 @@ import type { Hash, Value } from "../air/value.ts";
 import { checkHttp, namesHost } from "../core/enforce-http.ts";
 import type { Adapter, AdapterCall, AdapterResult, Blobs, Clock } from "../ports.ts";
 import { exchange, resolveBySystem } from "./http-exchange.ts";
-import type { Answer, Resolve } from "./http-exchange.ts";
+import type { Answer, AnswerHead, Resolve } from "./http-exchange.ts";
 
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 /** Methods that mean the same sent once or twice (RFC 9110). */
 const IDEMPOTENT: readonly string[] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
+/** Statuses that say the server could not just now. */
+const TRANSIENT: readonly number[] = [429, 502, 503, 504];
 const BODY_BYTES_MAX = 10 * 1024 * 1024;
 const REDIRECTS_MAX = 5;
 const TIMER_MS_MAX = 0x7fff_ffff;
@@ -29,8 +31,12 @@ const CREDENTIAL_HEADERS: readonly string[] = ["set-cookie", "authorization"];
 const HEADERS_ACROSS_ORIGINS: readonly string[] = ["accept", "accept-language", "content-type", "idempotency-key", "user-agent"];
 
 export interface HttpAdapterOptions {
+  /** How long a request may take, with its redirects and repetitions; the host's limit unless told. */
+  readonly timeoutMs?: number;
   /** Longest response body, 10 MiB unless told. */
   readonly bodyBytesMax?: number;
+  /** By origin of a URL, the origin that is connected to in its place. The grant judges the URL as it was asked for. */
+  readonly origins?: Readonly<Record<string, string>>;
   /** How host names become addresses; the system's resolver unless told. */
   readonly resolve?: Resolve;
 }
@@ -48,41 +54,54 @@ export interface HttpAdapterOptions {
  * - A key that is not all zero is sent as `Idempotency-Key` in hex, unless the params hold such a header.
  * - The author sets no `host` and no hop-by-hop header (400); `content-length` is computed.
  * - Response headers are lower-cased; hop-by-hop ones are left out, `set-cookie` and `authorization` are redacted.
+ * - Worth a repetition are an exchange that broke before there was an answer, and 429, 502, 503 and 504, after the time that
+ *   `Retry-After` asks for; repeated are idempotent methods and what has an idempotency key.
  */
 export function httpAdapter(deps: { readonly blobs: Blobs; readonly clock: Clock }, options: HttpAdapterOptions = {}): Adapter {
   const { blobs, clock } = deps;
-  const { bodyBytesMax = BODY_BYTES_MAX, resolve = resolveBySystem } = options;
+  const { bodyBytesMax = BODY_BYTES_MAX, resolve = resolveBySystem, timeoutMs, origins = {} } = options;
 
   async function run(call: AdapterCall): Promise<AdapterResult> {
     const startNs = clock.now();
     const limit = timeLimit(call);
-    let outcome: { readonly status: AdapterResult["status"]; readonly answer: Answer; readonly bodyRef: Hash | null };
+    let outcome: { readonly status: AdapterResult["status"]; readonly answer: Answer; readonly again: Again };
     try {
       const answer = await fetchAll(call, limit.signal);
-      outcome = { status: "ok", answer, bodyRef: await store(answer.body) };
+      outcome = { status: "ok", answer, again: againAfter(answer, clock.now()) };
     } catch (error) {
       // What is not an outcome of the outside is our own mistake, and must be heard of.
       if (!(error instanceof AosError)) throw error;
       const expired = limit.expired();
-      const answer = failureOf(expired ? timedOut() : call.signal.aborted ? cancelled() : error);
-      outcome = { status: expired ? "timeout" : "error", answer, bodyRef: await store(answer.body).catch(nothingStored) };
+      const failure = expired ? timedOut() : call.signal.aborted ? cancelled() : error;
+      const body = await blobs.put(Buffer.from(`${failure.code}: ${failure.message}.`)).catch(nothingStored);
+      const answer = { status: statusOf(failure), headers: new Map<string, string>(), body };
+      const again = { code: failure.code, ...(failure.data["transient"] === true ? { transient: true } : {}) };
+      outcome = { status: expired ? "timeout" : "error", answer, again };
     } finally {
       limit.clear();
     }
     return {
+      ...outcome.again,
       status: outcome.status,
       payload: canonical({
         status: outcome.answer.status,
         headers: receiptHeaders(outcome.answer.headers),
-        body_ref: outcome.bodyRef,
+        body_ref: outcome.answer.body,
         timings: { start_ns: startNs, end_ns: clock.now() },
         adapter_id: "http",
       }),
     };
   }
 
-  async function store(body: Uint8Array): Promise<Hash | null> {
-    return body.length === 0 ? null : blobs.put(body);
+  /** Bodies go to the blobs as they come; one that may hold a secret is read whole first. */
+  async function store(pieces: AsyncIterable<Uint8Array>, redact: AdapterCall["redact"]): Promise<Hash | null> {
+    const [first, rest] = await begun(pieces);
+    if (first === undefined) return null;
+    if (redact === undefined && blobs.putStream !== undefined) return blobs.putStream(rest);
+    const all: Uint8Array[] = [];
+    for await (const piece of rest) all.push(piece);
+    const body = new Uint8Array(Buffer.concat(all));
+    return blobs.put(redact === undefined ? body : redact(body));
   }
 
   async function fetchAll(call: AdapterCall, signal: AbortSignal): Promise<Answer> {
@@ -94,9 +113,11 @@ export function httpAdapter(deps: { readonly blobs: Blobs; readonly clock: Clock
       if (!verdict.ok) throw refusal(verdict.code, hops);
       if (signal.aborted) throw cancelled();
       const url = new URL(hop.url);
+      const moved = Object.hasOwn(origins, url.origin) ? origins[url.origin] : undefined;
+      const headers = sentHeaders(hop, body);
       const answer = await exchange({
-        url, method: hop.method, headers: sentHeaders(hop, body), body, bodyBytesMax, resolve, signal,
-        reach: namesHost(grant, url.hostname) ? "any" : "public",
+        url: moved === undefined ? url : movedTo(moved, url), headers: moved === undefined ? headers : new Map([...headers, ["host", url.host]]),
+        method: hop.method, body, bodyBytesMax, resolve, signal, keep: (head, pieces) => (isRedirect(head) ? Promise.resolve(null) : store(pieces, call.redact)), reach: moved !== undefined || namesHost(grant, url.hostname) ? "any" : "public",
       });
       const next = redirected(hop, answer);
       if (next === undefined) return answer;
@@ -115,9 +136,36 @@ export function httpAdapter(deps: { readonly blobs: Blobs; readonly clock: Clock
   return {
     id: "http",
     effects: ["http.request"],
-    resend: (call) => (IDEMPOTENT.includes(readParams(call.params).method) || call.idempotencyKey.some((byte) => byte !== 0) ? "again" : "unknown"),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    resend: (call) => (repeatable(call) ? "again" : "unknown"),
+    retry: repeatable,
     run,
   };
+}
+
+function repeatable({ params, idempotencyKey }: Pick<AdapterCall, "params" | "idempotencyKey">): boolean {
+  return IDEMPOTENT.includes(readParams(params).method) || idempotencyKey.some((byte) => byte !== 0);
+}
+
+type Again = Pick<AdapterResult, "code" | "transient" | "retryAfterMs">;
+
+function againAfter({ status, headers }: AnswerHead, nowNs: bigint): Again {
+  if (!TRANSIENT.includes(status)) return {};
+  const retryAfterMs = retryAfter(headers.get("retry-after"), nowNs);
+  return { transient: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** Reads `Retry-After`: seconds, or a date. */
+function retryAfter(text: string | undefined, nowNs: bigint): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const at = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Number(nowNs / 1_000_000n));
+}
+
+/** Path and query are set, not resolved: a path may begin with two slashes. */
+function movedTo(origin: string, { pathname, search }: URL): URL {
+  return Object.assign(new URL(origin), { pathname, search });
 }
 
 /** One request of a chain of redirects. `headers` are the author's, names in lower case. */
@@ -161,10 +209,27 @@ function sentHeaders(hop: Hop, body: Uint8Array | undefined): ReadonlyMap<string
   return needsLength ? new Map([...hop.headers, ["content-length", String(body?.length ?? 0)]]) : hop.headers;
 }
 
+function isRedirect({ status, headers }: AnswerHead): boolean {
+  return headers.has("location") && [301, 302, 303, 307, 308].includes(status);
+}
+
+/** Reads up to the first byte: the first piece, and all pieces again. */
+async function begun(pieces: AsyncIterable<Uint8Array>): Promise<readonly [first: Uint8Array | undefined, all: AsyncIterable<Uint8Array>]> {
+  const reader = pieces[Symbol.asyncIterator]();
+  let next = await reader.next();
+  while (next.done !== true && next.value.length === 0) next = await reader.next();
+  const first = next.done === true ? undefined : next.value;
+  async function* all(): AsyncGenerator<Uint8Array> {
+    if (first !== undefined) yield first;
+    yield* { [Symbol.asyncIterator]: () => reader };
+  }
+  return [first, all()];
+}
+
 /** The next request when the answer is a redirect; undefined when it is the last answer. */
-function redirected(hop: Hop, answer: Answer): Hop | undefined {
+function redirected(hop: Hop, answer: AnswerHead): Hop | undefined {
   const location = answer.headers.get("location");
-  if (location === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) return undefined;
+  if (location === undefined || !isRedirect(answer)) return undefined;
   if (!URL.canParse(location, hop.url)) throw new AosError("http.redirects", "the redirect leads to no valid URL", { class: "outside" });
   const url = new URL(location, hop.url);
   const toGet = (answer.status === 303 && hop.method !== "HEAD") || (answer.status <= 302 && hop.method === "POST");
@@ -180,14 +245,15 @@ function receiptHeaders(headers: ReadonlyMap<string, string>): ReadonlyMap<strin
 }
 
 /** One signal for the deadline and for the host's own; `expired` tells which it was. */
-function timeLimit(call: AdapterCall): { readonly signal: AbortSignal; expired(): boolean; clear(): void } {
+export function timeLimit(call: AdapterCall): { readonly signal: AbortSignal; expired(): boolean; clear(): void } {
   const controller = new AbortController();
   let expired = false;
-  const abort = (): void => controller.abort();
-  const expire = (): void => {
-    expired = !controller.signal.aborted;
-    abort();
+  const end = (why: "deadline" | "caller"): void => {
+    if (!controller.signal.aborted) expired = why === "deadline";
+    controller.abort();
   };
+  const expire = (): void => end("deadline");
+  const abort = (): void => end(call.signal.reason instanceof DOMException && call.signal.reason.name === "TimeoutError" ? "deadline" : "caller");
   const timer = setTimeout(expire, Math.min(Math.max(call.deadlineMs, 0), TIMER_MS_MAX));
   call.signal.addEventListener("abort", abort);
   if (call.signal.aborted) abort();
@@ -207,9 +273,8 @@ function nothingStored(error: unknown): null {
   throw error;
 }
 
-function failureOf(error: AosError): Answer {
-  const status = typeof error.data["status"] === "number" ? error.data["status"] : STATUS.failed;
-  return { status, headers: new Map(), body: Buffer.from(`${error.code}: ${error.message}.`) };
+function statusOf(failure: AosError): number {
+  return typeof failure.data["status"] === "number" ? failure.data["status"] : STATUS.failed;
 }
 
 function timedOut(): AosError {

@@ -57,12 +57,28 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** The character codes of a hash's digits: made into one flat text at once, hashes being what is written most. */
+const digits: number[] = Array.from({ length: 64 }, () => 0);
 
 /** Lower-case hex, two digits a byte. */
 export function hex(bytes: Uint8Array): string {
+  if (bytes.length !== 32) return hexOfAny(bytes);
+  for (let i = 0; i < 32; i++) {
+    const byte = bytes[i] as number;
+    digits[2 * i] = digitCode(byte >> 4);
+    digits[2 * i + 1] = digitCode(byte & 15);
+  }
+  return String.fromCharCode.apply(null, digits);
+}
+
+function hexOfAny(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number];
   return text;
+}
+
+function digitCode(nibble: number): number {
+  return nibble < 10 ? 0x30 + nibble : 0x57 + nibble;
 }
 
 /**

@@ -1,7 +1,7 @@
 // CBOR, written: values to bytes, canonical (one value, one byte string) or plain.
 
 import { compareBytes, isWellFormed, utf8Into } from "./bytes.ts";
-import { AosError } from "./error.ts";
+import { AosError, assert } from "./error.ts";
 import { Float } from "./value.ts";
 import type { Encodable } from "./value.ts";
 
@@ -54,6 +54,74 @@ export function plain(value: Encodable): Uint8Array {
   begin();
   write(value, "insertion");
   return take();
+}
+
+/** Writes objects of one shape; a field that is undefined is left out, one that the shape does not name is not looked at. */
+export type ShapeEncoder = (object: { readonly [field: string]: Encodable | undefined }) => Uint8Array;
+
+/** {@link canonical} for objects with these fields (fewer than 24, ASCII), their order worked out once. */
+export function canonicalOf(fields: readonly string[]): ShapeEncoder {
+  const shape = shapeOf(fields, "sorted");
+  return (object) => {
+    begin();
+    reserve(3);
+    scratch[used++] = 0xd9;
+    scratch[used++] = 0xd9;
+    scratch[used++] = 0xf7;
+    level = 1;
+    writeShape(shape, object, "sorted");
+    return take();
+  };
+}
+
+/** {@link plain} for objects with these fields, written in this order. */
+export function plainOf(fields: readonly string[]): ShapeEncoder {
+  const shape = shapeOf(fields, "insertion");
+  return (object) => {
+    begin();
+    writeShape(shape, object, "insertion");
+    return take();
+  };
+}
+
+interface Shape {
+  readonly names: readonly string[];
+  /** Each name as it is written. */
+  readonly keys: readonly Uint8Array[];
+}
+
+function shapeOf(fields: readonly string[], order: KeyOrder): Shape {
+  const names = [...fields];
+  assert(names.length < 24 && sortAscii([...names]), "a shape has few fields, of ASCII names");
+  if (order === "sorted") sortAscii(names);
+  return { names, keys: names.map((name) => canonicalBare(name)) };
+}
+
+function writeShape({ names, keys }: Shape, object: { readonly [field: string]: Encodable | undefined }, order: KeyOrder): void {
+  enter();
+  const head = used;
+  let count = 0;
+  reserve(1);
+  used++;
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const value = object[name];
+    if (value === undefined) continue;
+    count++;
+    trail[level] = name;
+    writeRaw(keys[i] as Uint8Array);
+    write(value, order);
+  }
+  scratch[head] = 0xa0 | count;
+  leave();
+}
+
+/** A few bytes that are encoded already. */
+function writeRaw(bytes: Uint8Array): void {
+  const { length } = bytes;
+  reserve(length);
+  for (let i = 0; i < length; i++) scratch[used + i] = bytes[i] as number;
+  used += length;
 }
 
 function begin(): void {

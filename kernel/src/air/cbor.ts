@@ -6,7 +6,7 @@ import { AosError } from "./error.ts";
 import { Float, integer } from "./value.ts";
 import type { Value } from "./value.ts";
 
-export { canonical, canonicalBare, plain } from "./cbor-encode.ts";
+export { canonical, canonicalBare, canonicalOf, plain, plainOf } from "./cbor-encode.ts";
 
 const LEVEL_MAX = 127;
 const BREAK = 0xff;

@@ -1,14 +1,15 @@
 // What a change of the control plane allows or forbids. Sound in one direction: whatever may permit more is called widening.
 
 import type { AuthorityChange } from "./diff.ts";
-import { rulesDiff, ruleText } from "./diff-details.ts";
+import { deadlineText } from "./diff-details.ts";
 import { grantChanges, type HeldGrant } from "./diff-grant.ts";
 import { names, pairs, setDiff } from "./diff-list.ts";
+import { policyChanges } from "./diff-policy.ts";
 import { secretText } from "./diff-sections.ts";
 import { nodeHash } from "./serialize.ts";
 import { compareText } from "./text.ts";
 import { refNames, typeText } from "./type-shape.ts";
-import type { CapGrant, ControlPlane, DefCap, DefEffect, DefModule, DefPlan, PolicyRule, SecretDecl, TypeExpr } from "./types.ts";
+import type { CapGrant, ControlPlane, DefCap, DefEffect, DefModule, DefPlan, SecretDecl, TypeExpr } from "./types.ts";
 import { emitsOf } from "./validate-plan.ts";
 
 /** Both sides of a comparison. */
@@ -25,7 +26,7 @@ export function authorityChanges(base: ControlPlane | undefined, next: ControlPl
   const sides = { base, next };
   const changes = [
     ...pairs(heldGrants(base), heldGrants(next)).flatMap(({ before, after }) => grantChanges(before, after)),
-    ...policyChanges(sides),
+    ...policyChanges(base, next),
     ...planChanges(sides),
     ...reducerChanges(sides),
     ...capChanges(sides),
@@ -35,6 +36,7 @@ export function authorityChanges(base: ControlPlane | undefined, next: ControlPl
     ...fallbackChanges(sides),
     ...secretChanges(sides),
     ...triggerChanges(sides),
+    ...migrationChanges(sides),
   ];
   const sorted = changes.sort((a, b) => ORDER.indexOf(a.effect) - ORDER.indexOf(b.effect) || compareText(a.subject, b.subject) || compareText(a.text, b.text));
   return sorted.filter((one, index) => one.text !== sorted[index - 1]?.text || one.subject !== sorted[index - 1]?.subject || one.effect !== sorted[index - 1]?.effect);
@@ -48,35 +50,6 @@ function heldGrants(control: ControlPlane | undefined): ReadonlyMap<string, Held
   return new Map(control === undefined ? [] : grantsOf(control).map((grant) => [grant.name, { control, grant }]));
 }
 
-/**
- * The policy in force, by its rules: first match decides, no match denies. So more allow rules and fewer deny rules permit more,
- * whatever stands around them, and a rule that moves is one that went and one that came.
- */
-function policyChanges({ base, next }: Sides): readonly AuthorityChange[] {
-  const [before, after] = [inForce(base), inForce(next)];
-  const subject = `policy \`${after?.name ?? before?.name ?? "allow_all"}\``;
-  if (after === undefined) {
-    if (base !== undefined && before === undefined) return [];
-    return [{ effect: "widening", subject, text: "no policy is in force: every effect that a grant permits is allowed" }];
-  }
-  if (base !== undefined && before === undefined) return [{ effect: "narrowing", subject, text: "a policy is in force: what no rule allows is denied" }];
-  const changes: AuthorityChange[] = [];
-  const { added, removed } = rulesDiff(decisive(before?.rules ?? []), decisive(after.rules));
-  const more = (rule: PolicyRule, gone: "added" | "removed"): Effect => ((rule.decision === "allow") === (gone === "added") ? "widening" : "narrowing");
-  for (const { item } of added) changes.push({ effect: more(item, "added"), subject, text: `new rule: ${ruleText(item)}` });
-  for (const { item } of removed) changes.push({ effect: more(item, "removed"), subject, text: `rule gone: ${ruleText(item)}` });
-  return changes;
-}
-
-/** Deny rules at the end say what happens anyway. */
-function decisive(rules: readonly PolicyRule[]): readonly PolicyRule[] {
-  return rules.slice(0, rules.findLastIndex((rule) => rule.decision === "allow") + 1);
-}
-
-function inForce(control: ControlPlane | undefined): { readonly name: string; readonly rules: readonly PolicyRule[] } | undefined {
-  return control?.policies.get(control.manifest.defaults?.policy ?? "");
-}
-
 /** What plans ask for: each effect with the grant it is asked under. */
 function planChanges({ base, next }: Sides): readonly AuthorityChange[] {
   const asks = (plan: DefPlan | undefined): readonly string[] => (plan === undefined ? [] : emitsOf(plan).map(({ step }) => `\`${step.effect}\` under \`${step.cap}\``));
@@ -85,8 +58,18 @@ function planChanges({ base, next }: Sides): readonly AuthorityChange[] {
     return [
       ...added.map((ask): AuthorityChange => ({ effect: "widening", subject: `plan \`${name}\``, text: `now emits ${ask}` })),
       ...removed.map((ask): AuthorityChange => ({ effect: "narrowing", subject: `plan \`${name}\``, text: `no longer emits ${ask}` })),
+      ...(before === undefined || after === undefined ? [] : deadlineChanges(before, after)),
     ];
   });
+}
+
+/** A plan that lives longer can ask for more, so only a shorter life is less. */
+function deadlineChanges(before: DefPlan, after: DefPlan): readonly AuthorityChange[] {
+  const [was, is] = [before.deadline_ns, after.deadline_ns];
+  if (was === is) return [];
+  const shorter = is !== undefined && (was === undefined || is < was);
+  const text = is === undefined ? `may now live for ever, was ${deadlineText(before)}` : `may now live ${shorter ? "only " : ""}${deadlineText(after)}, was ${was === undefined ? "for ever" : deadlineText(before)}`;
+  return [{ effect: shorter ? "narrowing" : "widening", subject: `plan \`${after.name}\``, text }];
 }
 
 function reducerChanges({ base, next }: Sides): readonly AuthorityChange[] {
@@ -140,9 +123,10 @@ function hashOf(module: DefModule | undefined): string {
   return module === undefined ? "" : nodeHash(module);
 }
 
-/** New code asks for no more than its grants give; that it changed is still said. Of enforcers capChanges speaks. */
+/** New code asks for no more than its grants give; that it changed is still said. Of enforcers capChanges speaks, and of migrations migrationChanges. */
 function moduleChanges({ base, next }: Sides): readonly AuthorityChange[] {
   const enforcers = new Set(grantsOf(next).map((grant) => next.caps.get(grant.cap)?.enforcer.module));
+  for (const { module } of next.manifest.migrations ?? []) enforcers.add(module);
   return pairs(base?.modules, next.modules).flatMap(({ name, before, after }): readonly AuthorityChange[] => {
     if (before === undefined || after === undefined || before.wasm_hash === after.wasm_hash || enforcers.has(name)) return [];
     return [{ effect: "neutral", subject: `module \`${name}\``, text: "code changed; what it may do is bounded by its grants" }];
@@ -273,7 +257,7 @@ function bindingOf(before: SecretDecl, after: SecretDecl): readonly Change[] {
   return changes;
 }
 
-/** New ways to set off what could already be asked for: events that start a plan with effects, or reach a reducer with effects. */
+/** Ways to set off what is asked for, new ones and those that went: events that start a plan with effects, or reach a reducer with effects. */
 function triggerChanges({ base, next }: Sides): readonly AuthorityChange[] {
   const starts = setDiff((base?.manifest.triggers ?? []).map((trigger) => `${trigger.event} ${trigger.plan}`), (next.manifest.triggers ?? []).map((trigger) => `${trigger.event} ${trigger.plan}`));
   const routes = setDiff((base?.manifest.routing?.events ?? []).map((route) => `${route.event} ${route.reducer}`), (next.manifest.routing?.events ?? []).map((route) => `${route.event} ${route.reducer}`));
@@ -281,15 +265,44 @@ function triggerChanges({ base, next }: Sides): readonly AuthorityChange[] {
     const plan = next.plans.get(name);
     return plan === undefined ? [] : [...new Set(emitsOf(plan).map(({ step }) => step.effect))].sort(compareText);
   };
+  const plan: Way = { verb: "starts", noun: "plan", emits: planEmits };
+  const reducer: Way = { verb: "reaches", noun: "reducer", emits: (name) => next.modules.get(name)?.abi.reducer?.effects_emitted ?? [] };
   return [
-    ...starts.added.flatMap((id) => setOff(id, { verb: "starts", noun: "plan", emits: planEmits })),
-    ...routes.added.flatMap((id) => setOff(id, { verb: "reaches", noun: "reducer", emits: (name) => next.modules.get(name)?.abi.reducer?.effects_emitted ?? [] })),
+    ...starts.added.flatMap((id) => setOff(id, "widening", plan)), ...starts.removed.flatMap((id) => setOff(id, "narrowing", plan)),
+    ...routes.added.flatMap((id) => setOff(id, "widening", reducer)), ...routes.removed.flatMap((id) => setOff(id, "narrowing", reducer)),
   ];
 }
 
-function setOff(id: string, { verb, noun, emits }: { readonly verb: string; readonly noun: string; readonly emits: (name: string) => readonly string[] }): readonly AuthorityChange[] {
+interface Way {
+  readonly verb: string;
+  readonly noun: string;
+  /** What a plan or reducer of the control plane that comes asks for. */
+  readonly emits: (name: string) => readonly string[];
+}
+
+function setOff(id: string, effect: "widening" | "narrowing", { verb, noun, emits }: Way): readonly AuthorityChange[] {
   const [event = "", target = ""] = id.split(" ");
   const effects = emits(target);
   if (effects.length === 0) return [];
-  return [{ effect: "widening", subject: `${noun} \`${target}\``, text: `event \`${event}\` now ${verb} it, and it emits ${names(effects)}` }];
+  return [{ effect, subject: `${noun} \`${target}\``, text: `event \`${event}\` ${effect === "widening" ? "now" : "no longer"} ${verb} it, and it emits ${names(effects)}` }];
+}
+
+/** A migration writes cells that only their reducer could write: one that is new, or that does something else, is never neutral. */
+function migrationChanges({ base, next }: Sides): readonly AuthorityChange[] {
+  const byReducer = (control: ControlPlane | undefined): ReadonlyMap<string, string> => new Map((control?.manifest.migrations ?? []).map(({ reducer, module }) => [reducer, module]));
+  return pairs(byReducer(base), byReducer(next)).flatMap(({ name, before, after }): readonly AuthorityChange[] => {
+    const subject = `migration of \`${name}\``;
+    if (after === undefined) return [{ effect: "narrowing", subject, text: `\`${before}\` may no longer rewrite its cells` }];
+    if (before === undefined) return [{ effect: "widening", subject, text: `\`${after}\` may now rewrite its cells` }];
+    if (before !== after) return [{ effect: "widening", subject, text: `\`${after}\` may now rewrite its cells, instead of \`${before}\`` }];
+    if (hashOf(base?.modules.get(before)) !== hashOf(next.modules.get(after))) return [{ effect: "widening", subject, text: `\`${after}\`, which may rewrite its cells, changed` }];
+    if (stateOf(base, name) === stateOf(next, name)) return [];
+    return [{ effect: "widening", subject, text: `its state changed, so \`${after}\` rewrites cells that no longer fit` }];
+  });
+}
+
+/** Everything the state of a reducer means. */
+function stateOf(control: ControlPlane | undefined, reducer: string): string {
+  const state = control?.modules.get(reducer)?.abi.reducer?.state;
+  return state === undefined ? "" : closure(control, { kind: "ref", name: state });
 }

@@ -3,7 +3,7 @@
 import { canonical, decode } from "./cbor.ts";
 import { listDiff, names, pairs, setDiff } from "./diff-list.ts";
 import { hex } from "./hash.ts";
-import { nodeValue } from "./serialize.ts";
+import { nodeValue, ruleValue } from "./serialize.ts";
 import { compareText } from "./text.ts";
 import { typeText } from "./type-shape.ts";
 import type { DefModule, DefPlan, DefPolicy, DefSecret, Definition, PlanStep, PolicyRule, TypeExpr } from "./types.ts";
@@ -91,7 +91,13 @@ function planDetails(before: DefPlan, after: DefPlan): readonly string[] {
     ...effects.added.map((kind) => `emits \`${kind}\` now`),
     ...effects.removed.map((kind) => `no longer emits \`${kind}\``),
     ...invariantDetails(before, after),
+    ...(before.deadline_ns === after.deadline_ns ? [] : [`deadline changed from ${deadlineText(before)} to ${deadlineText(after)}`]),
   ];
+}
+
+/** How long a plan may live. */
+export function deadlineText({ deadline_ns }: DefPlan): string {
+  return deadline_ns === undefined ? "none" : `${deadline_ns} ns`;
 }
 
 function stepDetails(before: DefPlan, after: DefPlan): readonly string[] {
@@ -157,11 +163,12 @@ function policyDetails(before: DefPolicy, after: DefPolicy): readonly string[] {
 
 /** Rules that came and went; one that moved did both. */
 export function rulesDiff(before: readonly PolicyRule[], after: readonly PolicyRule[]): ReturnType<typeof listDiff<PolicyRule>> {
-  return listDiff(before, after, ({ when, decision }) => keyOf({ when: { ...when }, decision }));
+  return listDiff(before, after, (rule) => keyOf(ruleValue(rule)));
 }
 
 /** A rule in words: "allow `http.request` under `cap_http` from plan `demo/fetch@1`". */
-export function ruleText({ when, decision }: PolicyRule): string {
+export function ruleText(rule: PolicyRule): string {
+  const { when } = rule;
   const parts = [
     when.effect_kind === undefined ? "every effect" : `\`${when.effect_kind}\``,
     ...(when.cap_name === undefined ? [] : [`under \`${when.cap_name}\``]),
@@ -169,7 +176,13 @@ export function ruleText({ when, decision }: PolicyRule): string {
   ];
   if (when.origin_name !== undefined) parts.push(`from ${when.origin_kind === undefined ? "" : `${when.origin_kind} `}\`${when.origin_name}\``);
   else if (when.origin_kind !== undefined) parts.push(`from any ${when.origin_kind}`);
-  return `${decision} ${parts.join(" ")}`;
+  return `${decisionText(rule, " of")} ${parts.join(" ")}`;
+}
+
+/** "allow", "deny", "require approval (within 5 ns)"; `of` comes after the word approval. */
+export function decisionText({ decision, approval_ttl_ns }: PolicyRule, of = ""): string {
+  if (decision !== "require_approval") return decision;
+  return `require approval${approval_ttl_ns === undefined ? "" : ` (within ${approval_ttl_ns} ns)`}${of}`;
 }
 
 function secretDetails(before: DefSecret, after: DefSecret): readonly string[] {

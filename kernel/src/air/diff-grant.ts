@@ -3,11 +3,11 @@
 import type { AuthorityChange } from "./diff.ts";
 import { keyOf } from "./diff-details.ts";
 import { setDiff } from "./diff-list.ts";
-import { literalText } from "./diff-sections.ts";
+import { budgetText, DIMENSIONS, literalText } from "./diff-sections.ts";
 import { literalValue } from "./serialize.ts";
 import { compareText } from "./text.ts";
 import { resolveType } from "./type-shape.ts";
-import type { CapGrant, ControlPlane, DefCap, Literal } from "./types.ts";
+import type { Budget, CapGrant, ControlPlane, DefCap, Literal } from "./types.ts";
 
 /** A grant with the control plane it stands in. */
 export interface HeldGrant {
@@ -23,7 +23,8 @@ export function grantChanges(before: HeldGrant | undefined, after: HeldGrant | u
   const change = (effect: AuthorityChange["effect"], text: string): AuthorityChange => ({ effect, subject, text });
   if (before === undefined) return after === undefined ? [] : [change("widening", describe(after))];
   if (after === undefined) return [change("narrowing", `${typeName(before)} is no longer granted`)];
-  const changes: AuthorityChange[] = expiryChanges(before.grant, after.grant).map(({ effect, text }) => change(effect, `${typeName(after)} ${text}`));
+  const limits = [...expiryChanges(before.grant, after.grant), ...budgetChanges(before.grant.budget, after.grant.budget)];
+  const changes: AuthorityChange[] = limits.map(({ effect, text }) => change(effect, `${typeName(after)} ${text}`));
   if (before.grant.cap !== after.grant.cap) {
     changes.push(change("widening", `${describe(after)}, by \`${after.grant.cap}\` instead of \`${before.grant.cap}\``));
     return changes;
@@ -45,11 +46,12 @@ function typeName(held: HeldGrant): string {
 /** "`http.out` may now reach example.com (GET)", or what a grant without hosts is limited to. */
 function describe(held: HeldGrant): string {
   const cap = capOf(held);
-  const unchecked = cap?.enforcer.module === ALLOW_ALL && fieldsOf(held.grant).size > 0 ? "; no enforcer checks this" : "";
+  const spend = held.grant.budget === undefined ? "" : `, spending at most ${budgetText(held.grant.budget)}`;
+  const more = `${cap?.enforcer.module === ALLOW_ALL && fieldsOf(held.grant).size > 0 ? "; no enforcer checks this" : ""}${spend}`;
   const reach = reachText(held);
-  if (reach !== undefined) return `${typeName(held)} may now reach ${reach}${unchecked}`;
+  if (reach !== undefined) return `${typeName(held)} may now reach ${reach}${more}`;
   const limits = [...fieldsOf(held.grant)].sort(([a], [b]) => compareText(a, b)).map(([field, literal]) => `${field} ${membersText(literal)}`);
-  return `${typeName(held)} is now granted ${limits.length === 0 ? "without limits" : `with ${limits.join("; ")}`}${unchecked}`;
+  return `${typeName(held)} is now granted ${limits.length === 0 ? "without limits" : `with ${limits.join("; ")}`}${more}`;
 }
 
 /** Hosts with what else limits them; undefined for a capability that knows no hosts. */
@@ -91,6 +93,18 @@ function expiryChanges(before: CapGrant, after: CapGrant): readonly Change[] {
   if (is === undefined) return [{ effect: "widening", text: "no longer expires" }];
   if (was === undefined) return [{ effect: "narrowing", text: `now expires at ${is} ns` }];
   return [is > was ? { effect: "widening", text: `now expires at ${is} ns, later than ${was}` } : { effect: "narrowing", text: `now expires at ${is} ns, earlier than ${was}` }];
+}
+
+/** A budget is spent under the grant's name, so more of it permits more, whatever was spent. */
+function budgetChanges(before: Budget = {}, after: Budget = {}): readonly Change[] {
+  return DIMENSIONS.flatMap((dimension): readonly Change[] => {
+    const [was, is] = [before[dimension], after[dimension]];
+    if (was === is) return [];
+    if (is === undefined) return [{ effect: "widening", text: `may now spend any ${dimension}, was ${was} in all` }];
+    if (was === undefined) return [{ effect: "narrowing", text: `may now spend ${is} ${dimension} in all` }];
+    if (is > was) return [{ effect: "widening", text: `may now spend ${is} ${dimension} in all, was ${was}` }];
+    return [{ effect: "narrowing", text: `may now spend only ${is} ${dimension} in all, was ${was}` }];
+  });
 }
 
 function paramChanges(before: HeldGrant, after: HeldGrant): readonly Change[] {

@@ -5,10 +5,13 @@ import { listDiff, pairs } from "./diff-list.ts";
 import { keyOf } from "./diff-details.ts";
 import { literalValue } from "./serialize.ts";
 import { compareText } from "./text.ts";
-import type { CapGrant, ControlPlane, Literal, Manifest, SecretDecl } from "./types.ts";
+import type { Budget, CapGrant, ControlPlane, Literal, Manifest, SecretDecl } from "./types.ts";
+
+/** What sections are compared of: a control plane, or a manifest by itself with the secrets that it declares. */
+export type Sectioned = Pick<ControlPlane, "manifest" | "secrets">;
 
 /** Sections that differ, in manifest order, each with one line a difference. */
-export function sectionChanges(base: ControlPlane | undefined, next: ControlPlane): readonly SectionChange[] {
+export function sectionChanges(base: Sectioned | undefined, next: Sectioned): readonly SectionChange[] {
   const [before, after] = [base?.manifest, next.manifest];
   const all: readonly { readonly section: SectionName; readonly details: readonly string[] }[] = [
     { section: "routing", details: [...lines("route", routes(before), routes(after)), ...lines("inbox", inboxes(before), inboxes(after))] },
@@ -17,9 +20,16 @@ export function sectionChanges(base: ControlPlane | undefined, next: ControlPlan
     { section: "cap_grants", details: grants(before, after) },
     { section: "module_bindings", details: bindings(before, after) },
     { section: "secrets", details: secrets(base, next) },
+    { section: "migrations", details: lines("migration", migrations(before), migrations(after)) },
     { section: "effects", details: lines("effect", (before?.effects ?? []).map((ref) => `\`${ref.name}\``), (after.effects ?? []).map((ref) => `\`${ref.name}\``)) },
   ];
   return all.filter(({ details }) => details.length > 0);
+}
+
+/** References of one list that came, went or moved; what they refer to is not looked at. */
+export function refDetails(noun: string, before: NonNullable<Manifest["secrets"]>, after: NonNullable<Manifest["secrets"]>): readonly string[] {
+  const named = (list: typeof before): readonly string[] => list.flatMap((ref) => ("name" in ref ? [`\`${ref.name}\``] : []));
+  return lines(noun, named(before), named(after));
 }
 
 /** Members that came and went; where both have the same ones in another order, that. */
@@ -41,6 +51,10 @@ function triggers(manifest: Manifest | undefined): readonly string[] {
   return (manifest?.triggers ?? []).map(({ event, plan, correlate_by }) => `\`${event}\` starts \`${plan}\`${correlate_by === undefined ? "" : `, correlated by \`${correlate_by}\``}`);
 }
 
+function migrations(manifest: Manifest | undefined): readonly string[] {
+  return (manifest?.migrations ?? []).map(({ reducer, module }) => `cells of \`${reducer}\` by \`${module}\``);
+}
+
 function policy(before: string | undefined, after: string | undefined): readonly string[] {
   if (before === after) return [];
   if (before === undefined) return [`policy \`${after}\` put in force`];
@@ -51,7 +65,7 @@ function grants(before: Manifest | undefined, after: Manifest): readonly string[
   const byName = (manifest: Manifest | undefined): ReadonlyMap<string, CapGrant> => new Map((manifest?.defaults?.cap_grants ?? []).map((grant) => [grant.name, grant]));
   const changes = pairs(byName(before), byName(after)).flatMap(({ name, before: was, after: is }) => {
     if (is === undefined) return [`grant \`${name}\` removed`];
-    if (was === undefined) return [`grant \`${name}\` added: \`${is.cap}\` ${literalText(is.params)}${expiryText(is)}`];
+    if (was === undefined) return [`grant \`${name}\` added: \`${is.cap}\` ${literalText(is.params)}${expiryText(is)}${is.budget === undefined ? "" : `, budget ${budgetText(is.budget)}`}`];
     return grantDetails(name, was, is);
   });
   const order = (manifest: Manifest | undefined): string => (manifest?.defaults?.cap_grants ?? []).map((grant) => grant.name).join("\n");
@@ -64,7 +78,21 @@ function grantDetails(name: string, was: CapGrant, is: CapGrant): readonly strin
     ...(was.cap === is.cap ? [] : [`grant \`${name}\`: capability changed from \`${was.cap}\` to \`${is.cap}\``]),
     ...paramDetails(name, was.params, is.params),
     ...(was.expiry_ns === is.expiry_ns ? [] : [`grant \`${name}\`: expiry changed from ${was.expiry_ns ?? "never"} to ${is.expiry_ns ?? "never"}`]),
+    ...budgetDetails(name, was.budget, is.budget),
   ];
+}
+
+function budgetDetails(name: string, was: Budget | undefined, is: Budget | undefined): readonly string[] {
+  const [before, after] = [was, is].map((budget) => (budget === undefined ? "none" : budgetText(budget)));
+  return before === after ? [] : [`grant \`${name}\`: budget changed from ${before} to ${after}`];
+}
+
+/** The dimensions that a budget limits. */
+export const DIMENSIONS = ["calls", "tokens", "cents", "bytes"] as const;
+
+/** "5 calls, 100 cents" */
+export function budgetText(budget: Budget): string {
+  return DIMENSIONS.flatMap((dimension) => (budget[dimension] === undefined ? [] : [`${budget[dimension]} ${dimension}`])).join(", ");
 }
 
 function paramDetails(name: string, was: Literal, is: Literal): readonly string[] {
@@ -112,14 +140,14 @@ function bindings(before: Manifest | undefined, after: Manifest): readonly strin
   });
 }
 
-function secrets(base: ControlPlane | undefined, next: ControlPlane): readonly string[] {
-  const byId = (control: ControlPlane | undefined): ReadonlyMap<string, SecretDecl> => new Map((control?.secrets ?? []).map((decl) => [secretText(decl), decl]));
+function secrets(base: Sectioned | undefined, next: Sectioned): readonly string[] {
+  const byId = (control: Sectioned | undefined): ReadonlyMap<string, SecretDecl> => new Map((control?.secrets ?? []).map((decl) => [secretText(decl), decl]));
   const changes = pairs(byId(base), byId(next)).flatMap(({ name, before: was, after: is }) => {
     if (was === undefined) return [`secret ${name} added, bound to \`${is?.binding_id}\``];
     if (is === undefined) return [`secret ${name} removed`];
     return keyOf(declValue(was)) === keyOf(declValue(is)) ? [] : [`secret ${name} changed`];
   });
-  const order = (control: ControlPlane | undefined): string => (control?.secrets ?? []).map(secretText).join("\n");
+  const order = (control: Sectioned | undefined): string => (control?.secrets ?? []).map(secretText).join("\n");
   if (changes.length > 0 || order(base) === order(next)) return changes;
   return ["order of the secret list changed"];
 }

@@ -29,7 +29,7 @@ export interface AuthorityChange {
   readonly text: string;
 }
 
-export type SectionName = "routing" | "triggers" | "defaults.policy" | "cap_grants" | "module_bindings" | "secrets" | "effects";
+export type SectionName = "routing" | "triggers" | "defaults.policy" | "cap_grants" | "module_bindings" | "secrets" | "effects" | "migrations";
 export interface SectionChange {
   readonly section: SectionName;
   readonly details: readonly string[];
@@ -58,7 +58,8 @@ export function diffControl(base: ControlPlane | undefined, next: ControlPlane):
   };
 }
 
-interface Entry {
+/** A definition that is listed, or that stands in a file. */
+export interface Entry {
   readonly kind: DefKind;
   readonly name: string;
   readonly hash: Hash;
@@ -67,8 +68,11 @@ interface Entry {
 }
 
 function definitionChanges(base: ControlPlane | undefined, next: ControlPlane): readonly DefChange[] {
-  const before = entriesOf(base);
-  const after = entriesOf(next);
+  return entryChanges(entriesOf(base), entriesOf(next));
+}
+
+/** Entries that the two sides do not have in common, sorted by kind, in the order of a manifest, and name. */
+export function entryChanges(before: ReadonlyMap<string, Entry>, after: ReadonlyMap<string, Entry>): readonly DefChange[] {
   const kinds = SECTIONS.map(({ kind }) => kind);
   const ids = [...new Set([...before.keys(), ...after.keys()])];
   return ids
@@ -82,7 +86,8 @@ function compareEntries(before: Entry | undefined, after: Entry | undefined): re
   if (before === undefined && after !== undefined) return [{ kind, name, change: "added", after: after.hash, details }];
   if (before !== undefined && after === undefined) return [{ kind, name, change: "removed", before: before.hash, details }];
   if (before === undefined || after === undefined || before.hash === after.hash) return [];
-  return [{ kind, name, change: "changed", before: before.hash, after: after.hash, details }];
+  const told = details.length === 0 && before.node !== undefined && after.node !== undefined ? ["a list is written in another order, or repeats a member"] : details;
+  return [{ kind, name, change: "changed", before: before.hash, after: after.hash, details: told }];
 }
 
 function entriesOf(control: ControlPlane | undefined): ReadonlyMap<string, Entry> {

@@ -1,8 +1,8 @@
 // What surrounds values: the preimages of intent, grant, event and patch hashes, and the envelopes modules are called with.
 
-import { canonical, decode, plain } from "./cbor.ts";
+import { canonicalOf, decode, plainOf } from "./cbor.ts";
 import { AosError } from "./error.ts";
-import { hashValue, utf8 } from "./hash.ts";
+import { hashBytes, hashValue, utf8 } from "./hash.ts";
 import { bareValue, nodeValue } from "./serialize.ts";
 import type { Definition, Manifest } from "./types.ts";
 import { isList, isMap, kindOfValue } from "./value-path.ts";
@@ -10,6 +10,12 @@ import type { Encodable, Hash, Value, ValueMap } from "./value.ts";
 
 const ABI_VERSION = 1;
 const IDEMPOTENCY_KEY_BYTES = 32;
+
+const eventBytes = canonicalOf(["schema", "value", "key"]);
+const reducerInputBytes = plainOf(["version", "state", "event", "ctx"]);
+const pureInputBytes = plainOf(["version", "input", "ctx"]);
+const reducerContextBytes = canonicalOf(["now_ns", "logical_now_ns", "journal_height", "entropy", "event_hash", "manifest_hash", "reducer", "key", "cell_mode"]);
+const pureContextBytes = canonicalOf(["logical_now_ns", "journal_height", "manifest_hash", "module"]);
 
 /**
  * Identity of an effect that was asked for: kind, normalised params (canonical bytes, secrets not injected), name of the
@@ -46,7 +52,7 @@ export interface EventEnvelope {
 
 /** Identity of an event. */
 export function eventHash(event: EventEnvelope): Hash {
-  return hashValue(eventValue(event));
+  return hashBytes(eventBytes({ schema: event.schema, value: event.value, key: event.key }));
 }
 
 function eventValue(event: EventEnvelope): Encodable {
@@ -66,12 +72,12 @@ export function encodeReducerInput(input: {
   readonly event: EventEnvelope;
   readonly ctx?: Uint8Array;
 }): Uint8Array {
-  return plain({ version: ABI_VERSION, state: input.state, event: eventValue(input.event), ctx: input.ctx });
+  return reducerInputBytes({ version: ABI_VERSION, state: input.state, event: eventValue(input.event), ctx: input.ctx });
 }
 
 /** Input of `run`. */
 export function encodePureInput(call: { readonly input: Uint8Array; readonly ctx?: Uint8Array }): Uint8Array {
-  return plain({ version: ABI_VERSION, input: call.input, ctx: call.ctx });
+  return pureInputBytes({ version: ABI_VERSION, input: call.input, ctx: call.ctx });
 }
 
 /** `sys/ReducerContext@1`, canonical. Times in nanoseconds; `height` is the seq the next record will have. */
@@ -86,7 +92,7 @@ export function reducerContext(context: {
   readonly key?: Uint8Array;
   readonly cellMode: boolean;
 }): Uint8Array {
-  return canonical({
+  return reducerContextBytes({
     now_ns: context.nowNs,
     logical_now_ns: context.logicalNowNs,
     journal_height: context.height,
@@ -106,7 +112,7 @@ export function pureContext(context: {
   readonly manifestHash: Hash;
   readonly module: string;
 }): Uint8Array {
-  return canonical({
+  return pureContextBytes({
     logical_now_ns: context.logicalNowNs,
     journal_height: context.height,
     manifest_hash: context.manifestHash,

@@ -25,6 +25,11 @@ export interface NearWorld {
   readonly code?: ReadonlyMap<string, Hash>;
 }
 
+/** A pure module and a migration of `demo/Job@1` by it. */
+export const MIGRATION: readonly Edit[] = [
+  set(MOD, "/-", { $kind: "defmodule", name: "demo/New@1", module_kind: "pure", abi: { pure: { input: "demo/State@1", output: "demo/State@1" } } }),
+  set(M, "/modules/-", { name: "demo/New@1" }), set(M, "/migrations", [{ reducer: "demo/Job@1", module: "demo/New@1" }]),
+];
 const LATE = { $kind: "defschema", name: "demo/Late@1", type: { record: { id: { text: {} } } } };
 const ROUTES = [
   { event: "demo/Done@1", reducer: "demo/Log@1" }, { event: "demo/Event@1", reducer: "demo/Job@1", key_field: "$value.id" },
@@ -61,6 +66,11 @@ export const NEAR_WORLDS: readonly NearWorld[] = [
   { title: "a secret bound elsewhere", edits: [set("air/secret.json", "/binding_id", "env:OTHER")] },
   { title: "a builtin effect listed", edits: [listed("effects", "sys/timer.set@1", "demo/mail.send@1")] },
   { title: "an effect for reducers too", edits: [set("air/effect.json", "/origin_scope", "both")] },
+  { title: "a grant with a budget", edits: [set(M, "/defaults/cap_grants/0/budget", { calls: 10, tokens: 5000, cents: 300, bytes: 1 })] },
+  { title: "a rule that asks a person", edits: [set("air/policy.json", "/rules/1/decision", "require_approval"), set("air/policy.json", "/rules/1/approval_ttl_ns", 60_000_000_000)] },
+  { title: "a plan with a deadline", edits: [set(P, "/deadline_ns", 3_600_000_000_000)] },
+  { title: "a migration", edits: MIGRATION },
+  { title: "a migration of another reducer too", edits: [...MIGRATION, set(M, "/migrations/-", { reducer: "demo/Log@1", module: "demo/New@1" })] },
   {
     title: "an almost empty world with sections that say nothing",
     edits: [set(M, "", { $kind: "manifest", air_version: "1", schemas: [], modules: [], plans: [], caps: [], policies: [], defaults: {}, routing: {} })],

@@ -50,63 +50,113 @@ export function readWritten(text: string, file: string): WrittenDocument {
  * @throws AosError `json.syntax` for a block comment that never ends
  */
 export function withoutComments(text: string, file: string): string {
-  return /\/[/*]/.test(text) ? scan(text, file).bare : text;
+  return /\/[/*]/.test(text) ? blanked(text, commentsIn(text, file)) : text;
 }
 
-// --- tokens
+// --- tokens; everything is read once, from the front
 
 /** `line` is where it begins, `endLine` where it ends. */
 interface Scanned { readonly text: string; readonly line: number; readonly endLine: number }
-interface Token extends Scanned {
+interface Token {
+  readonly text: string;
+  readonly line: number;
   /** What stands between this token and the one before. */
   readonly comments: readonly Scanned[];
   /** Where the token before ends. */
   readonly lastLine: number;
 }
+/** Offsets of a comment: the first character, and the one behind the last. */
+interface Span { readonly from: number; readonly to: number }
 
-const BLANK = /[ \t\n\r]+/y;
-const LINE_COMMENT = /\/\/[^\n]*/y;
-const BLOCK_COMMENT = /\/\*[^]*?\*\//y;
-/** Anything else is a token; what JSON does not know is a token too, and refused by the JSON reader. */
-const TOKEN = /"(?:[^"\\]|\\[^])*"|[{}[\],:]|[^ \t\n\r{}[\],:"/]+|[^]/y;
+/** Where a string or a comment may begin, and where a string may end. */
+const MARK = /["/]/g;
+const STRING_MARK = /["\\]/g;
+/** What JSON does not know is a token too, and refused by the JSON reader. */
+const WORD = /[^ \t\n\r{}[\],:"/]+|[^]/y;
+
+function indexOfMark(mark: RegExp, text: string, from: number): number {
+  mark.lastIndex = from;
+  return mark.exec(text)?.index ?? text.length;
+}
+
+/** Offset behind the string that begins at `at`; the end of the text for one that never ends. */
+function stringEnd(text: string, at: number): number {
+  let end = indexOfMark(STRING_MARK, text, at + 1);
+  while (text[end] === "\\") end = indexOfMark(STRING_MARK, text, end + 2);
+  return Math.min(end + 1, text.length);
+}
+
+function commentsIn(text: string, file: string): readonly Span[] {
+  const spans: Span[] = [];
+  for (let at = indexOfMark(MARK, text, 0); at < text.length; ) {
+    let to = at + 1;
+    if (text[at] === '"') to = stringEnd(text, at);
+    else if (text[to] === "/") to = endOr(text.indexOf("\n", at), text.length);
+    else if (text[to] === "*") to = endOr(text.indexOf("*/", at + 2), -2) + 2;
+    if (to === 0) throw neverEnds(text, at, file);
+    if (text[at] === "/" && to > at + 1) spans.push({ from: at, to });
+    at = indexOfMark(MARK, text, to);
+  }
+  return spans;
+}
+
+function endOr(found: number, none: number): number {
+  return found < 0 ? none : found;
+}
+
+function neverEnds(text: string, at: number, file: string): AosError {
+  const [line, column] = [linesIn(text.slice(0, at)) + 1, at - text.lastIndexOf("\n", at - 1)];
+  return new AosError("json.syntax", `${file}:${line}:${column}: a comment that never ends`, { at: { file, line, column } });
+}
+
+function blanked(text: string, comments: readonly Span[]): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (const { from, to } of comments) {
+    parts.push(text.slice(at, from), text.slice(from, to).replace(/[^\n]/g, " "));
+    at = to;
+  }
+  return parts.join("") + text.slice(at);
+}
+
+/** Line breaks in a text. */
+function linesIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  return count;
+}
 
 function scan(text: string, file: string): { readonly tokens: Token[]; readonly bare: string } {
+  const spans = commentsIn(text, file);
   const tokens: Token[] = [];
   let comments: Scanned[] = [];
-  let [at, line, lastLine, bare] = [0, 1, 1, ""];
-  const take = (pattern: RegExp): Scanned | undefined => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0];
-    if (found === undefined) return undefined;
-    const endLine = line + found.split("\n").length - 1;
-    const scanned = { text: found, line, endLine };
-    at += found.length;
-    line = endLine;
-    return scanned;
-  };
+  let [at, line, lastLine, passed] = [0, 1, 1, 0];
   while (at < text.length) {
-    const blank = take(BLANK);
-    if (blank !== undefined) {
-      bare += blank.text;
-      continue;
+    const character = text[at] as string;
+    const span = spans[passed];
+    if (character === "\n") line++;
+    if (character === " " || character === "\n" || character === "\t" || character === "\r") at++;
+    else if (span?.from === at) {
+      const comment = text.slice(at, span.to);
+      const endLine = line + linesIn(comment);
+      comments.push({ text: comment, line, endLine });
+      [at, line] = [span.to, endLine];
+      passed++;
+    } else {
+      const end = tokenEnd(text, at);
+      tokens.push({ text: text.slice(at, end), line, comments, lastLine });
+      [comments, lastLine, at] = [[], line, end];
     }
-    const comment = take(LINE_COMMENT) ?? take(BLOCK_COMMENT);
-    if (comment !== undefined) {
-      comments.push(comment);
-      bare += comment.text.replace(/[^\n]/g, " ");
-      continue;
-    }
-    if (text.startsWith("/*", at)) {
-      const column = at - text.lastIndexOf("\n", at - 1);
-      throw new AosError("json.syntax", `${file}:${line}:${column}: a comment that never ends`, { at: { file, line, column } });
-    }
-    const token = take(TOKEN) as Scanned;
-    bare += token.text;
-    tokens.push({ ...token, comments, lastLine });
-    [comments, lastLine] = [[], token.endLine];
   }
-  tokens.push({ text: "", line, endLine: line, comments, lastLine });
-  return { tokens, bare };
+  tokens.push({ text: "", line, comments, lastLine });
+  return { tokens, bare: blanked(text, spans) };
+}
+
+/** No token that JSON knows goes over the end of its line. */
+function tokenEnd(text: string, at: number): number {
+  if (text[at] === '"') return stringEnd(text, at);
+  WORD.lastIndex = at;
+  return at + (WORD.exec(text)?.[0].length ?? 1);
 }
 
 // --- the tree; the JSON reader has said that the tokens are one document

@@ -33,6 +33,7 @@ const STEP: Shape = shape(
 );
 const node = (keys: readonly string[], inside: Readonly<Record<string, () => Shape>> = {}): Shape => shape(["$schema", "$kind", "name", ...keys], inside);
 
+const BUDGET = ["calls", "tokens", "cents", "bytes"];
 const REF = (): Shape => plain("name", "hash");
 const NODES: { readonly [Kind in Node["kind"]]: Shape } = {
   defschema: node(["type"], { type }),
@@ -41,24 +42,25 @@ const NODES: { readonly [Kind in Node["kind"]]: Shape } = {
       reducer: () => plain("state", "event", "context", "annotations", "effects_emitted", "cap_slots"), pure: () => plain("input", "output", "context"),
     }),
   }),
-  defplan: node(["input", "output", "locals", "steps", "edges", "required_caps", "allowed_effects", "invariants"], {
+  defplan: node(["input", "output", "locals", "steps", "edges", "required_caps", "allowed_effects", "invariants", "deadline_ns"], {
     steps: () => STEP, edges: () => shape(["from", "to", "when"], { when: expr }), invariants: expr,
   }),
   defcap: node(["cap_type", "schema", "enforcer"], { schema: type }),
   defeffect: node(["kind", "params_schema", "receipt_schema", "cap_type", "origin_scope"]),
   defpolicy: node(["rules"], {
-    rules: () => shape(["when", "decision"], { when: () => plain("effect_kind", "cap_name", "cap_type", "origin_kind", "origin_name") }),
+    rules: () => shape(["when", "decision", "approval_ttl_ns"], { when: () => plain("effect_kind", "cap_name", "cap_type", "origin_kind", "origin_name") }),
   }),
   defsecret: node(["binding_id", "expected_digest", "allowed_caps", "allowed_plans"]),
   manifest: node(
-    ["air_version", "schemas", "modules", "plans", "effects", "caps", "policies", "secrets", "defaults", "module_bindings", "routing", "triggers"],
+    ["air_version", "schemas", "modules", "plans", "effects", "caps", "policies", "secrets", "defaults", "module_bindings", "routing", "triggers", "migrations"],
     {
       schemas: REF, modules: REF, plans: REF, effects: REF, caps: REF, policies: REF,
       secrets: () => shape(["name", "hash", "alias", "version", "binding_id", "expected_digest", "policy"], { policy: () => plain("allowed_caps", "allowed_plans") }),
-      defaults: () => shape(["policy", "cap_grants"], { cap_grants: () => shape(["name", "cap", "params", "expiry_ns"], { params: expr }) }),
+      defaults: () => shape(["policy", "cap_grants"], { cap_grants: () => shape(["name", "cap", "params", "expiry_ns", "budget"], { params: expr, budget: () => plain(...BUDGET) }) }),
       module_bindings: () => mapOf(plain("slots")),
       routing: () => shape(["events", "inboxes"], { events: () => plain("event", "reducer", "key_field"), inboxes: () => plain("source", "reducer") }),
       triggers: () => plain("event", "plan", "correlate_by"),
+      migrations: () => plain("reducer", "module"),
     },
   ),
 };
@@ -89,14 +91,13 @@ function shapeOf(members: readonly Member[]): Shape | undefined {
 
 function inOrder(members: readonly Member[], keys: readonly string[]): readonly Member[] {
   const groups: { readonly rank: number; readonly members: readonly Member[] }[] = [];
-  let riders: readonly Member[] = [];
+  let riders: Member[] = [];
   for (const member of members) {
     const rank = keys.indexOf(member.name);
-    if (rank < 0) riders = [...riders, member];
-    else {
-      groups.push({ rank, members: [...riders, member] });
-      riders = [];
-    }
+    riders.push(member);
+    if (rank < 0) continue;
+    groups.push({ rank, members: riders });
+    riders = [];
   }
   return [...groups.sort((a, b) => a.rank - b.rank).flatMap((group) => group.members), ...riders];
 }

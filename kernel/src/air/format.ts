@@ -1,6 +1,6 @@
 // The one layout of AIR files: a diff of two versions shows what changed, and nothing else.
 
-import type { Comment, Piece, Written } from "./format-read.ts";
+import type { Piece, Written, WrittenDocument } from "./format-read.ts";
 import { readWritten } from "./format-read.ts";
 import { ordered } from "./format-shape.ts";
 
@@ -19,46 +19,64 @@ const INDENT = "  ";
  */
 export function formatAir(text: string, file: string): string {
   if (text.trim() === "") return "";
-  const { before, value, behind, after } = readWritten(text, file);
-  const root = ordered(value);
-  const body = root.kind === "atom" ? root.text : broken(root, "");
-  return [...before, [body, ...behind].join(" "), ...after].join("\n") + "\n";
+  return formatWritten(readWritten(text, file));
 }
 
-/** A container over several lines, the first without its indentation. */
-function broken(value: Exclude<Written, { kind: "atom" }>, indent: string): string {
+/** Writes a document that was read, as {@link formatAir} does. */
+export function formatWritten({ before, value, behind, after }: WrittenDocument): string {
+  const root = ordered(value);
+  const lines = [...before];
+  if (root.kind === "atom") lines.push(root.text);
+  else writeBroken(lines, root, { first: "", indent: "", last: "" });
+  lines.push([lines.pop(), ...behind].join(" "), ...after);
+  return `${lines.join("\n")}\n`;
+}
+
+/** `first` stands before the opening bracket, blanks included, `last` behind the closing one. */
+interface Around {
+  readonly first: string;
+  readonly indent: string;
+  readonly last: string;
+}
+
+/** A container over several lines. */
+function writeBroken(lines: string[], value: Exclude<Written, { kind: "atom" }>, { first, indent, last }: Around): void {
   const [open, close] = value.kind === "object" ? "{}" : "[]";
   const pieces: readonly (Piece & { readonly key?: string })[] = value.kind === "object" ? value.members : value.items;
-  if (pieces.length === 0 && value.end.length === 0) return `${open}${close}`;
+  if (pieces.length === 0 && value.end.length === 0) {
+    lines.push(`${first}${open}${close}${last}`);
+    return;
+  }
   const inner = indent + INDENT;
-  const lines = pieces.map((piece, index) => member(piece, { indent: inner, comma: index < pieces.length - 1 ? "," : "" }));
-  return [open, ...lines, ...value.end.map((comment) => inner + comment), `${indent}${close}`].join("\n");
+  lines.push(first + open);
+  for (const [index, piece] of pieces.entries()) writeMember(lines, piece, { indent: inner, comma: index < pieces.length - 1 ? "," : "" });
+  for (const comment of value.end) lines.push(inner + comment);
+  lines.push(`${indent}${close}${last}`);
 }
 
-function member(piece: Piece & { readonly key?: string }, { indent, comma }: { readonly indent: string; readonly comma: string }): string {
-  const key = piece.key === undefined ? "" : `${piece.key}: `;
-  const before = piece.before.map((comment) => `${indent}${comment}\n`).join("");
-  const room = COLUMNS_MAX - indent.length - key.length - comma.length;
-  const flat = flatText(piece.value);
-  const value = piece.value.kind === "atom" || (flat !== undefined && flat.length <= room) ? flat : broken(piece.value, indent);
-  return `${before}${indent}${key}${value}${comma}${behindText(piece.behind)}`;
+function writeMember(lines: string[], piece: Piece & { readonly key?: string }, { indent, comma }: { readonly indent: string; readonly comma: string }): void {
+  for (const comment of piece.before) lines.push(indent + comment);
+  const first = `${indent}${piece.key === undefined ? "" : `${piece.key}: `}`;
+  const last = `${comma}${piece.behind.map((comment) => ` ${comment}`).join("")}`;
+  const flat = flatText(piece.value, COLUMNS_MAX - first.length - comma.length);
+  if (flat !== undefined) lines.push(`${first}${flat}${last}`);
+  else if (piece.value.kind !== "atom") writeBroken(lines, piece.value, { first, indent, last });
 }
 
-function behindText(comments: readonly Comment[]): string {
-  return comments.map((comment) => ` ${comment}`).join("");
-}
-
-/** The value on one line; undefined where a comment inside forbids it. */
-function flatText(value: Written): string | undefined {
+/** The value on one line; undefined where it has no room or a comment inside forbids it. Looks at no more than fits. An atom always fits. */
+function flatText(value: Written, room: number): string | undefined {
   if (value.kind === "atom") return value.text;
   if (value.end.length > 0) return undefined;
   const pieces: readonly (Piece & { readonly key?: string })[] = value.kind === "object" ? value.members : value.items;
-  const parts: string[] = [];
+  if (pieces.length === 0) return value.kind === "object" ? "{}" : "[]";
+  const [open, close] = value.kind === "object" ? ["{ ", " }"] : ["[", "]"];
+  let text = open;
   for (const { before, behind, key, value: inner } of pieces) {
-    const text = before.length + behind.length > 0 ? undefined : flatText(inner);
-    if (text === undefined) return undefined;
-    parts.push(key === undefined ? text : `${key}: ${text}`);
+    if (before.length + behind.length > 0) return undefined;
+    text += `${text.length > open.length ? ", " : ""}${key === undefined ? "" : `${key}: `}`;
+    const flat = flatText(inner, room - text.length - close.length);
+    if (flat === undefined || text.length + flat.length + close.length > room) return undefined;
+    text += flat;
   }
-  if (parts.length === 0) return value.kind === "object" ? "{}" : "[]";
-  return value.kind === "object" ? `{ ${parts.join(", ")} }` : `[${parts.join(", ")}]`;
+  return text + close;
 }

@@ -25,7 +25,7 @@ const CBOR_COUNT = 150_000;
 const JSON_COUNT = 60_000;
 const TREE_COUNT = 420_000;
 const VALUE_COUNT = 420_000;
-const WORLD_COUNT = 1_500;
+const WORLD_COUNT = 3_000;
 
 interface File { readonly path: string; readonly text: string }
 

@@ -14,14 +14,21 @@ export const ZERO_HASH = `sha256:${"0".repeat(64)}` as Hash;
 
 const HASH = /^sha256:[0-9a-f]{64}$/;
 
+/** One hasher for all calls, put back to the blank state before each: making one costs as much as hashing a short input. */
+const blank = digest.create();
+const hasher = digest.create();
+
 /** SHA-256, 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return digest(bytes);
+  const out = new Uint8Array(32);
+  blank._cloneInto(hasher);
+  hasher.update(bytes).digestInto(out);
+  return out;
 }
 
 /** Hash of bytes as they are: blobs, modules, canonical preimages. */
 export function hashBytes(bytes: Uint8Array): Hash {
-  return rawToHash(digest(bytes));
+  return rawToHash(sha256(bytes));
 }
 
 /** Hash of a value: of its canonical bytes, self-describe prefix included. */

@@ -42,13 +42,35 @@ interface Reader {
  */
 export function readJson(text: string, file: string): JsonDocument {
   let places: ReadonlyMap<string, number> | undefined;
+  let starts: readonly number[] | undefined;
   return {
     json: readDocument({ text, file, at: 0, level: 0, places: undefined }),
     locate(pointer) {
       places ??= findPlaces(text, file);
-      return lineAndColumn(text, nearest(places, pointer));
+      starts ??= lineStarts(text);
+      const offset = nearest(places, pointer);
+      const line = countUpTo(starts, offset);
+      return { line, column: offset - (starts[line - 1] ?? 0) + 1 };
     },
   };
+}
+
+/** Offsets of the first characters of all lines. */
+function lineStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/** How many of the numbers, which ascend, are not above `limit`. */
+function countUpTo(numbers: readonly number[], limit: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] as number) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function findPlaces(text: string, file: string): ReadonlyMap<string, number> {

@@ -7,8 +7,8 @@ import {
 } from "./parse-struct.ts";
 import type { Fields, Read, Report } from "./parse-struct.ts";
 import type {
-  CapGrant, DefCap, DefEffect, DefModule, DefPlan, DefPolicy, DefSchema, DefSecret, Expr, Literal, Manifest, ManifestRef, Node, PlanEdge, PlanStep,
-  PolicyMatch, PureAbi, ReducerAbi, SecretDecl, Slot, TypeExpr,
+  Budget, CapGrant, DefCap, DefEffect, DefModule, DefPlan, DefPolicy, DefSchema, DefSecret, Expr, Literal, Manifest, ManifestRef, Migration, Node, PlanEdge,
+  PlanStep, PolicyMatch, PolicyRule, PureAbi, ReducerAbi, SecretDecl, Slot, TypeExpr,
 } from "./types.ts";
 import { isMap } from "./value-path.ts";
 import type { Value } from "./value.ts";
@@ -152,6 +152,7 @@ const readPlan = readNode("a defplan", (fields): DefPlan =>
     required_caps: fields.some("required_caps", readList(readText)),
     allowed_effects: fields.some("allowed_effects", readList(readText)),
     invariants: fields.some("invariants", readList(readExpr)),
+    deadline_ns: fields.maybe("deadline_ns", readU64),
   }),
 );
 
@@ -183,15 +184,18 @@ const readMatch = readStruct("a policy match", (fields): PolicyMatch =>
   }),
 );
 
+const readRule = readStruct("a policy rule", (fields): PolicyRule =>
+  present({
+    when: fields.need("when", readMatch),
+    decision: fields.need("decision", readWord(["allow", "deny", "require_approval"])),
+    approval_ttl_ns: fields.maybe("approval_ttl_ns", readU64),
+  }),
+);
+
 const readPolicy = readNode("a defpolicy", (fields): DefPolicy => ({
   kind: "defpolicy",
   name: fields.need("name", readName),
-  rules: fields.need(
-    "rules",
-    readList(
-      readStruct("a policy rule", (rule) => ({ when: rule.need("when", readMatch), decision: rule.need("decision", readWord(["allow", "deny"])) })),
-    ),
-  ),
+  rules: fields.need("rules", readList(readRule)),
 }));
 
 const readSecretDef = readNode("a defsecret", (fields): DefSecret =>
@@ -229,12 +233,28 @@ function readManifestSecret(value: Value, at: string, report: Report): ManifestR
   return named ? readRef(value, at, report) : readSecretDecl(value, at, report);
 }
 
+const readAmounts = readStruct("a budget", (fields): Budget =>
+  present({
+    calls: fields.maybe("calls", readU64),
+    tokens: fields.maybe("tokens", readU64),
+    cents: fields.maybe("cents", readU64),
+    bytes: fields.maybe("bytes", readU64),
+  }),
+);
+
+/** A budget that limits nothing is none. */
+const readBudget: Read<Budget | undefined> = (value, at, report) => {
+  const budget: Budget | undefined = readAmounts(value, at, report);
+  return budget === undefined || Object.keys(budget).length === 0 ? undefined : budget;
+};
+
 const readGrant = readStruct("a cap grant", (fields): CapGrant =>
   present({
     name: fields.need("name", readText),
     cap: fields.need("cap", readText),
     params: fields.need("params", readLiteral),
     expiry_ns: fields.maybe("expiry_ns", readU64),
+    budget: fields.maybe("budget", readBudget),
   }),
 );
 
@@ -263,6 +283,10 @@ const readTrigger = readStruct("a trigger", (fields) =>
   present({ event: fields.need("event", readName), plan: fields.need("plan", readText), correlate_by: fields.maybe("correlate_by", readText) }),
 );
 
+const readMigration = readStruct("a migration", (fields): Migration => {
+  return { reducer: fields.need("reducer", readText), module: fields.need("module", readText) };
+});
+
 const readManifest = readNode("a manifest", (fields): Manifest =>
   present({
     kind: "manifest" as const,
@@ -281,6 +305,7 @@ const readManifest = readNode("a manifest", (fields): Manifest =>
     ),
     routing: fields.maybe("routing", readRouting),
     triggers: fields.some("triggers", readList(readTrigger)),
+    migrations: fields.some("migrations", readList(readMigration)),
   }),
 );
 

@@ -129,12 +129,13 @@ function blockOps(base: ControlPlane, next: ControlPlane): readonly PatchOp[] {
   }
   if (differs("triggers")) ops.push({ op: "set_triggers", pre_hash: pre_hash("triggers"), triggers: after.triggers ?? [] });
   if (differs("module_bindings")) ops.push({ op: "set_module_bindings", pre_hash: pre_hash("module_bindings"), bindings: after.module_bindings ?? new Map() });
+  if (differs("migrations")) ops.push({ op: "set_migrations", pre_hash: pre_hash("migrations"), migrations: after.migrations ?? [] });
   return ops;
 }
 
 // --- in a few words
 
-export type PatchSection = "defaults" | "manifest_refs" | "module_bindings" | "routing_events" | "routing_inboxes" | "secrets" | "triggers";
+export type PatchSection = "defaults" | "manifest_refs" | "migrations" | "module_bindings" | "routing_events" | "routing_inboxes" | "secrets" | "triggers";
 
 /** What `sys/GovPatchSummary@1` says of a patch, but for its hashes. All lists sorted and free of duplicates. */
 export interface PatchSummary {
@@ -145,7 +146,7 @@ export interface PatchSummary {
 
 const SECTION_OF: { readonly [Op in PatchOp["op"]]?: PatchSection } = {
   set_manifest_refs: "manifest_refs", set_defaults: "defaults", set_routing_events: "routing_events", set_routing_inboxes: "routing_inboxes",
-  set_triggers: "triggers", set_module_bindings: "module_bindings", set_secrets: "secrets",
+  set_triggers: "triggers", set_module_bindings: "module_bindings", set_secrets: "secrets", set_migrations: "migrations",
 };
 
 /**

@@ -7,7 +7,7 @@ import { below, readHash, readHashOrPlaceholder, readList, readStruct, readText,
 import type { Fields, Problem, Read, Report } from "./parse-struct.ts";
 import { bareValue, nodeValue } from "./serialize.ts";
 import { nearest } from "./suggest.ts";
-import type { CapGrant, Definition, DefKind, Json, Manifest, ManifestRef, RoutingEvent, SecretDecl, Trigger } from "./types.ts";
+import type { CapGrant, Definition, DefKind, Json, Manifest, ManifestRef, Migration, RoutingEvent, SecretDecl, Trigger } from "./types.ts";
 import { isMap, kindOfValue } from "./value-path.ts";
 import type { Encodable, Hash, Value } from "./value.ts";
 
@@ -35,6 +35,7 @@ export type PatchOp =
   | { readonly op: "set_triggers"; readonly pre_hash: Hash; readonly triggers: readonly Trigger[] }
   | { readonly op: "set_module_bindings"; readonly pre_hash: Hash; readonly bindings: Bindings }
   | { readonly op: "set_secrets"; readonly pre_hash: Hash; readonly secrets: readonly (ManifestRef | SecretDecl)[] }
+  | { readonly op: "set_migrations"; readonly pre_hash: Hash; readonly migrations: readonly Migration[] }
   /** Takes a section out as a whole: an empty `defaults` or `routing` and an absent one have different hashes. */
   | { readonly op: "remove_section"; readonly section: "defaults" | "routing"; readonly pre_hash: Hash };
 
@@ -115,6 +116,7 @@ const readInboxes = readPart(["routing", "inboxes"], (manifest) => manifest.rout
 const readTriggers = readPart(["triggers"], (manifest) => manifest.triggers ?? []);
 const readBindings = readPart(["module_bindings"], (manifest): Bindings => manifest.module_bindings ?? new Map());
 const readSecrets = readPart(["secrets"], (manifest) => manifest.secrets ?? []);
+const readMigrations = readPart(["migrations"], (manifest) => manifest.migrations ?? []);
 
 const readPolicy: Read<string | null> = (value, at, report) => (value === null ? null : readText(value, at, report));
 
@@ -166,6 +168,9 @@ const OPS: { readonly [Op in PatchOp["op"]]: Read<PatchOp> } = {
   set_secrets: readClosed("set_secrets", (fields) => ({
     op: "set_secrets", pre_hash: fields.need("pre_hash", readHash), secrets: fields.need("secrets", readSecrets),
   })),
+  set_migrations: readClosed("set_migrations", (fields) => ({
+    op: "set_migrations", pre_hash: fields.need("pre_hash", readHash), migrations: fields.need("migrations", readMigrations),
+  })),
   remove_section: readClosed("remove_section", (fields) => ({
     op: "remove_section", section: fields.need("section", readWord(["defaults", "routing"])), pre_hash: fields.need("pre_hash", readHash),
   })),
@@ -173,8 +178,8 @@ const OPS: { readonly [Op in PatchOp["op"]]: Read<PatchOp> } = {
 
 /** Names of all operations, sorted. */
 export const PATCH_OPS: readonly string[] = [
-  "add_def", "remove_def", "remove_section", "replace_def", "set_defaults", "set_manifest_refs", "set_module_bindings", "set_routing_events",
-  "set_routing_inboxes", "set_secrets", "set_triggers",
+  "add_def", "remove_def", "remove_section", "replace_def", "set_defaults", "set_manifest_refs", "set_migrations", "set_module_bindings",
+  "set_routing_events", "set_routing_inboxes", "set_secrets", "set_triggers",
 ];
 
 const readOp: Read<PatchOp> = (value, at, report) => {
@@ -229,6 +234,8 @@ function bodyValue(patch: PatchOp): Encodable {
       return { pre_hash: patch.pre_hash, bindings: blockValue({ module_bindings: patch.bindings }, "module_bindings") };
     case "set_secrets":
       return { pre_hash: patch.pre_hash, secrets: blockValue({ secrets: patch.secrets }, "secrets") };
+    case "set_migrations":
+      return { pre_hash: patch.pre_hash, migrations: blockValue({ migrations: patch.migrations }, "migrations") };
     default: {
       const { op: _, ...body } = patch;
       return { ...body } as Encodable;
@@ -237,7 +244,7 @@ function bodyValue(patch: PatchOp): Encodable {
 }
 
 /** The parts of a manifest that operations replace as a whole. */
-export type Block = "cap_grants" | "routing_events" | "routing_inboxes" | "triggers" | "module_bindings" | "secrets" | "defaults" | "routing";
+export type Block = "cap_grants" | "routing_events" | "routing_inboxes" | "triggers" | "module_bindings" | "secrets" | "migrations" | "defaults" | "routing";
 
 const BLOCKS: { readonly [B in Block]: { readonly path: readonly string[]; readonly empty: Encodable } } = {
   cap_grants: { path: ["defaults", "cap_grants"], empty: [] },
@@ -246,6 +253,7 @@ const BLOCKS: { readonly [B in Block]: { readonly path: readonly string[]; reado
   triggers: { path: ["triggers"], empty: [] },
   module_bindings: { path: ["module_bindings"], empty: {} },
   secrets: { path: ["secrets"], empty: [] },
+  migrations: { path: ["migrations"], empty: [] },
   defaults: { path: ["defaults"], empty: {} },
   routing: { path: ["routing"], empty: {} },
 };

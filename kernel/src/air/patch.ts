@@ -163,6 +163,9 @@ function applyOp(draft: Draft, op: PatchOp, at: At): void {
       return setOptional(draft, "module_bindings", op.bindings.size > 0 ? op.bindings : undefined);
     case "set_secrets":
       return setSecrets(draft, op, at);
+    case "set_migrations":
+      guardBlock(draft, "migrations", { ...at, expected: op.pre_hash });
+      return setOptional(draft, "migrations", op.migrations.length > 0 ? op.migrations : undefined);
     default:
       return unreachable(op);
   }
@@ -275,7 +278,7 @@ function setRouting<Part extends "events" | "inboxes">(draft: Draft, part: Part,
   draft.manifest = { ...draft.manifest, routing: { ...rest, ...(list.length > 0 && { [part]: list }) } };
 }
 
-function setOptional<Key extends "triggers" | "module_bindings">(draft: Draft, key: Key, value: Manifest[Key]): void {
+function setOptional<Key extends "triggers" | "module_bindings" | "migrations">(draft: Draft, key: Key, value: Manifest[Key]): void {
   const { [key]: _, ...rest } = draft.manifest;
   draft.manifest = { ...(rest as Manifest), ...(value && { [key]: value }) };
 }
@@ -332,6 +335,7 @@ const PARTS: readonly { readonly at: string; readonly op: PatchOp["op"]; readonl
   { at: "/routing/inboxes", op: "set_routing_inboxes", key: "/inboxes" },
   { at: "/triggers", op: "set_triggers", key: "/triggers" },
   { at: "/module_bindings", op: "set_module_bindings", key: "/bindings" },
+  { at: "/migrations", op: "set_migrations", key: "/migrations" },
   { at: "/defaults/policy", op: "set_defaults", key: "/policy" },
   { at: "/defaults/cap_grants", op: "set_defaults", key: "/cap_grants" },
 ];

@@ -50,11 +50,13 @@ const TEXT: Readonly<Record<string, string>> = {
   "cap.enforcer_unlisted": "A capability in use is judged by a builtin module that the manifest does not list.",
   "cap.enforcer_abi": "An enforcer is a pure module from `sys/CapCheckInput@1` to `sys/CapCheckOutput@1`.",
   // Grants, policies, bindings
+  "grant.budget": "A budget of nothing in some dimension denies every effect that takes any of it.",
   "grant.duplicate": "Two grants have the same name.",
   "grant.missing": "A grant is named that `defaults.cap_grants` does not have.",
   "grant.params": "The parameters of a grant do not fit the schema of its capability.",
   "grant.secret": "The parameters of a grant are public and cannot refer to a secret.",
   "grant.unused": "Nothing uses this grant: no plan step, no slot, no reducer's default.",
+  "policy.approval_ttl": "`approval_ttl_ns` limits how long an effect waits for a person: it belongs to a rule that says `require_approval`, and is more than nothing.",
   "policy.missing": "`defaults.policy` names a policy that the manifest does not list.",
   "policy.unknown_effect": "A policy rule matches an effect kind that does not exist.",
   "policy.unknown_grant": "A policy rule matches a grant that does not exist.",
@@ -68,6 +70,7 @@ const TEXT: Readonly<Record<string, string>> = {
   "binding.missing": "A reducer emits an effect and has no grant for it: no bound slot of that type, and not exactly one grant of it.",
   // Plans
   "plan.empty": "A plan has at least one step.",
+  "plan.deadline": "`deadline_ns` is how long a plan may live, and is more than nothing.",
   "plan.duplicate_step": "Two steps of a plan have the same id.",
   "plan.unknown_step": "An edge starts or ends at a step that the plan does not have.",
   "plan.duplicate_edge": "Two edges join the same steps in the same direction.",
@@ -110,6 +113,10 @@ const TEXT: Readonly<Record<string, string>> = {
   "await.where_missing": "A correlated plan that awaits an event says with `where` which one is its own.",
   "await.where_correlation": "The `where` of a correlated plan looks at the correlation: `@var:correlation_id`, or the correlated field of `@event`.",
   "await.uncorrelated": "`@var:correlation_id` is used, and a trigger that starts the plan does not bind it.",
+  // Migrations
+  "migration.duplicate": "A reducer has one migration.",
+  "migration.module": "A migration names a listed pure module that takes the old state and gives the new one.",
+  "migration.reducer": "A migration names a listed reducer, whose cells it carries over.",
   // Secrets
   "secret.inline": "In files, a secret is a definition of its own that the manifest lists.",
   "secret.name": "A secret is named `alias@version`, with a version from 1.",

@@ -4,9 +4,10 @@ import { vectors } from "../testing/vectors.ts";
 import { hex } from "./bytes.ts";
 import { canonical, decode } from "./cbor.ts";
 import { hashValue } from "./hash.ts";
+import { readJson } from "./json.ts";
 import { parseNode } from "./parse.ts";
 import { bareHash, bareValue, nodeHash, nodeValue } from "./serialize.ts";
-import type { Node } from "./types.ts";
+import type { CapGrant, Manifest, Node } from "./types.ts";
 import type { Value } from "./value.ts";
 
 /** Reads a node that must be right; warnings are of no interest here. */
@@ -56,6 +57,19 @@ for (const row of vectors("nodes.json", "different")) {
     assert.notEqual(hex(canonical(nodeValue(read(row.json("node"))))), hex(canonical(nodeValue(read(row.json("other"))))));
   });
 }
+
+test("node: our members: a budget of no dimension and no migrations are as if absent, everything else is part of the hash", () => {
+  const manifest = (parts: object, grant: object): Node => read(readJson(JSON.stringify({
+    $kind: "manifest", air_version: "1", schemas: [], modules: [], plans: [], caps: [], policies: [], defaults: { cap_grants: [{ name: "g", cap: "a/c@1", params: { record: {} }, ...grant }] }, ...parts,
+  }), "m").json as Value);
+  const same = [manifest({}, {}), manifest({ migrations: [] }, { budget: {} }), manifest({}, { budget: null }), manifest({}, { budget: { calls: null } })];
+  assert.equal(new Set(same.map(bareHash)).size, 1);
+  for (const one of same) assert.deepEqual(one, same[0]);
+  const built: Node = { ...(same[0] as Manifest), defaults: { cap_grants: [{ ...(same[0] as Manifest).defaults?.cap_grants?.[0] as CapGrant, budget: {} }] }, migrations: [] };
+  assert.equal(bareHash(built), bareHash(same[0]!));
+  const others = [manifest({ migrations: [{ reducer: "a/R@1", module: "a/M@1" }] }, {}), ...["calls", "tokens", "cents", "bytes"].map((dimension) => manifest({}, { budget: { [dimension]: 0 } }))];
+  assert.equal(new Set([...same, ...others].map(bareHash)).size, 6);
+});
 
 test("node: empty lists and maps built by hand: left out as if they were absent", () => {
   const plan = read(vectors("nodes.json", "nodes")[0]?.json("node") ?? null);

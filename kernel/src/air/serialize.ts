@@ -3,7 +3,7 @@
 import { unreachable } from "./error.ts";
 import { hashValue } from "./hash.ts";
 import type {
-  CapGrant, Constant, Definition, DefModule, DefPlan, Expr, Literal, Manifest, ManifestRef, Node, PlanStep, SecretDecl, Slot, TypeExpr,
+  Budget, CapGrant, Constant, Definition, DefModule, DefPlan, Expr, Literal, Manifest, ManifestRef, Node, PlanStep, PolicyRule, SecretDecl, Slot, TypeExpr,
 } from "./types.ts";
 import type { Encodable, Hash } from "./value.ts";
 
@@ -45,7 +45,7 @@ function fieldsOf(node: Node): Fields {
         cap_type: node.cap_type, origin_scope: node.origin_scope,
       };
     case "defpolicy":
-      return { name: node.name, rules: node.rules.map((rule) => ({ when: { ...rule.when }, decision: rule.decision })) };
+      return { name: node.name, rules: node.rules.map(ruleValue) };
     case "defsecret":
       return {
         name: node.name, binding_id: node.binding_id, expected_digest: node.expected_digest,
@@ -86,7 +86,13 @@ function planFields(plan: DefPlan): Fields {
     required_caps: some(plan.required_caps),
     allowed_effects: some(plan.allowed_effects),
     invariants: some(plan.invariants)?.map(exprValue),
+    deadline_ns: plan.deadline_ns,
   };
+}
+
+/** A rule of a policy. */
+export function ruleValue({ when, decision, approval_ttl_ns }: PolicyRule): Encodable {
+  return { when: { ...when }, decision, approval_ttl_ns };
 }
 
 function stepValue(step: PlanStep): Encodable {
@@ -130,6 +136,7 @@ function manifestFields(manifest: Manifest): Fields {
       inboxes: some(routing.inboxes)?.map((inbox) => ({ source: inbox.source, reducer: inbox.reducer })),
     },
     triggers: some(manifest.triggers)?.map((trigger) => ({ event: trigger.event, plan: trigger.plan, correlate_by: trigger.correlate_by })),
+    migrations: some(manifest.migrations)?.map(({ reducer, module }) => ({ reducer, module })),
   };
 }
 
@@ -150,7 +157,13 @@ function secretValue(secret: ManifestRef | SecretDecl): Encodable {
 }
 
 function grantValue(grant: CapGrant): Encodable {
-  return { name: grant.name, cap: grant.cap, params: literalValue(grant.params), expiry_ns: grant.expiry_ns };
+  return { name: grant.name, cap: grant.cap, params: literalValue(grant.params), expiry_ns: grant.expiry_ns, budget: grant.budget && budgetValue(grant.budget) };
+}
+
+/** A budget that limits nothing is not written. */
+function budgetValue({ calls, tokens, cents, bytes }: Budget): Encodable | undefined {
+  const limits = [calls, tokens, cents, bytes].some((amount) => amount !== undefined);
+  return limits ? { calls, tokens, cents, bytes } : undefined;
 }
 
 /** An optional list that is not written when empty. */

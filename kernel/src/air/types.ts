@@ -98,6 +98,8 @@ export interface DefPlan {
   readonly required_caps?: readonly string[];
   readonly allowed_effects?: readonly string[];
   readonly invariants?: readonly Expr[];
+  /** Ours: how long an instance may live, from the logical time of its start; it ends with `plan_deadline` then. */
+  readonly deadline_ns?: bigint;
 }
 
 export interface DefCap {
@@ -113,7 +115,9 @@ export interface PolicyMatch {
   readonly effect_kind?: string; readonly cap_name?: string; readonly cap_type?: string;
   readonly origin_kind?: "plan" | "reducer"; readonly origin_name?: string;
 }
-export interface PolicyRule { readonly when: PolicyMatch; readonly decision: "allow" | "deny" }
+export type PolicyDecision = "allow" | "deny" | "require_approval";
+/** `require_approval` and `approval_ttl_ns` are ours: the effect waits for a person, and is denied when the time is over. */
+export interface PolicyRule { readonly when: PolicyMatch; readonly decision: PolicyDecision; readonly approval_ttl_ns?: bigint }
 export interface DefPolicy { readonly kind: "defpolicy"; readonly name: Name; readonly rules: readonly PolicyRule[] }
 export interface DefSecret {
   readonly kind: "defsecret"; readonly name: string; readonly binding_id: string; readonly expected_digest?: Hash;
@@ -128,7 +132,9 @@ export interface SecretDecl {
   readonly alias: string; readonly version: bigint; readonly binding_id: string; readonly expected_digest?: Hash;
   readonly policy?: { readonly allowed_caps?: readonly string[]; readonly allowed_plans?: readonly string[] };
 }
-export interface CapGrant { readonly name: string; readonly cap: string; readonly params: Literal; readonly expiry_ns?: bigint }
+/** Ours: what a grant may spend in all, in each dimension that is given; a dimension that is not is not limited. */
+export interface Budget { readonly calls?: bigint; readonly tokens?: bigint; readonly cents?: bigint; readonly bytes?: bigint }
+export interface CapGrant { readonly name: string; readonly cap: string; readonly params: Literal; readonly expiry_ns?: bigint; readonly budget?: Budget }
 export interface RoutingEvent { readonly event: Name; readonly reducer: string; readonly key_field?: string }
 export interface Trigger { readonly event: Name; readonly plan: string; readonly correlate_by?: string }
 export interface Manifest {
@@ -148,7 +154,10 @@ export interface Manifest {
     readonly inboxes?: readonly { readonly source: string; readonly reducer: string }[];
   };
   readonly triggers?: readonly Trigger[];
+  /** Ours: the pure module that carries a reducer's cells over when their state no longer fits its schema. */
+  readonly migrations?: readonly Migration[];
 }
+export interface Migration { readonly reducer: string; readonly module: string }
 export type Node = Definition | Manifest;
 
 /** One finding of the validator. `line`/`column` count from 1; `pointer` is RFC 6901. */

@@ -3,7 +3,8 @@
 import { grantParams } from "./grants.ts";
 import { AosError } from "./error.ts";
 import { MANIFEST, suggestion, under, unresolved, type Draft, type Owner, type Report } from "./findings.ts";
-import type { CapGrant, DefModule, DefPolicy, PolicyMatch } from "./types.ts";
+import type { Problem } from "./parse-struct.ts";
+import type { CapGrant, DefModule, DefPolicy, PolicyMatch, PolicyRule } from "./types.ts";
 
 /** The slot that needs no declaration and, unbound, takes the only grant of the right type. */
 export const DEFAULT_SLOT = "default";
@@ -23,6 +24,11 @@ export function validateGrants(draft: Draft, report: Report, { types }: { readon
     const first = seen.get(grant.name);
     if (first !== undefined) report(MANIFEST, { code: "grant.duplicate", pointer: `${at}/name`, message: `grant \`${grant.name}\` is grant ${first} already` });
     else seen.set(grant.name, index);
+    for (const [dimension, amount] of Object.entries(grant.budget ?? {})) {
+      if (amount !== 0n) continue;
+      const message = `grant \`${grant.name}\` may spend no ${dimension}, so every effect that takes any is denied`;
+      report(MANIFEST, { code: "grant.budget", severity: "warning", pointer: `${at}/budget/${dimension}`, message, hint: "remove the grant, or leave the dimension out for no limit" });
+    }
     const cap = draft.caps.get(grant.cap);
     if (cap === undefined) {
       const problem = unresolved(draft, { kind: "defcap", name: grant.cap, what: "capability", among: draft.caps.keys() });
@@ -54,7 +60,8 @@ function validatePolicy(draft: Draft, policy: DefPolicy, report: Report): void {
   const owner: Owner = { kind: "defpolicy", name: policy.name };
   const grants = grantsOf(draft);
   const capTypes = new Set([...draft.caps.values()].map((cap) => cap.cap_type));
-  for (const [index, { when }] of policy.rules.entries()) {
+  for (const [index, { when, ...rule }] of policy.rules.entries()) {
+    reportApproval(rule, `/rules/${index}`, (problem) => report(owner, problem));
     const origins = [...(when.origin_kind === "reducer" ? [] : draft.plans.keys()), ...(when.origin_kind === "plan" ? [] : draft.modules.keys())];
     const checks = [
       { field: "effect_kind", code: "policy.unknown_effect", what: "effect kind", known: new Set(draft.effects.keys()), severity: "error" },
@@ -74,8 +81,18 @@ function validatePolicy(draft: Draft, policy: DefPolicy, report: Report): void {
   }
 }
 
+function reportApproval({ decision, approval_ttl_ns }: Omit<PolicyRule, "when">, at: string, report: (problem: Problem) => void): void {
+  if (approval_ttl_ns === undefined) return;
+  const pointer = `${at}/approval_ttl_ns`;
+  if (decision !== "require_approval") {
+    report({ code: "policy.approval_ttl", pointer, message: `a rule that says ${decision} waits for nobody`, hint: "remove `approval_ttl_ns`, or write \"decision\": \"require_approval\"" });
+  } else if (approval_ttl_ns === 0n) {
+    report({ code: "policy.approval_ttl", severity: "warning", pointer, message: "nobody can approve in no time, so this rule denies", hint: "leave `approval_ttl_ns` out for no limit" });
+  }
+}
+
 /** Whether every effect that `narrow` matches is matched by `wide`. */
-function covers(wide: PolicyMatch, narrow: PolicyMatch): boolean {
+export function covers(wide: PolicyMatch, narrow: PolicyMatch): boolean {
   return (Object.keys(wide) as (keyof PolicyMatch)[]).every((field) => wide[field] === undefined || wide[field] === narrow[field]);
 }
 

@@ -11,6 +11,7 @@ export function validatePlan(draft: Draft, plan: DefPlan, report: Report): void 
   const tell: Tell = (code, pointer, message, more = {}) => report(owner, { code, pointer, message, ...more });
   validateSchemasOf(draft, plan, { owner, report });
   if (plan.steps.length === 0) tell("plan.empty", "/steps", "a plan needs at least one step");
+  if (plan.deadline_ns === 0n) tell("plan.deadline", "/deadline_ns", "a plan that may live for no time would end before its first step", { hint: "leave `deadline_ns` out for no limit" });
   validateIds(plan, tell);
   const sound = validateEdges(plan, tell);
   if (sound) reportUnreachable(plan, tell);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MIGRATION } from "./fixture-edits.ts";
 import { FIXTURE_CODE, fixtureFiles, type Edit } from "./fixture-world.ts";
 import { loadFiles } from "./load.ts";
 import { RULES } from "./rules.ts";
@@ -37,6 +38,21 @@ interface Row {
 }
 
 const ERRORS: readonly Row[] = [
+  // Budgets, approvals, deadlines, migrations
+  { code: "air.range", edits: [set(M, "/defaults/cap_grants/0/budget", { calls: -1 })], file: M, pointer: "/defaults/cap_grants/0/budget/calls" },
+  { code: "air.type", edits: [set(M, "/defaults/cap_grants/0/budget", { cents: "5" })], file: M, pointer: "/defaults/cap_grants/0/budget/cents" },
+  { code: "air.type", edits: [set(M, "/defaults/cap_grants/0/budget", 5)], file: M, pointer: "/defaults/cap_grants/0/budget" },
+  { code: "air.word", edits: [set(POL, "/rules/0/decision", "require_aproval")], file: POL, pointer: "/rules/0/decision", hint: /require_approval/ },
+  { code: "air.range", edits: [set(POL, "/rules/0/decision", "require_approval"), set(POL, "/rules/0/approval_ttl_ns", -5)], file: POL, pointer: "/rules/0/approval_ttl_ns" },
+  { code: "policy.approval_ttl", edits: [set(POL, "/rules/0/approval_ttl_ns", 5)], file: POL, pointer: "/rules/0/approval_ttl_ns", hint: /require_approval/ },
+  { code: "plan.deadline", edits: [set(P, "/deadline_ns", 0)], file: P, pointer: "/deadline_ns" },
+  { code: "air.type", edits: [set(P, "/deadline_ns", "1h")], file: P, pointer: "/deadline_ns" },
+  { code: "air.missing_key", edits: [set(M, "/migrations", [{ reducer: "demo/Job@1" }])], file: M, pointer: "/migrations/0" },
+  { code: "migration.duplicate", edits: [...MIGRATION, set(M, "/migrations/-", { reducer: "demo/Job@1", module: "demo/New@1" })], file: M, pointer: "/migrations/1/reducer" },
+  { code: "migration.reducer", edits: [...MIGRATION, set(M, "/migrations/0/reducer", "demo/Jobs@1")], file: M, pointer: "/migrations/0/reducer", hint: /demo\/Job@1/ },
+  { code: "migration.reducer", edits: [...MIGRATION, set(M, "/migrations/0/reducer", "demo/Enforce@1")], file: M, pointer: "/migrations/0/reducer" },
+  { code: "migration.module", edits: [...MIGRATION, set(M, "/migrations/0/module", "demo/News@1")], file: M, pointer: "/migrations/0/module", hint: /demo\/New@1/ },
+  { code: "migration.module", edits: [...MIGRATION, set(M, "/migrations/0/module", "demo/Log@1")], file: M, pointer: "/migrations/0/module" },
   // Files and the manifest
   { code: "file.shape", edits: [set(NEW, "", "text")], file: NEW, pointer: "" },
   { code: "file.shape", edits: [set(NEW, "", [[]])], file: NEW, pointer: "/0" },
@@ -170,6 +186,9 @@ const ERRORS: readonly Row[] = [
 ];
 
 const WARNINGS: readonly Row[] = [
+  { code: "grant.budget", edits: [set(M, "/defaults/cap_grants/0/budget", { calls: 5, tokens: 0 })], file: M, pointer: "/defaults/cap_grants/0/budget/tokens" },
+  { code: "air.unknown_key", edits: [set(M, "/defaults/cap_grants/0/budget", { calls: 5, token: 5 })], file: M, pointer: "/defaults/cap_grants/0/budget/token", hint: /tokens/ },
+  { code: "policy.approval_ttl", edits: [set(POL, "/rules/0/decision", "require_approval"), set(POL, "/rules/0/approval_ttl_ns", 0)], file: POL, pointer: "/rules/0/approval_ttl_ns" },
   { code: "air.unknown_key", edits: [set(P, "/steps/0/capp", "x")], file: P, pointer: "/steps/0/capp" },
   { code: "def.unlisted", edits: [set(NEW, "/-", schema("demo/Extra@1", { text: {} }))], file: NEW, pointer: "/0" },
   { code: "def.unused", edits: withSchemas(["demo/Extra@1", { text: {} }]), file: M, pointer: "/schemas/9" },
@@ -227,7 +246,7 @@ test("validate: one rule broken: its error, in its place, and no other", () => {
     checkRow(row, "error");
     count++;
   }
-  assert.equal(count, 115);
+  assert.equal(count, 129);
 });
 
 test("validate: what is allowed and odd: a warning, in its place, and no error", () => {
@@ -236,10 +255,15 @@ test("validate: what is allowed and odd: a warning, in its place, and no error",
     checkRow(row, "warning");
     count++;
   }
-  assert.equal(count, 28);
+  assert.equal(count, 31);
 });
 
 const FINE: readonly (readonly [string, readonly Edit[]])[] = [
+  ["a budget in every dimension", [set(M, "/defaults/cap_grants/0/budget", { calls: 1, tokens: 1, cents: 1, bytes: 1 })]],
+  ["an approval that waits for ever", [set(POL, "/rules/0/decision", "require_approval")]],
+  ["an approval with a limit", [set(POL, "/rules/0/decision", "require_approval"), set(POL, "/rules/0/approval_ttl_ns", 1)]],
+  ["a plan that lives for a nanosecond", [set(P, "/deadline_ns", 1)]],
+  ["a migration", MIGRATION],
   ["a default slot needs no declaration", [set(M, "/module_bindings/demo~1Job@1/slots/default", "timer_grant")]],
   ["the only grant of a type needs no binding", [drop(M, "/module_bindings")]],
   ["an event of another name and the same type starts a plan", [...withSchemas(["demo/Begin@1", { record: { url: { text: {} }, extra: { map: { key: { text: {} }, value: ref("demo/Status@1") } }, id: ref("demo/Key@1") } }]), set(M, "/triggers/0/event", "demo/Begin@1")]],
@@ -259,7 +283,7 @@ test("validate: at the edge of a rule: no diagnostics", () => {
     assert.deepEqual(diagnostics, [], `${situation}\n${show(diagnostics)}`);
     count++;
   }
-  assert.equal(count, 10);
+  assert.equal(count, 15);
 });
 
 test("validate: no manifest, or one that cannot be read: said once", () => {

@@ -2,6 +2,7 @@
 
 import { collector, compareFindings, type Draft, type Finding } from "./findings.ts";
 import { validateBindings, validateGrants, validatePolicies } from "./validate-grant.ts";
+import { validateMigrations } from "./validate-migration.ts";
 import { validateModules } from "./validate-module.ts";
 import { validatePlan } from "./validate-plan.ts";
 import { validateRouting, validateTriggers } from "./validate-route.ts";
@@ -29,6 +30,7 @@ export function validate(draft: Draft): readonly Finding[] {
   validateBindings(draft, report);
   validateRouting(draft, report);
   validateTriggers(draft, report);
+  validateMigrations(draft, report);
   validateSecrets(draft, report);
   reportUnused(draft, report);
   return findings.sort(compareFindings);

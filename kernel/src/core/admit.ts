@@ -1,17 +1,14 @@
 // May this in? An offer becomes an input, or a rejection that says why; the kernel's no is a value.
 
-import { canonical } from "../air/cbor.ts";
 import { AosError, assert } from "../air/error.ts";
-import { hashBytes, hashValue } from "../air/hash.ts";
-import { normalizerFor } from "../air/normalize.ts";
-import type { ControlPlane } from "../air/types.ts";
+import { hashValue } from "../air/hash.ts";
 import type { Value } from "../air/value.ts";
-import { decode } from "../air/cbor.ts";
-import { LIMITS } from "./limits.ts";
-import { machineOf, reducerOf } from "./machine.ts";
+import type { ApprovalOffer } from "./approval.ts";
+import { normalEvent } from "./event-value.ts";
+import { machineOf } from "./machine.ts";
 import type { Input, Stamp } from "./record.ts";
 import { routeEvent } from "./route.ts";
-import { trieEntries, trieGet } from "./trie.ts";
+import { trieGet } from "./trie.ts";
 import { brief, hashEvent } from "./turn.ts";
 import type { World } from "./world.ts";
 
@@ -23,13 +20,18 @@ export interface EventOffer {
   readonly sender: string;
 }
 
+export interface CancelOffer {
+  readonly instance: number;
+  readonly by: string;
+  readonly reason?: string;
+}
+
 /** Checks an event against its schema, its size and its routes. */
 export function admitEvent(world: World, offer: EventOffer, stamp: Stamp): Input<"event"> | Input<"rejected"> {
   const { sender, schema } = offer;
   try {
     if (world.control === undefined) throw new AosError("world.empty", "no control plane is in force yet");
-    const value = canonical(normalizerFor(world.control.schemas, schema)(offer.value));
-    if (value.length > LIMITS.eventBytes) throw new AosError("limit.event", `${schema}: an event of ${value.length} bytes is over ${LIMITS.eventBytes}`);
+    const value = normalEvent(world.control.schemas, schema, offer.value);
     const { key } = routeEvent(machineOf(world.control), { schema, value, key: offer.key });
     const event = { schema, value, key };
     return { kind: "event", schema, value, ...(key === undefined ? {} : { key }), event_hash: hashEvent(event), sender, ...stamp };
@@ -48,27 +50,22 @@ export function admitReceipt(world: World, receipt: Input<"receipt">): Input<"re
   return { kind: "receipt_refused", intent, intent_seq, adapter, code, now_ns, logical_ns, entropy };
 }
 
-/** A cell whose state a control plane cannot take over. */
-export interface Misfit {
-  readonly reducer: string;
-  readonly key: Uint8Array | undefined;
-  readonly reason: string;
+/** Takes a person's word on a held effect. @throws AosError `approval.not_held`, `approval.expired` (refused) */
+export function admitApproval(world: World, offer: ApprovalOffer, stamp: Stamp): Input<"approval"> {
+  const { heldSeq, decision, by, reason, signer, signature } = offer;
+  const held = trieGet(world.held, String(heldSeq));
+  if (held === undefined) throw new AosError("approval.not_held", `#${heldSeq}: no effect is held there`, { class: "refused", hint: "`aos approvals ls` lists what waits" });
+  if (held.expiresNs !== undefined && stamp.logical_ns >= held.expiresNs) {
+    throw new AosError("approval.expired", `#${heldSeq}: the time to decide on ${held.effect} is over`, { class: "refused" });
+  }
+  return { kind: "approval", held_seq: heldSeq, decision, by, ...(reason === undefined ? {} : { reason }), signer, signature, ...stamp };
 }
 
-/** The cells whose state does not fit the schema their reducer has in `next`; an apply is refused while there are any. */
-export function misfits(world: World, next: ControlPlane): readonly Misfit[] {
-  const found: Misfit[] = [];
-  for (const [, cell] of trieEntries(world.cells)) {
-    try {
-      const { abi } = reducerOf(next, cell.reducer);
-      const state = normalizerFor(next.schemas, abi.state)(decode(cell.state));
-      if (hashBytes(canonical(state)) !== cell.hash) throw new AosError("state.changes", "the state would read differently");
-    } catch (error) {
-      if (!(error instanceof AosError)) throw error;
-      found.push({ reducer: cell.reducer, key: cell.key, reason: error.message });
-    }
-  }
-  return found.sort((a, b) => (a.reducer < b.reducer ? -1 : a.reducer > b.reducer ? 1 : 0));
+/** Takes somebody's wish to end a plan instance. @throws AosError `plan.unknown` when it has ended or never was */
+export function admitCancel(world: World, offer: CancelOffer, stamp: Stamp): Input<"cancelled"> {
+  const { instance, by, reason } = offer;
+  if (trieGet(world.plans, String(instance)) === undefined) throw new AosError("plan.unknown", `plan instance ${instance}: it has ended, or never was`, { hint: "`aos plan ls` lists those that run" });
+  return { kind: "cancelled", instance, by, ...(reason === undefined ? {} : { reason }), ...stamp };
 }
 
 function safeHash(value: Value): ReturnType<typeof hashValue> {

@@ -5,8 +5,10 @@ import { decodePureOutput, encodePureInput, pureContext } from "../air/envelope.
 import { AosError } from "../air/error.ts";
 import { LIMITS } from "./limits.ts";
 import type { CapCheck } from "./cap-check.ts";
+import { checkGovernance } from "./enforce-governance.ts";
 import { checkHttp } from "./enforce-http.ts";
 import { checkLlm } from "./enforce-llm.ts";
+import { checkWorkspace } from "./enforce-workspace.ts";
 import type { Grant } from "./machine.ts";
 import { brief, machine, type Turn } from "./turn.ts";
 import type { Value } from "../air/value.ts";
@@ -27,6 +29,10 @@ export function askEnforcer(turn: Turn, grant: Grant, question: CapQuestion): Ca
       return question.effect === "http.request" ? checkHttp(grant.paramsValue, requestOf(decode(question.params))) : mismatch(question.effect);
     case "sys/CapEnforceLlmBasic@1":
       return question.effect === "llm.generate" ? checkLlm(grant.paramsValue, decode(question.params)) : mismatch(question.effect);
+    case "sys/CapEnforceWorkspace@1":
+      return checkWorkspace(grant.paramsValue, { effect: question.effect, params: decode(question.params) });
+    case "sys/CapEnforceGovernance@1":
+      return checkGovernance(grant.paramsValue, { effect: question.effect, params: decode(question.params) });
     default:
       return askModule(turn, grant, question);
   }

@@ -6,12 +6,15 @@ import { canonical } from "../air/cbor.ts";
 import { normalizerFor } from "../air/normalize.ts";
 import type { DefEffect } from "../air/types.ts";
 import type { Hash, Value } from "../air/value.ts";
+import { askBudget, reserve, spendValue } from "./budget.ts";
 import { askEnforcer } from "./capability.ts";
 import type { Grant } from "./machine.ts";
-import { decidePolicy } from "./policy.ts";
+import { decidePolicy, type PolicyVerdict } from "./policy.ts";
+import type { Draft } from "./record.ts";
+import { refuseSecrets, withSecretTags } from "./secret.ts";
 import { brief, machine, record, type Turn } from "./turn.ts";
 import { trieSet } from "./trie.ts";
-import type { IntentOrigin } from "./world.ts";
+import type { IntentOrigin, OpenIntent, Spend } from "./world.ts";
 
 export interface EffectWish {
   readonly effect: string;
@@ -22,51 +25,130 @@ export interface EffectWish {
   readonly idempotencyKey: Uint8Array | undefined;
   readonly origin: IntentOrigin;
 }
+/** `held`: every check allowed it, and a person must before it becomes an intent. */
 export type Enqueued =
-  | { readonly kind: "intent"; readonly seq: number; readonly intent: Hash; readonly params: Uint8Array }
+  | { readonly kind: "intent" | "held"; readonly seq: number; readonly intent: Hash; readonly params: Uint8Array }
   | { readonly kind: "denied"; readonly code: string; readonly message: string };
+
+/** The check that said no, in the order in which they are asked; `approval` is a person, or the time a person had. */
+export type Stage = "kind" | "scope" | "grant" | "params" | "capability" | "secret" | "policy" | "budget" | "approval";
+
+export interface Refusal {
+  readonly kind: "refused";
+  readonly stage: Stage;
+  readonly code: string;
+  readonly message: string;
+  /** What is known of the effect once its params were read, and of the policy once it was asked. */
+  readonly facts: { readonly intent?: Hash; readonly params?: Uint8Array; readonly policy?: string; readonly rule?: number };
+}
+
+export interface Allowed {
+  readonly kind: "allowed";
+  readonly intent: Hash;
+  readonly params: Uint8Array;
+  readonly idempotencyKey: Uint8Array;
+  readonly grant: Grant;
+  readonly verdict: PolicyVerdict;
+  /** What is to be set aside of the grant's budget; undefined where it has none. */
+  readonly ask: Spend | undefined;
+}
 
 const ZERO_KEY = new Uint8Array(32);
 
-/** Checks an effect and opens its intent, or records the denial. Both records carry the rule that decided. */
+/** Checks an effect and opens its intent, holds it for a person, or records the denial. Each record carries the rule that decided. */
 export function enqueue(turn: Turn, wish: EffectWish, cause: number): Enqueued {
-  const control = machine(turn).control;
-  const by = wish.origin.kind === "plan" ? wish.origin.plan : wish.origin.reducer;
-  const deny = (stage: string, code: string, message: string, more: { intent?: Hash; params?: Uint8Array; policy?: string; rule?: number } = {}): Enqueued => {
-    record(turn, { kind: "denied", effect: wish.effect, cap: wish.cap, stage, code, message: brief(message), origin: wish.origin.kind, by, ...where(wish.origin), ...more, cause });
-    return { kind: "denied", code, message };
-  };
+  const verdict = judge(turn, wish);
+  if (verdict.kind === "refused") {
+    recordDenial(turn, wish, verdict, cause);
+    return { kind: "denied", code: verdict.code, message: verdict.message };
+  }
+  const { intent, params } = verdict;
+  if (verdict.verdict.decision === "require_approval") return { kind: "held", seq: hold(turn, wish, verdict, cause), intent, params };
+  return { kind: "intent", seq: open(turn, wish, verdict, { cause }), intent, params };
+}
 
+/** Every check, in order; changes nothing. */
+export function judge(turn: Turn, wish: EffectWish): Allowed | Refusal {
+  const { control, grants, policy } = machine(turn);
+  const by = nameOf(wish.origin);
   const effect = control.effects.get(wish.effect);
-  if (effect === undefined) return deny("kind", "effect.unknown", `${wish.effect}: no such effect`);
-  if (!inScope(effect, wish.origin.kind)) return deny("scope", "effect.origin_scope", `${wish.effect} is not for a ${wish.origin.kind}`);
-  const grant = machine(turn).grants.get(wish.cap);
-  if (grant === undefined) return deny("grant", "cap.grant_missing", `${wish.cap}: no such grant`);
+  if (effect === undefined) return refusal("kind", "effect.unknown", `${wish.effect}: no such effect`);
+  if (!inScope(effect, wish.origin.kind)) return refusal("scope", "effect.origin_scope", `${wish.effect} is not for a ${wish.origin.kind}`);
+  const grant = grants.get(wish.cap);
+  if (grant === undefined) return refusal("grant", "cap.grant_missing", `${wish.cap}: no such grant`);
 
   const normal = normalParams(turn, effect, wish.params);
-  if (normal instanceof AosError) return deny("params", normal.code, normal.message);
-  const params = normal;
+  if (normal instanceof AosError) return refusal("params", normal.code, normal.message);
+  const params = canonical(normal);
   const idempotencyKey = wish.idempotencyKey ?? ZERO_KEY;
-  if (idempotencyKey.length !== 32) return deny("params", "idempotency.invalid", "an idempotency key is 32 bytes");
+  if (idempotencyKey.length !== 32) return refusal("params", "idempotency.invalid", "an idempotency key is 32 bytes");
   const intent = intentHash({ effect: wish.effect, params, cap: wish.cap, idempotencyKey });
 
-  const refusal = checkGrant(turn, { grant, effect, params, origin: { kind: wish.origin.kind, name: by } });
-  if (refusal !== undefined) return deny("capability", refusal.code, refusal.message, { intent, params });
-  const verdict = decidePolicy(machine(turn).policy, {
+  const cap = checkGrant(turn, { grant, effect, params, origin: { kind: wish.origin.kind, name: by } });
+  if (cap !== undefined) return refusal("capability", cap.code, cap.message, { intent, params });
+  const secret = refuseSecrets(control.secrets, normal, wish);
+  if (secret !== undefined) return refusal("secret", secret.code, secret.message, { intent, params });
+  const verdict = decidePolicy(policy, {
     effect_kind: wish.effect, cap_name: wish.cap, cap_type: grant.capType, origin_kind: wish.origin.kind, origin_name: by,
   });
-  const rule = verdict.rule === undefined ? {} : { rule: verdict.rule };
+  const decided = { intent, params, ...decidedBy(verdict) };
   if (verdict.decision === "deny") {
     const why = verdict.rule === undefined ? "no rule allows it" : `rule ${verdict.rule} denies it`;
-    return deny("policy", "policy.denied", `${verdict.policy}: ${why}`, { intent, params, policy: verdict.policy, ...rule });
+    return refusal("policy", "policy.denied", `${verdict.policy}: ${why}`, decided);
   }
-  const seq = record(turn, {
-    kind: "intent", intent, effect: wish.effect, params, cap: wish.cap, idempotency_key: idempotencyKey, grant: grant.hash, enforcer: grant.enforcer,
-    policy: verdict.policy, ...rule, origin: wish.origin.kind, by, ...where(wish.origin), ...keyOf(wish.origin), cause,
-  });
-  const open = { seq, intent, effect: wish.effect, params, cap: wish.cap, idempotencyKey, origin: wish.origin };
-  turn.world = { ...turn.world, intents: trieSet(turn.world.intents, String(seq), open) };
-  return { kind: "intent", seq, intent, params };
+  const ask = askBudget(turn.world, grant, { effect: wish.effect, params });
+  if (ask !== undefined && "refusal" in ask) return refusal("budget", "budget.exceeded", ask.refusal, decided);
+  return { kind: "allowed", intent, params, idempotencyKey, grant, verdict, ask };
+}
+
+export function refusal(stage: Stage, code: string, message: string, facts: Refusal["facts"] = {}): Refusal {
+  return { kind: "refused", stage, code, message, facts };
+}
+
+export function recordDenial(turn: Turn, wish: Pick<EffectWish, "effect" | "cap" | "origin">, denial: Refusal, cause: number): void {
+  const { effect, cap, origin } = wish;
+  const { stage, code, message, facts } = denial;
+  record(turn, { kind: "denied", effect, cap, stage, code, message: brief(message), origin: origin.kind, by: nameOf(origin), ...where(origin), ...facts, cause });
+}
+
+/** Opens an intent. @returns its seq */
+export function open(turn: Turn, wish: EffectWish, allowed: Allowed, why: { readonly cause: number; readonly approved?: number }): number {
+  const { approved, cause } = why;
+  const by = approved === undefined ? {} : { approved };
+  const seq = record(turn, { kind: "intent", ...effectFields(wish, allowed), ...decidedBy(allowed.verdict), ...by, cause });
+  turn.world = { ...turn.world, intents: trieSet(turn.world.intents, String(seq), openIntent(seq, wish, allowed)) };
+  reserve(turn, wish.cap, allowed.ask);
+  return seq;
+}
+
+/** Keeps an effect until a person decides, or its rule's time is over. Its budget is set aside meanwhile. */
+function hold(turn: Turn, wish: EffectWish, allowed: Allowed, cause: number): number {
+  const { verdict, grant } = allowed;
+  const rule = verdict.rule ?? 0;
+  const expiresNs = verdict.approvalTtlNs === undefined ? undefined : turn.world.logicalNs + verdict.approvalTtlNs;
+  const expires = expiresNs === undefined ? {} : { expires_ns: expiresNs };
+  const seq = record(turn, { kind: "held", ...effectFields(wish, allowed), policy: verdict.policy, rule, ...expires, cause });
+  const held = { ...openIntent(seq, wish, allowed), grant: grant.hash, enforcer: grant.enforcer, policy: verdict.policy, rule, expiresNs };
+  turn.world = { ...turn.world, held: trieSet(turn.world.held, String(seq), held) };
+  reserve(turn, wish.cap, allowed.ask);
+  return seq;
+}
+
+function openIntent(seq: number, wish: EffectWish, { intent, params, idempotencyKey, ask }: Allowed): OpenIntent {
+  return { seq, intent, effect: wish.effect, params, cap: wish.cap, idempotencyKey, origin: wish.origin, ...(ask === undefined ? {} : { reserved: ask }) };
+}
+
+/** What records of an intent and of a held effect say alike. */
+function effectFields(wish: EffectWish, { intent, params, idempotencyKey, grant, ask }: Allowed) {
+  const { effect, cap, origin } = wish;
+  return {
+    intent, effect, params, cap, idempotency_key: idempotencyKey, grant: grant.hash, enforcer: grant.enforcer, origin: origin.kind, by: nameOf(origin),
+    ...where(origin), ...keyOf(origin), ...(ask === undefined ? {} : { reserved: spendValue(ask) as Value }),
+  } satisfies Partial<Draft<"held">>;
+}
+
+function decidedBy(verdict: PolicyVerdict): { readonly policy: string; readonly rule?: number } {
+  return { policy: verdict.policy, ...(verdict.rule === undefined ? {} : { rule: verdict.rule }) };
 }
 
 function checkGrant(
@@ -81,10 +163,10 @@ function checkGrant(
   return undefined;
 }
 
-function normalParams(turn: Turn, effect: DefEffect, params: Value): Uint8Array | AosError {
+/** Normal by the effect's params schema, references to secrets in their one spelling. */
+function normalParams(turn: Turn, effect: DefEffect, params: Value): Value | AosError {
   try {
-    const bytes = canonical(normalizerFor(machine(turn).control.schemas, effect.params_schema)(params));
-    return bytes;
+    return withSecretTags(normalizerFor(machine(turn).control.schemas, effect.params_schema)(params));
   } catch (error) {
     if (error instanceof AosError) return error;
     throw error;
@@ -93,6 +175,10 @@ function normalParams(turn: Turn, effect: DefEffect, params: Value): Uint8Array 
 
 function inScope(effect: DefEffect, origin: "plan" | "reducer"): boolean {
   return effect.origin_scope === "both" || effect.origin_scope === origin;
+}
+
+function nameOf(origin: IntentOrigin): string {
+  return origin.kind === "plan" ? origin.plan : origin.reducer;
 }
 
 function where(origin: IntentOrigin): { readonly instance?: number; readonly step?: string } {

@@ -2,7 +2,7 @@
 
 import { decode } from "../air/cbor.ts";
 import { evaluate, xFromValue, type XValue } from "../air/expr.ts";
-import { AosError } from "../air/error.ts";
+import { AosError, assert } from "../air/error.ts";
 import { canonical } from "../air/cbor.ts";
 import { taggedValue } from "../air/expr.ts";
 import type { PlanStep, Trigger } from "../air/types.ts";
@@ -48,15 +48,18 @@ function accepts(step: Extract<PlanStep, { op: "await_event" }>, plan: PlanInsta
 
 function startPlan(turn: Turn, trigger: Trigger, event: DomainEvent, cause: number): void {
   const { control } = machine(turn);
+  const { bundle } = turn.world;
+  assert(bundle !== undefined, "a control plane in force has its bundle");
   const def = planOf(control, trigger.plan);
   const input = xFromValue(decode(event.value), typeOf(control, def.input), control.schemas);
   const correlation = trigger.correlate_by === undefined ? undefined : pick(input, trigger.correlate_by);
   const id = turn.world.nextInstance;
   turn.world = { ...turn.world, nextInstance: id + 1 };
   const mark = correlation === undefined ? {} : { correlation: canonical(taggedValue(correlation)) };
+  const deadlineNs = def.deadline_ns === undefined ? undefined : turn.world.logicalNs + def.deadline_ns;
   const startedSeq = record(turn, { kind: "plan_started", plan: def.name, instance: id, ...mark, cause });
   putPlan(turn, {
-    id, def, control, startedSeq, input, correlated: correlation !== undefined,
+    id, def, control, bundle, startedSeq, input, deadlineNs, correlated: correlation !== undefined,
     vars: new Map(correlation === undefined ? [] : [["correlation_id", correlation]]),
     steps: new Map(def.steps.map((step) => [step.id, "pending" as const])),
     outputs: new Map(), handles: new Map(), answers: new Map(), events: new Map(), waits: new Map(),

@@ -4,7 +4,7 @@ import { AosError } from "../air/error.ts";
 import { grantHash } from "../air/envelope.ts";
 import { grantParams } from "../air/grants.ts";
 import { decode } from "../air/cbor.ts";
-import type { ControlPlane, DefModule, DefPlan, DefPolicy, ReducerAbi, Trigger, TypeExpr } from "../air/types.ts";
+import type { Budget, ControlPlane, DefModule, DefPlan, DefPolicy, ReducerAbi, Trigger, TypeExpr } from "../air/types.ts";
 import type { Hash, Value } from "../air/value.ts";
 
 export interface Grant {
@@ -16,6 +16,8 @@ export interface Grant {
   readonly params: Uint8Array;
   readonly paramsValue: Value;
   readonly expiryNs: bigint | undefined;
+  /** What it may spend in all; undefined: no limit. */
+  readonly budget: Budget | undefined;
   readonly hash: Hash;
 }
 
@@ -76,7 +78,7 @@ function grantsOf(control: ControlPlane): ReadonlyMap<string, Grant> {
     const expiry = grant.expiry_ns === undefined ? {} : { expiryNs: grant.expiry_ns };
     grants.set(grant.name, {
       name: grant.name, cap: grant.cap, capType: cap.cap_type, enforcer: cap.enforcer.module, params, paramsValue: decode(params),
-      expiryNs: grant.expiry_ns, hash: grantHash({ cap: grant.cap, capType: cap.cap_type, params, ...expiry }),
+      expiryNs: grant.expiry_ns, budget: grant.budget, hash: grantHash({ cap: grant.cap, capType: cap.cap_type, params, ...expiry }),
     });
   }
   return grants;

@@ -1,8 +1,8 @@
 // A plan instance in the world: stored, or ended with the record that says how.
 
-import { trieDelete, trieSet } from "./trie.ts";
+import { trieDelete, trieGet, trieSet } from "./trie.ts";
 import { brief, record, type Turn } from "./turn.ts";
-import type { PlanInstance } from "./world.ts";
+import { eventsAwaited, type PlanInstance } from "./world.ts";
 
 /** How a plan ended. */
 export interface PlanEnd {
@@ -15,11 +15,41 @@ export interface PlanEnd {
 }
 
 export function putPlan(turn: Turn, plan: PlanInstance): void {
+  const before = trieGet(turn.world.plans, String(plan.id));
   turn.world = { ...turn.world, plans: trieSet(turn.world.plans, String(plan.id), plan) };
+  if (before?.waits !== plan.waits) listWaits(turn, plan.id, { before: awaited(before), after: eventsAwaited(plan) });
 }
 
 export function endPlan(turn: Turn, plan: PlanInstance, end: PlanEnd, cause: number): void {
+  const stored = trieGet(turn.world.plans, String(plan.id));
   turn.world = { ...turn.world, plans: trieDelete(turn.world.plans, String(plan.id)) };
+  listWaits(turn, plan.id, { before: awaited(stored), after: NOTHING });
   const message = end.message === undefined ? {} : { message: brief(end.message) };
   record(turn, { kind: "plan_ended", plan: plan.def.name, instance: plan.id, ...end, ...message, cause });
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+function awaited(plan: PlanInstance | undefined): ReadonlySet<string> {
+  return plan === undefined ? NOTHING : eventsAwaited(plan);
+}
+
+/** Keeps `World.waiting` in step with what one instance waits for. */
+function listWaits(turn: Turn, id: number, waits: { readonly before: ReadonlySet<string>; readonly after: ReadonlySet<string> }): void {
+  let { waiting } = turn.world;
+  for (const schema of waits.after) {
+    if (!waits.before.has(schema)) waiting = trieSet(waiting, schema, withId(trieGet(waiting, schema) ?? [], id));
+  }
+  for (const schema of waits.before) {
+    if (waits.after.has(schema)) continue;
+    const left = (trieGet(waiting, schema) ?? []).filter((other) => other !== id);
+    waiting = left.length === 0 ? trieDelete(waiting, schema) : trieSet(waiting, schema, left);
+  }
+  if (waiting !== turn.world.waiting) turn.world = { ...turn.world, waiting };
+}
+
+/** Ids ascend; most that come are the greatest. */
+function withId(ids: readonly number[], id: number): readonly number[] {
+  const last = ids[ids.length - 1];
+  return last === undefined || last < id ? [...ids, id] : [...ids, id].sort((a, b) => a - b);
 }

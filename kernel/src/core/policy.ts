@@ -1,6 +1,6 @@
 // The policy decides an effect: first matching rule wins, no match denies, no policy allows.
 
-import type { DefPolicy, PolicyMatch } from "../air/types.ts";
+import type { DefPolicy, PolicyDecision, PolicyMatch } from "../air/types.ts";
 
 export interface PolicyQuestion {
   readonly effect_kind: string;
@@ -10,19 +10,21 @@ export interface PolicyQuestion {
   readonly origin_name: string;
 }
 export interface PolicyVerdict {
-  readonly decision: "allow" | "deny";
+  readonly decision: PolicyDecision;
   /** `allow_all` where the manifest names no policy. */
   readonly policy: string;
   /** Index of the rule that decided; undefined when none matched. */
   readonly rule: number | undefined;
+  /** How long a person may take, where one is asked; undefined: as long as it takes. */
+  readonly approvalTtlNs: bigint | undefined;
 }
 
 /** A rule matches when every field it gives is equal. */
 export function decidePolicy(policy: DefPolicy | undefined, question: PolicyQuestion): PolicyVerdict {
-  if (policy === undefined) return { decision: "allow", policy: "allow_all", rule: undefined };
+  if (policy === undefined) return { decision: "allow", policy: "allow_all", rule: undefined, approvalTtlNs: undefined };
   const rule = policy.rules.findIndex(({ when }) => matches(when, question));
   const decision = policy.rules[rule]?.decision ?? "deny";
-  return { decision, policy: policy.name, rule: rule < 0 ? undefined : rule };
+  return { decision, policy: policy.name, rule: rule < 0 ? undefined : rule, approvalTtlNs: policy.rules[rule]?.approval_ttl_ns };
 }
 
 function matches(when: PolicyMatch, question: PolicyQuestion): boolean {

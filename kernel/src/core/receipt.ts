@@ -26,7 +26,7 @@ export interface ReceiptFacts {
   readonly adapter: string;
   readonly status: ReceiptStatus;
   readonly payload: Uint8Array;
-  /** Why there is no payload: `outcome_unknown`, `adapter.missing`, `receipt.invalid`. */
+  /** Why it is not `ok`: a code of the dispatcher (`outcome_unknown`, `cancelled`, `receipt.invalid`) or of the adapter (`vault.digest`). */
   readonly code: string | undefined;
   readonly costCents: number | undefined;
   readonly startedNs: bigint;

@@ -9,6 +9,7 @@ import { decodeRecord, encodeRecord, isInput, place, RECORD_KINDS, stampOf, type
 const HASH = hashValue("x");
 const BYTES = Uint8Array.of(1, 2, 3);
 const STAMP = { now_ns: -1n, logical_ns: 1n << 62n, entropy: new Uint8Array(32).fill(7) };
+const SPEND = new Map([["calls", 1]]);
 const BY_PLAN = { instance: 4, step: "get" };
 
 /** One draft a kind, with every field it can have: a new kind or field does not compile until it stands here. */
@@ -22,6 +23,9 @@ const FULL: { readonly [K in RecordKind]: Required<Draft<K>> } = {
   },
   receipt_refused: { kind: "receipt_refused", intent: HASH, intent_seq: 3, adapter: "http", code: "receipt.not_open", ...STAMP },
   rejected: { kind: "rejected", schema: "a/B@1", value_hash: HASH, code: "value.invalid", message: "no", sender: "s", ...STAMP },
+  approval: { kind: "approval", held_seq: 3, decision: "grant", by: "alex", reason: "seen", signer: BYTES, signature: BYTES, ...STAMP },
+  cancelled: { kind: "cancelled", instance: 4, by: "alex", reason: "enough", ...STAMP },
+  due: { kind: "due", what: "plan", id: 4, ...STAMP },
   transition: { kind: "transition", state: "hold", commit: "c", detail: new Map([["why", null]]), ...STAMP },
   raised: { kind: "raised", schema: "a/B@1", value: BYTES, key: BYTES, event_hash: HASH, by: "a/P@1", ...BY_PLAN, cause: 1 },
   stepped: { kind: "stepped", reducer: "a/R@1", key: BYTES, state: HASH, fuel: 12, cause: 1 },
@@ -29,8 +33,15 @@ const FULL: { readonly [K in RecordKind]: Required<Draft<K>> } = {
   plan_ended: { kind: "plan_ended", plan: "a/p@1", instance: 4, status: "ok", code: "c", message: "m", step: "s", output: "a/O@1", result: BYTES, cause: 1 },
   intent: {
     kind: "intent", intent: HASH, effect: "http.request", params: BYTES, cap: "http", idempotency_key: BYTES, grant: HASH, enforcer: "a/E@1", policy: "a/p@1", rule: 0,
-    origin: "plan", by: "a/p@1", ...BY_PLAN, key: BYTES, cause: 1,
+    origin: "plan", by: "a/p@1", ...BY_PLAN, key: BYTES, approved: 2, reserved: SPEND, cause: 1,
   },
+  held: {
+    kind: "held", intent: HASH, effect: "http.request", params: BYTES, cap: "http", idempotency_key: BYTES, grant: HASH, enforcer: "a/E@1", policy: "a/p@1", rule: 0,
+    origin: "plan", by: "a/p@1", ...BY_PLAN, key: BYTES, reserved: SPEND, expires_ns: 5n, cause: 1,
+  },
+  settled: { kind: "settled", cap: "http", intent_seq: 3, took: SPEND, spent: SPEND, cause: 1 },
+  withdrawn: { kind: "withdrawn", intent_seq: 3, cause: 1 },
+  migrated: { kind: "migrated", reducer: "a/R@1", key: BYTES, state: HASH, module: "a/M@1", fuel: 0, cause: 1 },
   denied: {
     kind: "denied", intent: HASH, effect: "http.request", params: new Uint8Array([1]), cap: "http", stage: "policy", code: "c", message: "m", policy: "a/p@1", rule: 0, origin: "plan", by: "a/p@1", ...BY_PLAN,
     cause: 1,
@@ -40,9 +51,11 @@ const FULL: { readonly [K in RecordKind]: Required<Draft<K>> } = {
 
 /** The fields a record of the kind can do without. */
 const OPTIONAL: { readonly [K in RecordKind]: readonly string[] } = {
-  genesis: [], applied: ["base"], event: ["key"], receipt: ["code", "cost_cents"], receipt_refused: [], rejected: [], transition: ["commit"],
+  genesis: [], applied: ["base"], event: ["key"], receipt: ["code", "cost_cents"], receipt_refused: [], rejected: [], approval: ["reason"], cancelled: ["reason"], due: [],
+  transition: ["commit"],
   raised: ["key", "instance", "step"], stepped: ["key", "state"], plan_started: ["correlation"], plan_ended: ["code", "message", "step", "output", "result"],
-  intent: ["rule", "instance", "step", "key"], denied: ["intent", "params", "policy", "rule", "instance", "step"], step_failed: ["input", "fuel"],
+  intent: ["rule", "instance", "step", "key", "approved", "reserved"], held: ["instance", "step", "key", "reserved", "expires_ns"], settled: [], withdrawn: [],
+  migrated: ["key", "state"], denied: ["intent", "params", "policy", "rule", "instance", "step"], step_failed: ["input", "fuel"],
 };
 
 const sampleOf = (kind: RecordKind): JournalRecord => place(FULL[kind] as Draft, 5);
@@ -64,7 +77,7 @@ function wrongFor(sample: unknown): readonly Encodable[] {
 }
 
 test("record: kinds: each has a sample and a list of optional fields", () => {
-  assert.equal(RECORD_KINDS.length, 14);
+  assert.equal(RECORD_KINDS.length, 21);
   assert.deepEqual(Object.keys(FULL).sort(), [...RECORD_KINDS].sort());
 });
 
@@ -146,7 +159,7 @@ test("record: the order of an object's fields: does not reach the bytes (I7)", (
 });
 
 test("record: inputs: begin a turn, no other kind does", () => {
-  assert.deepEqual(RECORD_KINDS.filter((kind) => isInput(sampleOf(kind))), ["genesis", "applied", "event", "receipt", "receipt_refused", "rejected", "transition"]);
+  assert.deepEqual(RECORD_KINDS.filter((kind) => isInput(sampleOf(kind))), ["genesis", "applied", "event", "receipt", "receipt_refused", "rejected", "approval", "cancelled", "due", "transition"]);
 });
 
 test("stamp: entropy of another length than 32 bytes: invariant", () => {

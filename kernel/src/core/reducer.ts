@@ -7,10 +7,12 @@ import { hashBytes } from "../air/hash.ts";
 import { normalizerFor } from "../air/normalize.ts";
 import type { Hash } from "../air/value.ts";
 import { enqueue } from "./effect.ts";
+import { normalEvent } from "./event-value.ts";
 import { ingest } from "./ingest.ts";
 import { LIMITS } from "./limits.ts";
 import type { ReducerModule } from "./machine.ts";
 import { routeEvent, type Delivery } from "./route.ts";
+import { runNative } from "./sys-module.ts";
 import { trieDelete, trieGet, trieSet } from "./trie.ts";
 import { brief, drawEntropy, hashEvent, machine, record, save, undoButDenials, type DomainEvent, type Turn } from "./turn.ts";
 import { cellKey } from "./world.ts";
@@ -20,11 +22,12 @@ export function runReducer(turn: Turn, delivery: Delivery, cause: number): void 
   const point = save(turn);
   const { def } = delivery.reducer;
   const call = prepare(turn, delivery);
-  const result = turn.deps.modules.call({ wasmHash: def.wasm_hash, entry: "step", input: call.input, fuelLimit: LIMITS.fuelPerCall });
+  const result = runNative(def, call.input) ?? turn.deps.modules.call({ wasmHash: def.wasm_hash, entry: "step", input: call.input, fuelLimit: LIMITS.fuelPerCall });
   const fail = (code: string, message: string): void => {
     undoButDenials(turn, point);
     record(turn, { kind: "step_failed", by: def.name, code, message: brief(message), input: hashBytes(call.input), fuel: result.fuelUsed, cause });
   };
+  if (result.kind === "refused") return fail(result.code, result.message);
   if (result.kind === "failed") return fail(`module.${result.code}`, result.message);
   try {
     const output = decodeReducerOutput(result.output);
@@ -101,8 +104,7 @@ export function raise(
   event: DomainEvent,
   origin: { readonly by: string; readonly instance?: number; readonly step?: string; readonly cause: number },
 ): number {
-  const value = canonical(normalizerFor(machine(turn).control.schemas, event.schema)(decode(event.value)));
-  if (value.length > LIMITS.eventBytes) throw new AosError("limit.event", `${event.schema}: an event of ${value.length} bytes is over ${LIMITS.eventBytes}`);
+  const value = normalEvent(machine(turn).control.schemas, event.schema, decode(event.value));
   const normal = { schema: event.schema, value, key: event.key };
   const routed = routeEvent(machine(turn), normal);
   const keyed = { ...normal, key: routed.key };

@@ -36,7 +36,7 @@ export interface ShadowReport {
   readonly cells: readonly CellRow[];
   readonly failures: readonly FailureRow[];
   readonly rejected: readonly RejectedRow[];
-  /** Units of the sandbox used by reducers in the candidate run. */
+  /** Units of the sandbox used by reducers and migrations in the candidate run. */
   readonly fuel: number;
 }
 
@@ -62,6 +62,8 @@ export interface EffectRow {
   readonly status?: ReceiptStatus;
   /** Why the answer has no payload; `receipt.invalid` when a scenario's does not fit the receipt schema. */
   readonly code?: string;
+  /** A policy holds it until a person has seen it; nothing answered it here. */
+  readonly waits_for?: "approval";
   /** Whether the baseline run had the same intent; of several equal ones as many as it had. */
   readonly in_baseline: boolean;
 }

@@ -252,6 +252,34 @@ test("shadow: a plan that waits for an event: said with what it waits for", () =
   assert.deepEqual(rowsOf(report, "plans"), [{ plan: "demo/fetch@1", instance: 1, status: "waiting", waits: ["hold: event demo/Note@1"] }]);
 });
 
+/** The notes world whose manifest's grants have more fields. */
+function withGrant(options: Parameters<typeof notesWorld>[0], grant: object): readonly unknown[] {
+  return (notesWorld(options) as readonly Record<string, unknown>[]).map((node) => {
+    if (node["$kind"] !== "manifest") return node;
+    const { defaults } = node as { readonly defaults: { readonly cap_grants: readonly object[] } };
+    return { ...node, defaults: { ...defaults, cap_grants: defaults.cap_grants.map((one) => ({ ...one, ...grant })) } };
+  });
+}
+
+test("shadow: an effect that a person must see first: listed as waiting for approval, its plan waits, nothing is answered", () => {
+  const next = bench.control(notesWorld({ policyRules: [{ when: { effect_kind: "http.request" }, decision: "require_approval" }] }));
+  const report = rehearsal(bench, started(), { next });
+  assert.deepEqual(report.effects.map(({ target, answered_by, waits_for, in_baseline }) => [target, answered_by, waits_for, in_baseline]), [[EXAMPLE, "none", "approval", true]]);
+  assert.deepEqual(rowsOf(report, "plans"), [{ plan: "demo/fetch@1", instance: 1, status: "waiting", waits: ["wait: approval of http.request under http"] }]);
+  assert.deepEqual([report.removed, report.denied], [[], []]);
+  assert.deepEqual(rowsOf(report, "runs"), { baseline: "complete", candidate: "complete" });
+});
+
+test("shadow: a budget that the scenario goes beyond: what would be denied is predicted, from what was spent before", () => {
+  const budgeted = bench.control(withGrant({}, { budget: { calls: 2 } }));
+  const recorded = bench.boot(budgeted).send(START_EVENT.schema, START_EVENT.value, { payload: httpReceipt(200) });
+  const report = rehearsal(bench, recorded, { next: budgeted, scenarios: [scenarioOf({ events: [START_EVENT, START_EVENT] })] });
+  assert.equal(report.effects.length, 1);
+  assert.deepEqual(report.denied.map(({ stage, code, in_baseline }) => [stage, code, in_baseline]), [["budget", "budget.exceeded", true]]);
+  const raised = rehearsal(bench, recorded, { next: bench.control(withGrant({}, { budget: { calls: 3 } })), scenarios: [scenarioOf({ events: [START_EVENT, START_EVENT] })] });
+  assert.deepEqual([raised.effects.length, raised.denied.length], [2, 0]);
+});
+
 test("shadow: a reducer that traps: the failed step is listed, the run goes on", async () => {
   const broken = await shadowBench(() => {
     throw new Error("boom");

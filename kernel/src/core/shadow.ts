@@ -8,7 +8,8 @@ import { valueToJson } from "../air/json.ts";
 import { compareText } from "../air/text.ts";
 import type { ControlPlane, Json } from "../air/types.ts";
 import type { Hash } from "../air/value.ts";
-import { admitEvent, misfits } from "./admit.ts";
+import { admitEvent } from "./admit.ts";
+import { misfits } from "./migrate.ts";
 import type { Input, JournalRecord, RecordKind, Stamp } from "./record.ts";
 import type { Scenario, ScenarioAnswer, ScenarioEvent } from "./scenario.ts";
 import { answerBook, answerOf, type AnswerBook, type RecordedReceipt, type ShadowAnswer } from "./shadow-answer.ts";
@@ -16,7 +17,7 @@ import type { CellRow, DeniedRow, EffectRow, PlanRow, RejectedRow, RemovedRow, S
 import { step } from "./step.ts";
 import { trieGet } from "./trie.ts";
 import type { Dependencies } from "./turn.ts";
-import { cellKey, stateRoot, type Cell, type World } from "./world.ts";
+import { cellKey, stateRoot, type Cell, type PlanInstance, type Wait, type World } from "./world.ts";
 
 export interface ShadowInput {
   /** The recorded state. It is not changed. */
@@ -46,7 +47,7 @@ const STAMPS_PER_EVENT = 1024;
  */
 export function shadow(input: ShadowInput, deps: Dependencies): ShadowReport {
   const { world, next } = input;
-  const unfit = misfits(world, next);
+  const unfit = misfits(world, next, deps.modules);
   const scenarios = [...input.scenarios].sort((a, b) => compareText(a.file, b.file));
   const own: Dependencies = { modules: deps.modules, control: (bundle) => (bundle === input.nextBundle ? next : deps.control(bundle)) };
   const feed: Feed = { scenarios, book: answerBook(input.recorded), deps: own };
@@ -67,8 +68,13 @@ export function shadow(input: ShadowInput, deps: Dependencies): ShadowReport {
     cells: cellRows(world, candidate),
     failures: recordsOf(candidate, "step_failed").map(({ by, code, message }) => ({ by, code, message })),
     rejected: candidate?.rejected ?? [],
-    fuel: recordsOf(candidate, "stepped").reduce((sum, made) => sum + made.fuel, 0) + recordsOf(candidate, "step_failed").reduce((sum, made) => sum + (made.fuel ?? 0), 0),
+    fuel: fuelOf(candidate),
   };
+}
+
+function fuelOf(run: Run | undefined): number {
+  const spent = [...recordsOf(run, "stepped"), ...recordsOf(run, "migrated"), ...recordsOf(run, "step_failed")];
+  return spent.reduce((sum, { fuel }) => sum + (fuel ?? 0), 0);
 }
 
 /** What a run is fed, and what answers it. */
@@ -183,14 +189,19 @@ function recordsOf<K extends RecordKind>(run: Run | undefined, kind: K): readonl
 
 function compareEffects(candidate: Run | undefined, baseline: Run | undefined): { readonly effects: readonly EffectRow[]; readonly removed: readonly RemovedRow[] } {
   const left = new Map<Hash, number>();
-  for (const { intent } of recordsOf(baseline, "intent")) left.set(intent, (left.get(intent) ?? 0) + 1);
-  const effects = recordsOf(candidate, "intent").map((record) => {
+  for (const { intent } of effectsOf(baseline)) left.set(intent, (left.get(intent) ?? 0) + 1);
+  const effects = effectsOf(candidate).map((record) => {
     const answer = candidate?.answers.get(record.seq);
     const had = takeOne(left, record.intent);
-    return { ...removedRow(record), ...answerFields(answer), in_baseline: had };
+    return { ...removedRow(record), ...answerFields(answer), ...(record.kind === "held" ? { waits_for: "approval" as const } : {}), in_baseline: had };
   });
-  const removed = recordsOf(baseline, "intent").filter(({ intent }) => takeOne(left, intent));
+  const removed = effectsOf(baseline).filter(({ intent }) => takeOne(left, intent));
   return { effects, removed: removed.map(removedRow) };
+}
+
+/** Effects that went out or wait for a person, in order. */
+function effectsOf(run: Run | undefined): readonly JournalRecord<"intent" | "held">[] {
+  return (run?.records ?? []).filter((record): record is JournalRecord<"intent" | "held"> => record.kind === "intent" || record.kind === "held");
 }
 
 /** Takes one of what is left of an intent; false when nothing is. */
@@ -200,7 +211,7 @@ function takeOne(left: Map<Hash, number>, intent: Hash): boolean {
   return count > 0;
 }
 
-function removedRow(record: JournalRecord<"intent">): RemovedRow {
+function removedRow(record: JournalRecord<"intent" | "held">): RemovedRow {
   const { effect, cap, intent, by } = record;
   return { effect, cap, target: targetOf(record), intent, by, ...(record.step === undefined ? {} : { step: record.step }) };
 }
@@ -240,15 +251,21 @@ function planRows(run: Run | undefined): readonly PlanRow[] {
   const waiting = recordsOf(run, "plan_started").flatMap(({ plan, instance }): PlanRow[] => {
     const live = trieGet(run.world.plans, String(instance));
     if (live === undefined) return [];
-    const waits = [...live.waits].map(([at, wait]) => `${at}: ${wait.kind} ${wait.kind === "event" ? wait.schema : wait.handle}`);
+    const waits = [...live.waits].map(([at, wait]) => `${at}: ${waitText(run.world, live, wait)}`);
     return [{ plan, instance, status: "waiting", waits: waits.sort(compareText) }];
   });
   return [...ended, ...waiting];
 }
 
-/** Only cells a reducer ran on can differ. */
+function waitText(world: World, plan: PlanInstance, wait: Wait): string {
+  if (wait.kind === "event") return `event ${wait.schema}`;
+  const held = trieGet(world.held, String(plan.handles.get(wait.handle)));
+  return held === undefined ? `receipt ${wait.handle}` : `approval of ${held.effect} under ${held.cap}`;
+}
+
+/** Only cells that a reducer ran on, or that a migration carried over, can differ. */
 function cellRows(base: World, run: Run | undefined): readonly CellRow[] {
-  const touched = new Map(recordsOf(run, "stepped").map(({ reducer, key }) => [cellKey(reducer, key), { reducer, key }]));
+  const touched = new Map([...recordsOf(run, "migrated"), ...recordsOf(run, "stepped")].map(({ reducer, key }) => [cellKey(reducer, key), { reducer, key }]));
   const rows = [...touched].flatMap(([id, cell]) => {
     const [before, after] = [trieGet(base.cells, id), run === undefined ? undefined : trieGet(run.world.cells, id)];
     return before?.hash === after?.hash ? [] : [{ ...cell, ...changeOf(before, after) }];

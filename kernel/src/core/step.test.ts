@@ -1,7 +1,9 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { decode } from "../air/cbor.ts";
+import { canonical, decode } from "../air/cbor.ts";
 import { valueToJson } from "../air/json.ts";
+import { callWorld, noModules } from "../testing/call-world.ts";
+import { inPureWorld } from "../testing/pure-world.ts";
 import { armOf, countAndFetch, FETCH_EDGES, FETCH_STEPS, fetchModules, fetchWorld, fieldOf, type FetchWorldOptions } from "../testing/fetch-world.ts";
 import type { NativeReducer } from "../testing/native-modules.ts";
 import { httpReceipt, stubAdapter, type StubAnswer } from "../testing/stub-adapter.ts";
@@ -51,6 +53,7 @@ const rejections: readonly { readonly name: string; readonly schema: string; rea
   { name: "unknown schema", schema: "demo/Nothing@1", value: null, code: "schema.missing" },
   { name: "missing field", schema: "demo/Start@1", value: {}, code: "value.invalid" },
   { name: "unknown arm", schema: "demo/Event@1", value: { $tag: "Stop", $value: null }, code: "value.invalid" },
+  { name: "an arm without its value", schema: "demo/Event@1", value: { $tag: "Start" }, code: "value.invalid" },
   { name: "wrong type", schema: "demo/Start@1", value: { url: 5 }, code: "value.invalid" },
 ];
 for (const row of rejections) {
@@ -68,6 +71,7 @@ const failures: readonly { readonly name: string; readonly reduce: NativeReducer
   { name: "trap", reduce: () => { throw new Error("boom"); }, code: "module.trap" },
   { name: "state that fits no schema", reduce: () => ({ state: { starts: "many" } }), code: "value.invalid" },
   { name: "raised event that fits no schema", reduce: () => ({ state: { starts: 1, last: null }, events: [{ schema: "demo/Fetch@1", value: 7 }] }), code: "value.invalid" },
+  { name: "raised event whose arm has no value", reduce: () => ({ state: { starts: 1, last: null }, events: [{ schema: "demo/Event@1", value: { $tag: "Done" } }] }), code: "value.invalid" },
   { name: "effect it did not declare", reduce: () => ({ state: { starts: 1, last: null }, effects: [{ effect: "timer.set", params: { deliver_at_ns: 1, key: null } }] }), code: "effect.undeclared" },
 ];
 for (const row of failures) {
@@ -182,5 +186,25 @@ test("upgrade: a plan in flight: keeps the definition it started with, its recei
     assert.deepEqual(world.of("plan_ended").map(({ status, result }) => [status, fieldOf(decode(result ?? new Uint8Array([0xf6])), "status")]), [["ok", 200]]);
     await world.send("demo/Start@1", { url: "https://example.com/b" });
     assert.deepEqual(world.of("plan_ended").map(({ result }) => fieldOf(decode(result ?? new Uint8Array([0xf6])), "status")), [200, -1]);
+  });
+});
+
+test("upgrade: the receipt schema changed while the effect ran: the plan sees an error without a payload, the world goes on", async () => {
+  const waiting = (answer: unknown): readonly unknown[] => (callWorld() as readonly Record<string, unknown>[]).map((node) => {
+    if (node["name"] === "demo/Got@1") return { ...node, type: answer };
+    if (node["$kind"] === "defeffect") return { ...node, receipt_schema: "demo/Got@1" };
+    if (node["$kind"] === "manifest") return { ...node, schemas: [...(node["schemas"] as readonly unknown[]), { name: "demo/Got@1" }] };
+    return node["$kind"] === "defplan" ? { ...node, steps: [...(node["steps"] as readonly unknown[]), { id: "wait", op: "await_receipt", for: { ref: "@var:called" }, bind: { as: "got" } }], edges: [{ from: "call", to: "wait" }] } : node;
+  });
+  const air = (answer: unknown): readonly unknown[] => [{ $kind: "defschema", name: "demo/Got@1", type: answer }, ...waiting(answer)];
+  await inPureWorld({ air: air({ record: { n: { nat: {} } } }), ...noModules }, async (world) => {
+    world.send("demo/Answer@1", { n: 1 });
+    const [intent] = world.of("intent");
+    assert.ok(intent !== undefined);
+    world.apply(await world.prepare(air({ record: { n: { text: {} } } })));
+    const receipt = { kind: "receipt", intent: intent.intent, intent_seq: intent.seq, adapter: "test", status: "ok", payload: canonical({ n: 1 }) } as const;
+    world.take({ ...receipt, started_ns: 0n, finished_ns: 0n, signer: new Uint8Array(32), signature: new Uint8Array(64), ...world.stamp() });
+    assert.deepEqual(world.of("plan_ended").map(({ status, code }) => [status, code]), [["error", "effect_error"]]);
+    assert.equal(trieSize(world.world.intents), 0);
   });
 });

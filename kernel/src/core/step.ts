@@ -3,6 +3,9 @@
 import { decode } from "../air/cbor.ts";
 import { AosError, assert, unreachable } from "../air/error.ts";
 import { xFromReceipt, type XValue } from "../air/expr.ts";
+import { dropLedgers, settleBudget } from "./budget.ts";
+import { expireHeld, stopPlan, takeApproval } from "./held.ts";
+import { migrateCells, takeover } from "./migrate.ts";
 import { routeEvent } from "./route.ts";
 import { ingest } from "./ingest.ts";
 import { machineOf, typeOf } from "./machine.ts";
@@ -13,7 +16,7 @@ import { receiptEvent } from "./receipt-event.ts";
 import { stampOf, type Input, type JournalRecord } from "./record.ts";
 import { trieDelete, trieGet } from "./trie.ts";
 import { beginTurn, brief, machine, overLimit, record, save, undoButDenials, type Dependencies, type Task, type Turn } from "./turn.ts";
-import { blankWorld, type OpenIntent, type World } from "./world.ts";
+import { blankWorld, type OpenIntent, type PlanInstance, type World } from "./world.ts";
 
 export interface Stepped {
   readonly world: World;
@@ -46,20 +49,49 @@ function take(turn: Turn, input: Input, seq: number): void {
     case "rejected":
     case "transition":
       return;
-    case "applied": {
-      const control = turn.deps.control(input.bundle);
-      assert(control.manifestHash === input.manifest, "an applied record names the manifest its bundle holds (I5)");
-      machineOf(control);
-      turn.world = { ...turn.world, control, commit: input.commit };
-      return;
-    }
+    case "applied":
+      return takeApplied(turn, input, seq);
     case "event":
       return takeEvent(turn, input, seq);
     case "receipt":
       return takeReceipt(turn, input, seq);
+    case "approval":
+      return takeApproval(turn, input, seq);
+    case "cancelled":
+      return stopPlan(turn, liveInstance(turn, input.instance), { status: "error", code: "cancelled", message: saidBy(input) }, seq);
+    case "due":
+      return takeDue(turn, input, seq);
     default:
       return unreachable(input);
   }
+}
+
+/** Cells first: a control plane that cannot take them all over is not admitted. */
+function takeApplied(turn: Turn, input: Input<"applied">, seq: number): void {
+  const control = turn.deps.control(input.bundle);
+  assert(control.manifestHash === input.manifest, "an applied record names the manifest its bundle holds (I5)");
+  machineOf(control);
+  const { migrated, misfits } = takeover(turn.world, control, turn.deps.modules);
+  assert(misfits.length === 0, "a control plane in force takes over every cell");
+  turn.world = { ...turn.world, control, bundle: input.bundle, commit: input.commit };
+  migrateCells(turn, migrated, seq);
+  dropLedgers(turn, control);
+}
+
+function takeDue(turn: Turn, input: Input<"due">, seq: number): void {
+  if (input.what === "approval") return expireHeld(turn, input.id, seq);
+  const plan = liveInstance(turn, input.id);
+  stopPlan(turn, plan, { status: "error", code: "plan_deadline", message: `it was to end before ${plan.deadlineNs ?? 0n}` }, seq);
+}
+
+function liveInstance(turn: Turn, id: number): PlanInstance {
+  const plan = trieGet(turn.world.plans, String(id));
+  assert(plan !== undefined, "an instance that is ended from outside lives");
+  return plan;
+}
+
+function saidBy({ by, reason }: Input<"cancelled">): string {
+  return reason === undefined ? by : `${by}: ${reason}`;
 }
 
 function takeEvent(turn: Turn, input: Input<"event">, seq: number): void {
@@ -78,21 +110,31 @@ function takeReceipt(turn: Turn, input: Input<"receipt">, seq: number): void {
   const open = trieGet(turn.world.intents, String(input.intent_seq));
   assert(open !== undefined && open.intent === input.intent, "a receipt answers exactly one open intent (I3)");
   turn.world = { ...turn.world, intents: trieDelete(turn.world.intents, String(open.seq)) };
+  settleBudget(turn, open, input, seq);
   if (open.origin.kind === "reducer") return answerReducer(turn, open, { receipt: input, seq });
   const plan = trieGet(turn.world.plans, String(open.origin.instance));
   const handle = plan === undefined ? undefined : [...plan.handles].find(([, at]) => at === open.seq)?.[0];
   if (plan === undefined || handle === undefined) return;
-  putPlan(turn, { ...plan, answers: new Map(plan.answers).set(handle, { status: input.status, value: answerValue(turn, open, input.payload) }) });
+  putPlan(turn, { ...plan, answers: new Map(plan.answers).set(handle, answerOf(turn, open, input)) });
   turn.tasks.push({ kind: "plan", instance: plan.id, cause: seq });
 }
 
-/** A receipt's payload as plans see it: by the receipt schema, or null where it has none. */
-function answerValue(turn: Turn, open: OpenIntent, payload: Uint8Array): XValue {
-  const value = decode(payload);
+/**
+ * A receipt as plans see it: its payload by the receipt schema in force, null where there is none. A payload that does not fit,
+ * since the schema changed while the effect ran, is no answer: null, and an `ok` of it an `error`.
+ */
+function answerOf(turn: Turn, open: OpenIntent, receipt: Input<"receipt">): { readonly status: string; readonly value: XValue } {
+  const value = decode(receipt.payload);
   const { control } = machine(turn);
   const schema = control.effects.get(open.effect)?.receipt_schema;
-  if (value === null || schema === undefined) return { kind: "null" };
-  return xFromReceipt(value, typeOf(control, schema), control.schemas);
+  const nothing: XValue = { kind: "null" };
+  if (value === null || schema === undefined) return { status: receipt.status, value: nothing };
+  try {
+    return { status: receipt.status, value: xFromReceipt(value, typeOf(control, schema), control.schemas) };
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    return { status: receipt.status === "ok" ? "error" : receipt.status, value: nothing };
+  }
 }
 
 /** A reducer hears of its effect as an event, `sys/TimerFired@1` and the like (runtime sheet 6.3). */

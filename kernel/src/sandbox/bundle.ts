@@ -2,14 +2,14 @@
 
 import { existsSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import type { BuildResult, Message, Plugin } from "esbuild";
+import type { BuildResult, Message, OutputFile, Plugin } from "esbuild";
 import { AosError } from "../air/error.ts";
-import { hashBytes } from "../air/hash.ts";
 import type { Hash } from "../air/value.ts";
-import { BUNDLE_GLOBAL } from "./prelude.ts";
+import { digestOf } from "./digest.ts";
+import { BUNDLE_FILE, BUNDLE_GLOBAL } from "./prelude.ts";
 import { jsArtifact } from "./runner.ts";
 
 /** The import by which authors reach the kernel's own SDK, from any folder. */
@@ -21,6 +21,8 @@ export interface Built {
   /** SHA-256 of the artifact: the module's `wasm_hash`. */
   readonly hash: Hash;
   readonly bundleBytes: number;
+  /** Source map of the bundle (JSON, version 3), its files relative to the entry's folder. Kept beside the artifact, never in it. */
+  readonly sourceMap: string;
 }
 
 /**
@@ -33,9 +35,10 @@ export async function bundleReducer(options: { readonly entry: string }): Promis
   const entry = resolve(options.entry);
   if (!existsSync(entry)) throw new AosError("build.entry", `${options.entry}: no such file`, { at: { file: options.entry } });
   const result = await runEsbuild(entry);
-  const bundle = result.outputFiles[0]?.contents ?? new Uint8Array();
+  const output = (extension: string): OutputFile | undefined => result.outputFiles.find(({ path }) => path.endsWith(extension));
+  const bundle = output(".js")?.contents ?? new Uint8Array();
   const artifact = jsArtifact(bundle);
-  return { artifact, hash: hashBytes(artifact), bundleBytes: bundle.length };
+  return { artifact, hash: digestOf(artifact), bundleBytes: bundle.length, sourceMap: output(".map")?.text ?? "" };
 }
 
 async function runEsbuild(entry: string): Promise<BuildResult<{ readonly write: false }>> {
@@ -54,7 +57,10 @@ async function runEsbuild(entry: string): Promise<BuildResult<{ readonly write: 
       // Also what keeps file names out: without it the bundler names wrapped modules after their paths.
       minify: true,
       legalComments: "none",
-      sourcemap: false,
+      // Nothing is written there: it is what the map's files are relative to.
+      outfile: join(dirname(entry), BUNDLE_FILE),
+      sourcemap: "external",
+      sourcesContent: false,
       charset: "ascii",
       define: { "process.env.NODE_ENV": '"production"' },
       tsconfigRaw: { compilerOptions: { target: "es2022", useDefineForClassFields: true } },

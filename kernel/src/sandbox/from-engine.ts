@@ -36,7 +36,7 @@ export function fromEngine(bytes: Uint8Array, form: "plain" | "wrapped"): Value 
 
 function getByte(source: Source): number {
   const byte = source.bytes[source.at++];
-  return byte ?? refuseValue("the engine's answer ends too early");
+  return byte ?? refuseValue("too large: the engine's answer ends too early");
 }
 
 function getLeb(source: Source): number {
@@ -51,7 +51,7 @@ function getLeb(source: Source): number {
 
 function take(source: Source, size: number): number {
   const at = source.at;
-  if (size > source.bytes.length - at) refuseValue("the engine's answer ends too early");
+  if (size > source.bytes.length - at) refuseValue("too large: the engine's answer ends too early");
   source.at += size;
   return at;
 }

@@ -1,43 +1,50 @@
 // The JavaScript engine as a machine: boots it once, evaluates bundles, calls them, always from an image.
 
-import { AosError, assert } from "../air/error.ts";
+import { AosError, InvariantError, assert } from "../air/error.ts";
 import { fromUtf8, utf8 } from "../air/bytes.ts";
-import type { Value } from "../air/value.ts";
-import { readEngine } from "./engine-file.ts";
-import { fromEngine } from "./from-engine.ts";
-import { ENGINE_STACK_BYTES, JS_STACK_BYTES, LOAD_FUEL } from "./limits.ts";
+import type { ValueMap } from "../air/value.ts";
+import { ENGINE_HASH, readEngine } from "./engine-file.ts";
+import { readAnswer } from "./js-envelope.ts";
+import type { Answer, Arguments } from "./js-envelope.ts";
+import { JS_STACK_BYTES, LOAD_FUEL } from "./limits.ts";
 import { Machine, Trap } from "./machine.ts";
 import type { Ended, Image } from "./machine.ts";
-import { BUNDLE_GLOBAL, PRELUDE } from "./prelude.ts";
+import { BUNDLE_FILE, BUNDLE_GLOBAL, PRELUDE, PRELUDE_FILE } from "./prelude.ts";
+import { rewrittenEntry, rewrittenOf } from "./module-cache.ts";
+import type { ModuleCache } from "./module-cache.ts";
 import { rewriteModule } from "./rewrite.ts";
+import type { Rewritten } from "./rewrite.ts";
 import { scanModule } from "./scan.ts";
 import { toEngine } from "./to-engine.ts";
+import { withoutSections } from "./wasm-reader.ts";
 import { Wasm } from "./webassembly.ts";
-import type { WasmFunction } from "./webassembly.ts";
+import type { WasmFunction, WasmMemory } from "./webassembly.ts";
 
 /** A bundle that was evaluated once; its image is what every call starts from. */
 export interface Bundle {
   readonly image: Image;
   readonly entry: "step" | "run";
 }
-/** What the script's `dispatch` answered: its result, or the message of what it threw. */
-export type Answer = { readonly kind: "result"; readonly value: Value } | { readonly kind: "thrown"; readonly message: string };
-
-/** What an entry gets; the context's fields in the order of `CONTEXT_FIELDS`, or null without one. */
-export interface Arguments {
-  readonly values: readonly Value[];
-  readonly context: readonly (Value | undefined)[] | null;
+/** An engine that stands still between two calls: its image, and the pointers a caller needs. */
+export interface Frozen {
+  readonly image: Image;
+  readonly pointers: Readonly<Record<"runtime" | "realm" | "borderRealm" | "takeIn" | "giveOut" | "giveOutWrapped" | "dispatch" | "wrap" | "noThis" | "argument", number>>;
 }
 
 export interface Engine {
   /** Evaluates a bundle's text. @throws AosError `module.refused` when it throws, runs out of fuel, or exports nothing to call */
   load(bundle: Uint8Array): Bundle;
+  /**
+   * Puts a bundle and a second realm beside it, which holds the border that this process has as its own code.
+   * @param border - script text that evaluates to a list of three functions of one buffer each: `[takeIn, giveOut, giveOutWrapped]`
+   */
+  freeze(bundle: Bundle, border: Uint8Array): Frozen;
   /** Calls a bundle's entry. Reading the answer throws AosError `js.value` when it holds what is no data. */
   call(bundle: Bundle, args: Arguments, fuelLimit: number): Ended<() => Answer>;
 }
 
 /** The engine's functions that are used, under the short names its build gave them. */
-const EXPORTS = {
+export const EXPORTS = {
   construct: "u", malloc: "v", setMaxStackSize: "D", undefinedPointer: "E", newRuntime: "K", newContext: "N", newArrayBuffer: "X", getString: "$",
   copyArrayBuffer: "aa", arrayBufferLength: "ba", getItem: "ia", call: "ma", resolveException: "na", evaluate: "pa", write: "Ja", read: "Ka",
 } as const;
@@ -46,51 +53,92 @@ type Calls = Readonly<Record<keyof typeof EXPORTS, (a?: number, b?: number, c?: 
 const STRICT = 1 << 3;
 const POINTER_BYTES = 4;
 
-interface Booted {
+/** What boot leaves in the engine's memory: pointers into it. */
+const POINTERS = ["runtime", "context", "fileName", "noThis", "argument", "dispatch", "wrap", "attach", "describe", "trace"] as const;
+type Pointers = Readonly<Record<(typeof POINTERS)[number], number>>;
+
+interface Booted extends Pointers {
   readonly machine: Machine;
   readonly calls: Calls;
-  readonly context: number;
-  readonly fileName: number;
-  readonly noThis: number;
-  /** Room for one argument pointer. */
-  readonly argument: number;
-  readonly dispatch: number;
-  readonly wrap: number;
-  readonly attach: number;
-  readonly describe: number;
 }
 
 let engine: Engine | undefined;
 
 /** The one engine of this process: it is put to a bundle's image before every call, so sharing it cannot be seen. */
-export function sharedEngine(): Engine {
-  engine ??= startEngine(readEngine());
+export function sharedEngine(cache?: ModuleCache): Engine {
+  engine ??= startEngine(cache);
   return engine;
 }
 
-/** Rewrites, compiles and boots an engine. */
-export function startEngine(bytes: Uint8Array): Engine {
-  const rewritten = rewriteModule(scanModule(bytes, "engine"), { track: "always" });
-  const memory = new Wasm.Memory({ initial: rewritten.physicalPages, maximum: rewritten.physicalPages });
-  const host = new HostFunctions(new Uint8Array(memory.buffer));
-  const machine = new Machine(new Wasm.Module(rewritten.bytes), rewritten, {
-    stackBytes: ENGINE_STACK_BYTES, memory, imports: { a: { a: memory, ...host.imports() } },
-  });
-  host.machine = machine;
-  const booted = machine.run(LOAD_FUEL, () => boot(machine));
-  assert(booted.kind === "ok", `the JavaScript engine boots (${booted.kind === "ok" ? "" : booted.message})`);
-  const running = booted.value;
-  const base = machine.snapshot();
+/** Rewrites, compiles and boots the engine, or takes all of it from the cache. */
+export function startEngine(cache?: ModuleCache): Engine {
+  const kept = cache?.read(ENGINE_HASH);
+  const { booted, base } = kept === undefined ? bootEngine(cache) : thawEngine(kept);
   return {
-    load: (bundle) => loadBundle(running, base, bundle),
+    load: (bundle) => loadBundle(booted, base, bundle),
+    freeze: (bundle, border) => freeze(booted, bundle, border),
     call(bundle, args, fuelLimit) {
       const message = toEngine(args.values, args.context);
-      machine.restore(bundle.image);
-      const ended = machine.run(fuelLimit, () => callDispatch(running, message));
+      booted.machine.restore(bundle.image);
+      const ended = booted.machine.run(fuelLimit, () => callDispatch(booted, message));
       if (ended.kind === "failed") return ended;
-      return { ...ended, value: () => readAnswer(ended.value) };
+      return { ...ended, value: () => readAnswer(ended.value.bytes, ended.value.form) };
     },
   };
+}
+
+interface Started {
+  readonly booted: Booted;
+  readonly base: Image;
+}
+
+function bootEngine(cache: ModuleCache | undefined): Started {
+  const rewritten = rewriteModule(scanModule(readEngine(), "engine"), { track: "always" });
+  const machine = instanceOf(rewritten);
+  const calls = callsOf(machine);
+  const ended = machine.run(LOAD_FUEL, () => boot(machine, calls));
+  assert(ended.kind === "ok", `the JavaScript engine boots (${ended.kind === "ok" ? "" : ended.message})`);
+  const base = machine.snapshot();
+  // Its data is in the image: without it, a new instance's memory is all zero, which is what an instance is taken to be.
+  const bare = { ...rewritten, bytes: withoutSections(rewritten.bytes, [SECTION_START, SECTION_DATA, SECTION_DATA_COUNT]) };
+  const grains = new Map(base.grains.flatMap((grain, index) => (grain === undefined ? [] : [[index, grain] as const])));
+  cache?.write(ENGINE_HASH, { ...rewrittenEntry(bare), ...ended.value, grains, grainCount: base.grains.length, globals: base.globals, imagePages: base.pages });
+  return { booted: { machine, calls, ...ended.value }, base };
+}
+
+const SECTION_START = 8;
+const SECTION_DATA = 11;
+const SECTION_DATA_COUNT = 12;
+
+/** What `bootEngine` wrote; the digest of the file vouches for its types. */
+function thawEngine(entry: ValueMap): Started {
+  const machine = instanceOf(rewrittenOf(entry));
+  const grains = entry.get("grains") as ReadonlyMap<number, Uint8Array>;
+  const base: Image = {
+    whole: undefined, grains: Array.from({ length: Number(entry.get("grainCount")) }, (_, index) => grains.get(index)),
+    globals: entry.get("globals") as readonly number[], pages: Number(entry.get("imagePages")),
+  };
+  const pointers = Object.fromEntries(POINTERS.map((name) => [name, Number(entry.get(name))])) as Pointers;
+  return { booted: { machine, calls: callsOf(machine), ...pointers }, base };
+}
+
+function instanceOf(rewritten: Rewritten): Machine {
+  const memory = memoryOf(rewritten.physicalPages);
+  const host = new HostFunctions(new Uint8Array(memory.buffer));
+  host.machine = new Machine(new Wasm.Module(rewritten.bytes), rewritten, { memory, imports: { a: { a: memory, ...host.imports() } } });
+  return host.machine;
+}
+
+function memoryOf(pages: number): WasmMemory {
+  try {
+    return new Wasm.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new InvariantError("the host has no room for the JavaScript engine", { cause });
+  }
+}
+
+function callsOf(machine: Machine): Calls {
+  return Object.fromEntries(Object.entries(EXPORTS).map(([name, short]) => [name, machine.function(short)])) as unknown as Calls;
 }
 
 /**
@@ -127,20 +175,19 @@ class HostFunctions {
   }
 }
 
-function boot(machine: Machine): Booted {
-  const calls = Object.fromEntries(Object.entries(EXPORTS).map(([name, short]) => [name, machine.function(short)])) as unknown as Calls;
+function boot(machine: Machine, calls: Calls): Pointers {
   calls.construct();
   const runtime = calls.newRuntime();
   calls.setMaxStackSize(runtime, JS_STACK_BYTES);
   const context = calls.newContext(runtime, 0);
   const half = { machine, calls, context };
-  const fileName = copyIn(half, utf8("bundle.js\0"));
-  const prelude = evaluate({ ...half, fileName }, utf8(PRELUDE));
+  const fileName = copyIn(half, utf8(`${BUNDLE_FILE}\0`));
+  const prelude = evaluate({ ...half, fileName: copyIn(half, utf8(`${PRELUDE_FILE}\0`)) }, utf8(PRELUDE));
   assert(calls.resolveException(context, prelude) === 0, "the prelude evaluates");
   const item = (index: number): number => calls.getItem(context, prelude, index);
   return {
-    ...half, fileName, noThis: calls.undefinedPointer(), argument: calls.malloc(POINTER_BYTES),
-    dispatch: item(0), wrap: item(1), attach: item(2), describe: item(3),
+    runtime, context, fileName, noThis: calls.undefinedPointer(), argument: calls.malloc(POINTER_BYTES),
+    dispatch: item(0), wrap: item(1), attach: item(2), describe: item(3), trace: item(4),
   };
 }
 
@@ -172,16 +219,21 @@ function loadBundle(booted: Booted, base: Image, bundle: Uint8Array): Bundle {
   const ended = machine.run(LOAD_FUEL, () => evaluateBundle(booted, bundle));
   if (ended.kind === "failed") throw refused(ended.message);
   const { entry, thrown } = ended.value;
-  if (thrown !== undefined) throw refused(thrown);
+  if (thrown !== undefined) throw refused(thrown.message, thrown.trace);
   assert(entry === "step" || entry === "run", "a bundle's entry is step or run");
   return { image: machine.snapshot(base), entry };
 }
 
-function refused(why: string): AosError {
-  return new AosError("module.refused", `bundle: it cannot be evaluated: ${why}`);
+function refused(why: string, trace?: string): AosError {
+  return new AosError("module.refused", `bundle: it cannot be evaluated: ${why}`, trace === undefined ? {} : { data: { trace } });
 }
 
-function evaluateBundle(booted: Booted, bundle: Uint8Array): { readonly entry?: string; readonly thrown?: string } {
+interface Evaluated {
+  readonly entry?: string;
+  readonly thrown?: { readonly message: string; readonly trace: string };
+}
+
+function evaluateBundle(booted: Booted, bundle: Uint8Array): Evaluated {
   const { calls, context } = booted;
   let value = evaluate(booted, bundle);
   let error = calls.resolveException(context, value);
@@ -190,8 +242,27 @@ function evaluateBundle(booted: Booted, bundle: Uint8Array): { readonly entry?: 
     value = callFunction(booted, booted.attach, value);
     error = calls.resolveException(context, value);
   }
-  if (error !== 0) return { thrown: textOf(booted, callFunction(booted, booted.describe, error)) };
+  if (error !== 0) {
+    const message = textOf(booted, callFunction(booted, booted.describe, error));
+    return { thrown: { message, trace: textOf(booted, callFunction(booted, booted.trace, error)) } };
+  }
   return { entry: textOf(booted, value) };
+}
+
+function freeze(booted: Booted, bundle: Bundle, border: Uint8Array): Frozen {
+  const { machine, calls } = booted;
+  machine.restore(bundle.image);
+  const ended = machine.run(LOAD_FUEL, () => {
+    const borderRealm = calls.newContext(booted.runtime, 0);
+    const list = evaluate({ ...booted, context: borderRealm }, border);
+    const error = calls.resolveException(borderRealm, list);
+    assert(error === 0, `the border evaluates (${error === 0 ? "" : textOf(booted, callFunction(booted, booted.describe, error))})`);
+    const item = (index: number): number => calls.getItem(borderRealm, list, index);
+    return { borderRealm, takeIn: item(0), giveOut: item(1), giveOutWrapped: item(2) };
+  });
+  assert(ended.kind === "ok", `the border evaluates (${ended.kind === "ok" ? "" : ended.message})`);
+  const { runtime, context: realm, dispatch, wrap, noThis, argument } = booted;
+  return { image: machine.snapshot(), pointers: { runtime, realm, dispatch, wrap, noThis, argument, ...ended.value } };
 }
 
 function textOf({ machine, calls, context }: Booted, value: number): string {
@@ -227,12 +298,4 @@ function callDispatch(booted: Booted, message: Uint8Array): RawAnswer {
   const pointer = calls.copyArrayBuffer(context, written);
   if (pointer === 0) throw new Trap("InternalError: out of memory");
   return { bytes: machine.memory.slice(pointer, pointer + size), form };
-}
-
-function readAnswer({ bytes, form }: RawAnswer): Answer {
-  const answer = fromEngine(bytes, form);
-  assert(Array.isArray(answer), "the script answers with a list");
-  const [kind, value] = answer as readonly Value[];
-  if (kind === 1) return { kind: "thrown", message: typeof value === "string" ? value : "Error: without a message" };
-  return { kind: "result", value: value ?? null };
 }

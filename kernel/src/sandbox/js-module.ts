@@ -1,35 +1,27 @@
-// A bundle as a module of the WASM ABI: its envelopes are read into plain values, its result is checked and written back.
+// A bundle as a module of the WASM ABI: called in the engine, its border in js-envelope.ts.
 
-import { canonical, canonicalBare, decode, plain } from "../air/cbor.ts";
 import { AosError } from "../air/error.ts";
-import type { Encodable, Value, ValueMap } from "../air/value.ts";
 import type { ModuleResult } from "../ports.ts";
+import { readArguments, writeOutput } from "./js-envelope.ts";
+import type { Arguments } from "./js-envelope.ts";
 import { sharedEngine } from "./js-engine.ts";
-import type { Arguments } from "./js-engine.ts";
-import { MESSAGE_CHARS_MAX, OUTPUT_BYTES_MAX } from "./limits.ts";
-import { CONTEXT_FIELDS } from "./prelude.ts";
+import { MESSAGE_CHARS_MAX } from "./limits.ts";
+import type { ModuleCache } from "./module-cache.ts";
 import type { LoadedModule } from "./wasm-runner.ts";
-
-/** Fields of the context that are nanoseconds: always BigInt in a script, whatever their size, so that arithmetic needs no cases. */
-const NANOSECONDS: readonly string[] = ["now_ns", "logical_now_ns"];
-const REDUCER_FIELDS = ["state", "events", "effects", "ann"];
-const EVENT_FIELDS = ["schema", "value", "key"];
-const EFFECT_FIELDS = ["effect", "params", "slot", "idempotencyKey"];
-const KEY_BYTES = 32;
 
 /**
  * Evaluates a bundle and makes it callable.
  * @throws AosError `module.refused`
  */
-export function loadJs(bundleText: Uint8Array): LoadedModule {
-  const engine = sharedEngine();
+export function loadJs(bundleText: Uint8Array, cache?: ModuleCache): LoadedModule {
+  const engine = sharedEngine(cache);
   const bundle = engine.load(bundleText);
   return {
-    call(entry, input, fuelLimit) {
+    call(entry, input, fuelLimit, show) {
       if (entry !== bundle.entry) return failed("trap", `the module's entry is ${JSON.stringify(bundle.entry)}, not ${JSON.stringify(entry)}`, 0);
       let args: Arguments;
       try {
-        args = entry === "step" ? reducerArguments(input) : pureArguments(input);
+        args = readArguments(entry, input);
       } catch (error) {
         return failed("trap", `input: ${messageOf(error)}`, 0);
       }
@@ -37,9 +29,11 @@ export function loadJs(bundleText: Uint8Array): LoadedModule {
       if (ended.kind === "failed") return ended;
       try {
         const answer = ended.value();
-        if (answer.kind === "thrown") return failed("trap", answer.message, ended.fuelUsed);
-        const output = entry === "step" ? reducerOutput(answer.value) : plain({ output: encoded(answer.value, "result") });
-        if (output.length > OUTPUT_BYTES_MAX) return failed("output", `an output of ${output.length} bytes; at most ${OUTPUT_BYTES_MAX} are allowed`, ended.fuelUsed);
+        if (answer.kind === "thrown") {
+          show?.(answer.trace);
+          return failed("trap", answer.message, ended.fuelUsed);
+        }
+        const output = writeOutput(entry, answer.value);
         return { kind: "ok", output, fuelUsed: ended.fuelUsed };
       } catch (error) {
         return failed("output", messageOf(error), ended.fuelUsed);
@@ -56,127 +50,16 @@ function failed(code: "trap" | "output", message: string, fuelUsed: number): Mod
 function shortened(message: string): string {
   if (message.length <= MESSAGE_CHARS_MAX) return message;
   const half = MESSAGE_CHARS_MAX / 2;
-  return `${message.slice(0, half)} … ${message.slice(-half)}`;
+  return `${message.slice(0, half - (splitsPair(message, half) ? 1 : 0))} … ${message.slice(message.length - half + (splitsPair(message, message.length - half) ? 1 : 0))}`;
+}
+
+/** Whether a cut at this place would leave half of a surrogate pair on either side. */
+function splitsPair(text: string, at: number): boolean {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff;
 }
 
 /** What an input or a result that is no data says of itself; anything else is a fault of this program. */
 function messageOf(error: unknown): string {
   if (!(error instanceof AosError)) throw error;
   return error.message.replace(/^\[1\]/, "result");
-}
-
-function isMap(value: Value | undefined): value is ValueMap {
-  return value instanceof Map;
-}
-
-function wrong(what: string): never {
-  throw new AosError("abi.input", what);
-}
-
-function bytesOf(map: ValueMap, field: string): Uint8Array | undefined {
-  const value = map.get(field);
-  if (value === undefined || value === null) return undefined;
-  return value instanceof Uint8Array ? value : wrong(`${field}: expected bytes`);
-}
-
-function envelope(input: Uint8Array): ValueMap {
-  const map = decode(input);
-  if (!isMap(map) || map.get("version") !== 1) return wrong("not an envelope of version 1");
-  return map;
-}
-
-/** The context's fields in the script's order; fields it does not know are left out. */
-function contextOf(map: ValueMap, entry: "step" | "run"): Arguments["context"] {
-  const bytes = bytesOf(map, "ctx");
-  if (bytes === undefined) return null;
-  const context = decode(bytes);
-  if (!isMap(context)) return wrong("ctx: expected a map");
-  return CONTEXT_FIELDS[entry].map((field) => {
-    const value = context.get(field);
-    return typeof value === "number" && NANOSECONDS.includes(field) ? BigInt(value) : value;
-  });
-}
-
-/** `(state, event, ctx)`: null where there is none. */
-function reducerArguments(input: Uint8Array): Arguments {
-  const map = envelope(input);
-  const state = bytesOf(map, "state");
-  const event = map.get("event");
-  if (!isMap(event)) return wrong("event: expected a map");
-  const value = bytesOf(event, "value") ?? wrong("event.value: expected bytes");
-  return { values: [state === undefined ? null : decode(state), decode(value)], context: contextOf(map, "step") };
-}
-
-/** `(input, ctx)`. */
-function pureArguments(input: Uint8Array): Arguments {
-  const map = envelope(input);
-  return { values: [decode(bytesOf(map, "input") ?? wrong("input: expected bytes"))], context: contextOf(map, "run") };
-}
-
-function refuse(what: string): never {
-  throw new AosError("js.output", what);
-}
-
-/** A map with no other fields than these. */
-function record(value: Value | undefined, place: string, fields: readonly string[]): ValueMap {
-  const shape = `{ ${fields.join(", ")} }`;
-  if (!isMap(value)) return refuse(`${place}: expected an object ${shape}`);
-  for (const field of value.keys()) if (!fields.includes(String(field))) refuse(`${place}: unknown field ${JSON.stringify(String(field))}; expected ${shape}`);
-  return value;
-}
-
-function list(value: Value | undefined, place: string): readonly Value[] {
-  if (value === undefined || value === null) return [];
-  return Array.isArray(value) ? (value as readonly Value[]) : refuse(`${place}: expected a list`);
-}
-
-function text(map: ValueMap, field: string, place: string): string {
-  const value = map.get(field);
-  return typeof value === "string" ? value : refuse(`${place}.${field}: expected a text`);
-}
-
-/** Sorted keys, no prefix. */
-function encoded(value: Value, place: string): Uint8Array {
-  try {
-    return canonicalBare(value);
-  } catch (error) {
-    if (!(error instanceof AosError)) throw error;
-    return refuse(`${place}${error.message.replace(/^\$/, "")}`);
-  }
-}
-
-/** A reducer's result as the output envelope: field order of the ABI, payloads with sorted keys and without prefix. */
-function reducerOutput(value: Value): Uint8Array {
-  const result = record(value, "result", REDUCER_FIELDS);
-  const state = result.get("state");
-  if (state === undefined) return refuse("result.state: is missing; null deletes the cell");
-  const ann = result.get("ann") ?? null;
-  return plain({
-    state: state === null ? null : encoded(state, "result.state"),
-    domain_events: list(result.get("events"), "result.events").map(eventOutput),
-    effects: list(result.get("effects"), "result.effects").map(effectOutput),
-    ann: ann === null ? null : encoded(ann, "result.ann"),
-  });
-}
-
-function eventOutput(value: Value, index: number): Encodable {
-  const place = `result.events[${index}]`;
-  const event = record(value, place, EVENT_FIELDS);
-  const key = event.get("key") ?? null;
-  return {
-    schema: text(event, "schema", place), value: encoded(event.get("value") ?? null, `${place}.value`),
-    key: key === null ? undefined : key instanceof Uint8Array ? key : canonical(key),
-  };
-}
-
-function effectOutput(value: Value, index: number): Encodable {
-  const place = `result.effects[${index}]`;
-  const effect = record(value, place, EFFECT_FIELDS);
-  const key = effect.get("idempotencyKey") ?? null;
-  if (key !== null && !(key instanceof Uint8Array && key.length === KEY_BYTES)) refuse(`${place}.idempotencyKey: expected ${KEY_BYTES} bytes`);
-  return {
-    kind: text(effect, "effect", place), params_cbor: encoded(effect.get("params") ?? null, `${place}.params`),
-    cap_slot: effect.has("slot") && effect.get("slot") !== null ? text(effect, "slot", place) : undefined,
-    idempotency_key: key === null ? undefined : (key as Uint8Array),
-  };
 }

@@ -24,13 +24,14 @@ export type Ended<T> =
 /** Thrown by the sandbox's own code while the guest runs, to end the call with a trap of that message. */
 export class Trap extends Error {}
 
+const ZERO_GRAIN = Buffer.alloc(GRAIN);
 const OVERSPILL_WORDS = 2;
 const GROUP = 8;
 const PAGE_GRAINS = 65536 / GRAIN;
 
 export interface MachineOptions {
-  /** What the frames of one call may take, by their estimate. */
-  readonly stackBytes: number;
+  /** In place of the module's own budget, bytes. */
+  readonly stackBytes?: number;
   readonly imports?: WasmImports;
   /** The memory among the imports; without it the module exports its own. */
   readonly memory?: WasmMemory;
@@ -53,10 +54,10 @@ export class Machine {
   readonly #stackBytes: number;
   #image: Image | undefined;
 
-  constructor(module: WasmModule, rewritten: Rewritten, options: MachineOptions) {
+  constructor(module: WasmModule, rewritten: Rewritten, options: MachineOptions = {}) {
     const { imports = {}, memory: imported } = options;
     this.rewritten = rewritten;
-    this.#stackBytes = options.stackBytes;
+    this.#stackBytes = options.stackBytes ?? rewritten.stackBytes;
     this.exports = instantiate(module, imports).exports;
     const memory = imported ?? (this.exports["memory"] as WasmMemory);
     this.memory = new Uint8Array(memory.buffer);
@@ -149,10 +150,7 @@ export class Machine {
   }
 
   #isZero(grain: number): boolean {
-    const words = this.#words;
-    const end = ((grain + 1) * GRAIN) / 4;
-    for (let word = (grain * GRAIN) / 4; word < end; word++) if (words[word] !== 0) return false;
-    return true;
+    return ZERO_GRAIN.compare(this.memory, grain * GRAIN, (grain + 1) * GRAIN) === 0;
   }
 
   /** Puts memory and globals to an image. */

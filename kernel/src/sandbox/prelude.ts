@@ -1,17 +1,15 @@
 // The script that prepares the JavaScript engine before an author's bundle: takes away what is not a function of the input, answers calls.
 
-/** Fields of the contexts, in the order in which they are handed to the script. */
-export const CONTEXT_FIELDS = {
-  step: ["now_ns", "logical_now_ns", "journal_height", "entropy", "event_hash", "manifest_hash", "reducer", "key", "cell_mode"],
-  run: ["logical_now_ns", "journal_height", "manifest_hash", "module"],
-} as const;
+/** What the two scripts are called in the places of errors. */
+export const BUNDLE_FILE = "bundle.js";
+export const PRELUDE_FILE = "<sandbox>";
 
 /** The global variable a bundle leaves its default export in. */
 export const BUNDLE_GLOBAL = "__aos_bundle";
 
 /**
- * Evaluates to `[dispatch, wrap, attach, describe]`. Plain script text for the engine; it runs once, before the image is taken.
- * A call is `[wrapped, context, …arguments]`; an answer is `[0, result]` or `[1, message]`;
+ * Evaluates to `[dispatch, wrap, attach, describe, trace]`. Plain script text for the engine; it runs once, before the image is taken.
+ * A call is `[wrapped, context, …arguments]`; an answer is `[0, result]` or `[1, message, trace]`;
  * `wrap` gives it again in the wrapped form of engine-format.ts.
  */
 export const PRELUDE = String.raw`(function () {
@@ -50,15 +48,24 @@ for (const name of ["WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Ato
 const silent = () => undefined;
 hide(global, "console", { log: silent, info: silent, warn: silent, error: silent, debug: silent });
 
+const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
 const describe = (error) => {
   try {
     if (typeof error === "object" && error !== null) {
       const { name, message } = error;
-      if (typeof name === "string" && typeof message === "string") return name + ": " + message;
+      if (typeof name === "string" && typeof message === "string") return wellFormed(name + ": " + message);
     }
-    return "Error: " + String(error);
+    return wellFormed("Error: " + String(error));
   } catch {
     return "Error: without a message";
+  }
+};
+const trace = (error) => {
+  try {
+    const { stack } = error;
+    return typeof stack === "string" ? wellFormed(stack) : "";
+  } catch {
+    return "";
   }
 };
 
@@ -122,7 +129,7 @@ const dispatch = (call) => {
       throw new TypeError("the module returned a Promise; it must answer at once, without async or await");
     return [0, result];
   } catch (error) {
-    return [1, describe(error)];
+    return [1, describe(error), trace(error)];
   }
 };
 const wrap = (answer) => {
@@ -132,5 +139,5 @@ const wrap = (answer) => {
     return [0, 1, describe(error)];
   }
 };
-return [dispatch, wrap, attach, describe, shapes];
+return [dispatch, wrap, attach, describe, trace, shapes];
 })()`;

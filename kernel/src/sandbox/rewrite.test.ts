@@ -2,77 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assemble } from "./fixtures/assemble.ts";
 import { seeded } from "./fixtures/random.ts";
+import { interpreter, rawCall } from "./fixtures/interpreter.ts";
 import { stepModule } from "./fixtures/wat.ts";
 import { Machine } from "./machine.ts";
 import { rewriteModule } from "./rewrite.ts";
 import { scanModule } from "./scan.ts";
 import { loadWasm } from "./wasm-runner.ts";
 import { Wasm } from "./webassembly.ts";
-import type { WasmFunction, WasmMemory } from "./webassembly.ts";
-
-/**
- * Runs its input as a little program over memory: every kind of store, copies, fills, growth, float globals, indirect calls, recursion,
- * traps. The answer is 256 KiB of memory, so that one wrong byte shows.
- */
-function interpreter(pages: number): string {
-  const arms = [
-    "(local.set $acc (i64.add (i64.mul (local.get $acc) (i64.const 6364136223846793005)) (i64.extend_i32_u (local.get $i))))",
-    "(local.set $p (i32.and (i32.wrap_i64 (i64.shr_u (local.get $acc) (i64.const 20))) (i32.const 0x3ffef))) (i64.store offset=1 (local.get $p) (local.get $acc))",
-    "(local.set $acc (i64.xor (local.get $acc) (i64.load offset=3 (local.get $p))))",
-    "(i32.store16 offset=5 (local.get $p) (i32.wrap_i64 (local.get $acc))) (i64.store8 offset=9 (local.get $p) (local.get $acc)) (i64.store16 (local.get $p) (local.get $acc))",
-    "(memory.fill (i32.and (local.get $p) (i32.const 0x3ffff)) (i32.wrap_i64 (local.get $acc)) (i32.and (i32.wrap_i64 (local.get $acc)) (i32.const 0x2fff)))",
-    "(memory.copy (i32.and (i32.wrap_i64 (local.get $acc)) (i32.const 0x3ffff)) (local.get $p) (i32.and (i32.wrap_i64 (i64.shr_u (local.get $acc) (i64.const 40))) (i32.const 0x1fff)))",
-    "(local.set $acc (i64.add (local.get $acc) (i64.extend_i32_s (memory.grow (i32.const 1)))))",
-    "(global.set $wide (f64.add (global.get $wide) (f64.convert_i64_s (i64.shr_s (local.get $acc) (i64.const 40))))) (local.set $acc (i64.xor (local.get $acc) (i64.reinterpret_f64 (global.get $wide))))",
-    "(global.set $narrow (f32.mul (f32.sqrt (f32.convert_i64_u (local.get $acc))) (f32.const 0.5))) (f32.store offset=2 (local.get $p) (global.get $narrow))",
-    "(local.set $acc (call_indirect (type $unary) (local.get $acc) (i32.and (i32.wrap_i64 (local.get $acc)) (i32.const 1))))",
-    "(local.set $acc (i64.div_s (i64.const 0x123456789abcdef) (i64.and (local.get $acc) (i64.const 63))))",
-    "(if (i64.eq (i64.and (local.get $acc) (i64.const 127)) (i64.const 5)) (then unreachable))",
-    "(memory.init $passive (i32.add (local.get $p) (i32.const 7)) (i32.const 2) (i32.const 9))",
-    "(f64.store offset=4 (local.get $p) (f64.convert_i64_s (local.get $acc))) (i64.store32 offset=4091 (local.get $p) (local.get $acc))",
-    "(local.set $acc (i64.add (local.get $acc) (call $factorial (i64.and (local.get $acc) (i64.const 31)))))",
-    "(global.set $count (i32.add (global.get $count) (memory.size))) (i32.store8 (local.get $p) (global.get $count))",
-  ];
-  const labels = arms.map((_, i) => `$a${i}`);
-  const opened = labels.reduceRight((inner, label) => `(block ${label} ${inner}`, `(br_table ${labels.join(" ")} (i32.and (i32.load8_u (i32.add (local.get $in) (local.get $i))) (i32.const 15)))`);
-  const body = arms.reduce((code, arm) => `${code}) ${arm} (br $next)`, opened);
-  return `(module
-    (type $unary (func (param i64) (result i64)))
-    (memory (export "memory") ${pages} 14)
-    (data (i32.const 100) "some data that is there from the start") (data $passive "0123456789abcdef")
-    (table funcref (elem $rotate $negate))
-    (global $wide (mut f64) (f64.const 1.5)) (global $narrow (mut f32) (f32.const 2.5)) (global $count (mut i32) (i32.const -3)) (global $start i64 (i64.const 77))
-    (func $rotate (type $unary) (i64.rotl (local.get 0) (i64.const 13)))
-    (func $negate (type $unary) (i64.sub (i64.const -9) (local.get 0)))
-    (func $factorial (param i64) (result i64)
-      (if (result i64) (i64.eqz (local.get 0)) (then (i64.const 1)) (else (i64.mul (local.get 0) (call $factorial (i64.sub (local.get 0) (i64.const 1)))))))
-    (func (export "alloc") (param i32) (result i32) (i32.const 300000))
-    (func (export "step") (param $in i32) (param $size i32) (result i32 i32)
-      (local $i i32) (local $p i32) (local $acc i64)
-      (local.set $acc (global.get $start))
-      (block $done (loop $again
-        (br_if $done (i32.ge_u (local.get $i) (local.get $size)))
-        (block $next ${body})
-        (local.set $i (i32.add (local.get $i) (i32.const 1)))
-        (br $again)))
-      (i64.store (i32.const 8) (local.get $acc))
-      (i32.const 0) (i32.const 262144)))`;
-}
-
-/** What the module does when nothing is rewritten: a new instance of the raw module. */
-function raw(module: ConstructorParameters<typeof Wasm.Instance>[0], input: Uint8Array): Uint8Array | "trap" {
-  const { exports } = new Wasm.Instance(module);
-  const memory = (): Uint8Array => new Uint8Array((exports["memory"] as WasmMemory).buffer);
-  try {
-    const pointer = (exports["alloc"] as WasmFunction)(input.length) as number;
-    memory().set(input, pointer);
-    const [at, size] = (exports["step"] as WasmFunction)(pointer, input.length) as [number, number];
-    return memory().slice(at, at + size);
-  } catch (error) {
-    assert.ok(error instanceof Wasm.RuntimeError);
-    return "trap";
-  }
-}
 
 function randomInputs(count: number): readonly Uint8Array[] {
   const random = seeded(20);
@@ -87,7 +23,7 @@ test("rewrite: 300 inputs on modules of 5 and 10 pages: same bytes and traps as 
     const module = new Wasm.Module(bytes);
     const loaded = loadWasm(bytes);
     for (const input of randomInputs(150)) {
-      const expected = raw(module, input);
+      const expected = rawCall(module, input);
       const result = loaded.call("step", input, 10_000_000);
       if (expected === "trap") {
         assert.equal(result.kind === "failed" && result.code, "trap");

@@ -1,6 +1,6 @@
 // Rewrites an admitted module once, so that it is metered, bounded, restorable and has one result on every machine.
 
-import { LOAD_FUEL, MEMORY_PAGES_MAX, STACK_BYTES, TABLE_ELEMENTS_MAX, TRACKED_FROM_PAGES } from "./limits.ts";
+import { LOAD_FUEL, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX, TRACKED_FROM_PAGES } from "./limits.ts";
 import { rewriteFunction } from "./rewrite-function.ts";
 import type { Extras } from "./rewrite-function.ts";
 import type { GlobalScan, Limits, ModuleScan, SectionScan } from "./scan.ts";
@@ -8,7 +8,7 @@ import { Op, Type } from "./wasm-ops.ts";
 import { Writer } from "./wasm-reader.ts";
 
 /** Raised by every change that may change a result or the fuel it takes. */
-export const REWRITER_VERSION = 1;
+export const REWRITER_VERSION = 2;
 
 /** The grain in which written memory is tracked, bytes. */
 export const GRAIN = 4096;
@@ -28,6 +28,8 @@ export interface Rewritten {
   /** Count of the module's own mutable globals, exported as `__g0`, `__g1`, … */
   readonly globalCount: number;
   readonly unrestorable: boolean;
+  /** What the frames of one call may take, by their estimate. */
+  readonly stackBytes: number;
 }
 
 /** Names of the globals the rewriter adds. */
@@ -75,7 +77,7 @@ export function rewriteModule(scan: ModuleScan, options: RewriteOptions): Rewrit
   }
   return {
     bytes: out.bytes().slice(), pages, pagesAtStart: memory.min, trackedAt, physicalPages,
-    globalCount: scan.globals.filter((global) => global.mutable).length, unrestorable: scan.unrestorable,
+    globalCount: scan.globals.filter((global) => global.mutable).length, unrestorable: scan.unrestorable, stackBytes: scan.stackBytes,
   };
 }
 
@@ -136,7 +138,7 @@ function globalSection(scan: ModuleScan, pagesAtStart: number): Writer {
     else writeBits(out, scan.bytes, global);
   }
   addedGlobal(out, Type.i64, LOAD_FUEL);
-  addedGlobal(out, Type.i32, STACK_BYTES);
+  addedGlobal(out, Type.i32, scan.stackBytes);
   addedGlobal(out, Type.i32, pagesAtStart);
   return out;
 }

@@ -33,8 +33,11 @@ export interface FunctionScan {
   readonly unrestorable: boolean;
 }
 
-/** Whose code it is: an author's, which nobody has measured, or the JavaScript engine's. */
-export type CodeOrigin = "author" | "engine";
+/** Whose code it is: an author's, which nobody has measured; the JavaScript engine's; or what a baked module has beside the engine. */
+export type CodeOrigin = "author" | "engine" | "beside the engine";
+
+/** How often the values that the code computes twice are counted in a frame. Beside the engine, whose stack is larger: in full. */
+const REUSED = { author: 1, engine: 0, "beside the engine": 4 } as const;
 
 interface Context {
   readonly origin: CodeOrigin;
@@ -104,7 +107,7 @@ export function scanFunction(reader: Reader, context: Context): FunctionScan {
 function frameEstimate(walk: Walk, localCount: number): number {
   const pushed = Math.max(0, walk.argumentsMax - REGISTER_PARAMETERS);
   const slots = localCount + walk.heightMax + pushed + addedLocals(walk.needs) + ADDED_OPERANDS;
-  return slots * 8 + FRAME_HEADER_BYTES + (walk.context.origin === "author" ? walk.reusable : 0);
+  return slots * 8 + FRAME_HEADER_BYTES + REUSED[walk.context.origin] * walk.reusable;
 }
 
 /** At most this many locals are added for these needs. */

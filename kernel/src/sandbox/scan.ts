@@ -1,6 +1,7 @@
 // Admission: reads a module whole, admits only instructions with one meaning on every machine, and notes what the rewriter needs.
 
-import { FRAME_BYTES_MAX, MEMORY_PAGES_MAX, TABLE_ELEMENTS_MAX } from "./limits.ts";
+import { engineCode } from "./engine-code.ts";
+import { ENGINE_STACK_BYTES, FRAME_BYTES_MAX, MEMORY_PAGES_MAX, STACK_BYTES, TABLE_ELEMENTS_MAX } from "./limits.ts";
 import { scanFunction } from "./scan-function.ts";
 import type { CodeOrigin, FunctionScan } from "./scan-function.ts";
 import { Op, Type, isReference } from "./wasm-ops.ts";
@@ -49,6 +50,8 @@ export interface ModuleScan {
   readonly globals: readonly GlobalScan[];
   readonly exports: readonly ExportScan[];
   readonly code: readonly FunctionScan[];
+  /** What the frames of one call may take. */
+  readonly stackBytes: number;
   /** `memory.grow` occurs. */
   readonly grows: boolean;
   /** Writes what an image does not hold (tables, dropped segments, reference globals): every call needs a fresh instance. */
@@ -65,6 +68,7 @@ interface Draft {
   globals: GlobalScan[];
   exports: ExportScan[];
   code: FunctionScan[];
+  stackBytes: number;
   segments: { offset: number; size: number; at: number }[];
 }
 
@@ -82,6 +86,7 @@ export function scanModule(bytes: Uint8Array, origin: CodeOrigin): ModuleScan {
   for (const expected of magic) if (reader.byte() !== expected) refuse(reader.pos - 1, "not a WebAssembly module of version 1");
   const draft: Draft = {
     types: [], functions: [], importedFunctions: 0, importedMemory: undefined, memory: undefined, tables: [], globals: [], exports: [], code: [], segments: [],
+    stackBytes: origin === "engine" ? ENGINE_STACK_BYTES : STACK_BYTES,
   };
   const sections: SectionScan[] = [];
   while (reader.pos < bytes.length) {
@@ -99,7 +104,7 @@ export function scanModule(bytes: Uint8Array, origin: CodeOrigin): ModuleScan {
   return {
     bytes, sections, types: draft.types, functions: draft.functions, importedFunctions: draft.importedFunctions,
     importedMemory: draft.importedMemory, memory: draft.memory, tables: draft.tables, globals: draft.globals, exports: draft.exports, code: draft.code,
-    grows: draft.code.some((body) => body.grows),
+    stackBytes: draft.stackBytes, grows: draft.code.some((body) => body.grows),
     unrestorable: draft.code.some((body) => body.unrestorable) || draft.globals.some((global) => global.mutable && isReference(global.type)),
   };
 }
@@ -126,7 +131,7 @@ function readSection(reader: Reader, section: { id: number; at: number; origin: 
     case 7:
       return repeat(reader, () => draft.exports.push({ name: reader.name(), kind: reader.byte(), index: reader.u32() }));
     case 10:
-      return repeat(reader, () => readBody(reader, section.origin, draft));
+      return readCode(reader, section.origin, draft);
     case 11:
       return repeat(reader, () => readData(reader, draft));
     case 13:
@@ -230,6 +235,16 @@ function readData(reader: Reader, draft: Draft): void {
   const size = reader.u32();
   reader.skip(size);
   if (offset !== undefined) draft.segments.push({ offset, size, at });
+}
+
+function readCode(reader: Reader, origin: CodeOrigin, draft: Draft): void {
+  const engine = origin === "author" ? engineCode(reader) : undefined;
+  if (engine !== undefined) draft.stackBytes = ENGINE_STACK_BYTES;
+  repeat(reader, () => {
+    const index = draft.code.length;
+    const inEngine = engine !== undefined && index >= engine.first && index < engine.end;
+    readBody(reader, engine === undefined ? origin : inEngine ? "engine" : "beside the engine", draft);
+  });
 }
 
 function readBody(reader: Reader, origin: CodeOrigin, draft: Draft): void {

@@ -161,3 +161,17 @@ export class Writer {
     this.raw(body.bytes());
   }
 }
+
+/** A module without the sections of these ids. */
+export function withoutSections(bytes: Uint8Array, ids: readonly number[]): Uint8Array {
+  const reader = new Reader(bytes, 8);
+  const out = new Writer();
+  out.raw(bytes, 0, 8);
+  while (reader.pos < bytes.length) {
+    const start = reader.pos;
+    const id = reader.byte();
+    reader.skip(reader.u32());
+    if (!ids.includes(id)) out.raw(bytes, start, reader.pos);
+  }
+  return out.bytes().slice();
+}

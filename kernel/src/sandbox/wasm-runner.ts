@@ -2,8 +2,11 @@
 
 import { AosError } from "../air/error.ts";
 import type { ModuleResult } from "../ports.ts";
-import { LOAD_FUEL, OUTPUT_BYTES_MAX, STACK_BYTES } from "./limits.ts";
+import { digestOf } from "./digest.ts";
+import { LOAD_FUEL, OUTPUT_BYTES_MAX } from "./limits.ts";
 import { Machine, Trap } from "./machine.ts";
+import { rewrittenEntry, rewrittenOf } from "./module-cache.ts";
+import type { ModuleCache } from "./module-cache.ts";
 import { rewriteModule } from "./rewrite.ts";
 import type { Rewritten } from "./rewrite.ts";
 import { scanModule } from "./scan.ts";
@@ -15,11 +18,12 @@ import type { WasmFunction, WasmModule } from "./webassembly.ts";
 
 /** A module that was admitted and is ready to be called. */
 export interface LoadedModule {
-  call(entry: "step" | "run", input: Uint8Array, fuelLimit: number): ModuleResult;
+  /** @param show - gets the places a script was at when it threw; they are no part of the result, so that nothing can record them */
+  call(entry: "step" | "run", input: Uint8Array, fuelLimit: number, show?: (trace: string) => void): ModuleResult;
 }
 
 /** How an entry gives its output: two results, or two numbers written where the first parameter points. */
-type Signature = "multi-value" | "result-pointer";
+export type Signature = "multi-value" | "result-pointer";
 
 const ABI_EXPORTS = ["memory", "alloc", "step", "run"];
 const KIND_FUNCTION = 0;
@@ -29,11 +33,8 @@ const KIND_MEMORY = 2;
  * Admits a module of the WASM ABI, rewrites and compiles it, and takes its image.
  * @throws AosError `module.refused`
  */
-export function loadWasm(bytes: Uint8Array): LoadedModule {
-  const scan = scanModule(bytes, "author");
-  validate(bytes);
-  const signatures = checkAbi(scan);
-  const rewritten = rewriteModule(scan, { keepExports: ABI_EXPORTS, track: "auto" });
+export function loadWasm(bytes: Uint8Array, cache?: ModuleCache): LoadedModule {
+  const { rewritten, signatures } = admitted(bytes, cache);
   const module = compile(rewritten.bytes);
   const machine = start(module, rewritten);
   const image = machine.snapshot();
@@ -46,6 +47,23 @@ export function loadWasm(bytes: Uint8Array): LoadedModule {
       return callOn(machine, { entry, signature, input, fuelLimit });
     },
   };
+}
+
+interface Admitted {
+  readonly rewritten: Rewritten;
+  readonly signatures: ReadonlyMap<string, Signature>;
+}
+
+function admitted(bytes: Uint8Array, cache: ModuleCache | undefined): Admitted {
+  const source = cache === undefined ? undefined : digestOf(bytes);
+  const entry = source === undefined ? undefined : cache?.read(source);
+  if (entry !== undefined) return { rewritten: rewrittenOf(entry), signatures: entry.get("signatures") as Admitted["signatures"] };
+  const scan = scanModule(bytes, "author");
+  validate(bytes);
+  const signatures = abiOf(scan);
+  const rewritten = rewriteModule(scan, { keepExports: ABI_EXPORTS, track: "auto" });
+  if (source !== undefined) cache?.write(source, { ...rewrittenEntry(rewritten), signatures: new Map(signatures) });
+  return { rewritten, signatures };
 }
 
 /** The engine of the host decides whether the module is well-formed; only then do our indices mean what they say. */
@@ -74,7 +92,8 @@ function compile(rewritten: Uint8Array): WasmModule {
   }
 }
 
-function checkAbi(scan: ModuleScan): ReadonlyMap<"step" | "run", Signature> {
+/** The entries a module exports, by the signature each has. @throws AosError `module.refused` where the ABI is not met */
+export function abiOf(scan: ModuleScan): ReadonlyMap<"step" | "run", Signature> {
   const end = scan.bytes.length;
   const functionType = (name: string): FuncType | undefined => {
     const found = scan.exports.find((entry) => entry.name === name && entry.kind === KIND_FUNCTION);
@@ -102,7 +121,7 @@ function isType(type: FuncType, params: number, results: number): boolean {
 /** A new instance; its start function, if any, runs under the load fuel that its globals are initialised with. */
 function start(module: WasmModule, rewritten: Rewritten): Machine {
   try {
-    return new Machine(module, rewritten, { stackBytes: STACK_BYTES });
+    return new Machine(module, rewritten);
   } catch (error) {
     if (!(error instanceof Wasm.RuntimeError)) throw error;
     throw new AosError("module.refused", `module: its start function or its segments trap, or take more than ${LOAD_FUEL} units of fuel`, { cause: error });

@@ -13,7 +13,11 @@ export type WasmExport = WasmFunction | WasmGlobal | WasmMemory;
 export type WasmImports = Readonly<Record<string, Readonly<Record<string, WasmFunction | WasmMemory>>>>;
 
 interface HostWasm {
-  readonly Module: new (bytes: Uint8Array) => WasmModule;
+  readonly Module: {
+    new (bytes: Uint8Array): WasmModule;
+    exports(module: WasmModule): readonly { readonly name: string; readonly kind: string }[];
+    imports(module: WasmModule): readonly { readonly module: string; readonly name: string; readonly kind: string }[];
+  };
   readonly Instance: new (module: WasmModule, imports?: WasmImports) => { readonly exports: Readonly<Record<string, WasmExport>> };
   readonly Memory: new (limits: { readonly initial: number; readonly maximum: number }) => WasmMemory;
   readonly RuntimeError: new (message?: string) => Error;

@@ -1,8 +1,14 @@
 // What authors of TypeScript modules import: reducers, pure functions and enforcers, and the shapes of what they get and give.
 
 import { decodeCbor } from "./cbor.ts";
+import type { EffectOut, EventOut } from "./effect.ts";
 
+export { backoff, timer, type Backoff, type BackoffOptions } from "./backoff.ts";
+export { bytesOf, hashOf, sha256, textOf } from "./bytes.ts";
 export { decodeCbor } from "./cbor.ts";
+export { effect, event, slot, type EffectOut, type Emitted, type EventOut } from "./effect.ts";
+export { idempotencyKey } from "./key.ts";
+export { saga, type Moved, type Saga, type SagaCall, type SagaState, type SagaStep } from "./saga.ts";
 
 /** An integer as it comes in: a number while it is exact (up to 2^53 - 1 either way), else a bigint. Either may be given back. */
 export type Int = number | bigint;
@@ -42,19 +48,6 @@ export interface PureContext {
   readonly module: string;
 }
 
-/** An event a reducer raises. */
-export interface EventOut {
-  readonly schema: string;
-  readonly value: unknown;
-  readonly key?: unknown;
-}
-/** An effect a reducer asks for. */
-export interface EffectOut {
-  readonly effect: string;
-  readonly params: unknown;
-  readonly slot?: string;
-  readonly idempotencyKey?: Uint8Array;
-}
 /** What a reducer answers. `state: null` deletes the cell. */
 export interface Reduced<State> {
   readonly state: State | null;
@@ -126,21 +119,4 @@ export function enforce<CapParams, EffectParams>(
     });
     return verdict === "allow" ? { constraints_ok: true } : { constraints_ok: false, deny: { code: verdict.code, message: verdict.message } };
   });
-}
-
-/**
- * An effect to emit.
- * @param options.slot - the capability slot of the module that grants it
- * @param options.idempotencyKey - 32 bytes; the far side may use them to do the same request only once
- */
-export function effect(kind: string, params: unknown, options: { readonly slot?: string; readonly idempotencyKey?: Uint8Array } = {}): EffectOut {
-  return { effect: kind, params, ...options };
-}
-
-/**
- * An event to raise.
- * @param options.key - the cell it is for, where routing does not read it from the value
- */
-export function event(schema: string, value: unknown, options: { readonly key?: unknown } = {}): EventOut {
-  return { schema, value, ...options };
 }

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
+import { AosError } from "../air/error.ts";
 import { hashBytes } from "../air/hash.ts";
+import type { Hash } from "../air/value.ts";
 import type { Blobs } from "../ports.ts";
 
 /**
@@ -51,4 +53,29 @@ export function blobsContract(name: string, open: (t: TestContext) => Promise<Bl
     (await blobs.get(hash))?.fill(0);
     assert.deepEqual(await blobs.get(hash), Uint8Array.from([1, 2, 3]));
   });
+
+  test(`blobs ${name}: a stream: one blob of all its pieces; a stream that fails: its error, and nothing stored`, async (t) => {
+    const blobs = await open(t);
+    if (blobs.putStream === undefined) return assert.equal("putStream" in blobs, false, "the store says that it has no way");
+    let made = 0;
+    for (const pieces of [[], [Uint8Array.of(1)], [Uint8Array.of(1, 2), new Uint8Array(), Uint8Array.of(3)], Array.from({ length: 50 }, (_, index) => new Uint8Array(70_000).fill(index))]) {
+      const whole = new Uint8Array(Buffer.concat(pieces));
+      const both: readonly Hash[] = await Promise.all([blobs.putStream(stream(pieces)), blobs.putStream(stream(pieces))]);
+      assert.deepEqual(both, [hashBytes(whole), hashBytes(whole)]);
+      assert.deepEqual(await blobs.get(hashBytes(whole)), whole);
+      made++;
+    }
+    assert.equal(made, 4);
+    const fault = new AosError("test.fault", "the stream broke", { class: "outside" });
+    await assert.rejects(blobs.putStream(stream([Uint8Array.of(9), fault])), { code: "test.fault" });
+    assert.equal(await blobs.get(hashBytes(Uint8Array.of(9))), undefined);
+  });
+}
+
+async function* stream(pieces: readonly (Uint8Array | AosError)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    await Promise.resolve();
+    if (piece instanceof AosError) throw piece;
+    yield piece;
+  }
 }

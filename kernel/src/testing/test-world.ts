@@ -8,12 +8,15 @@ import type { Encodable, Hash } from "../air/value.ts";
 import { memoryBlobs } from "../adapters/blobs/memory.ts";
 import { ed25519Signer } from "../adapters/signer.ts";
 import { memoryJournal } from "../adapters/journal/memory.ts";
+import { memorySnapshots } from "../adapters/snapshots/memory.ts";
 import { decode, canonical } from "../air/cbor.ts";
 import { decodeRecord, type JournalRecord, type RecordKind } from "../core/record.ts";
 import { stateRoot, type World } from "../core/world.ts";
 import { controlShelf, fold } from "../fold.ts";
 import { openHost, type Host } from "../host.ts";
-import type { Adapter, Blobs, Journal, ModuleRunner } from "../ports.ts";
+import { openWorld } from "../opening.ts";
+import type { Adapter, Blobs, Journal, ModuleRunner, SnapshotStore } from "../ports.ts";
+import { openSnapshots } from "../snapshots.ts";
 import { manualClock, type ManualClock } from "./manual-clock.ts";
 
 export interface TestWorldOptions {
@@ -25,6 +28,7 @@ export interface TestWorldOptions {
   readonly adapters?: readonly Adapter[];
   readonly journal?: Journal;
   readonly blobs?: Blobs;
+  readonly snapshots?: SnapshotStore;
 }
 export interface TestWorld {
   readonly host: Host;
@@ -53,16 +57,17 @@ export function controlFrom(air: readonly unknown[], moduleHashes: ReadonlyMap<s
 }
 
 /**
- * Runs `use` on a fresh world with the AIR applied, then stops it, replays its journal on fresh memory, and compares the roots:
- * no test that runs a world can forget to.
+ * Runs `use` on a fresh world with the AIR applied and a snapshot taken, then stops it, opens its journal on fresh memory from
+ * the start, from that snapshot and from one taken at the end, and compares the roots: no test that runs a world can forget to.
  */
 export async function withWorld(options: TestWorldOptions, use: (world: TestWorld) => Promise<void>): Promise<void> {
   const journal = options.journal ?? memoryJournal();
   const blobs = options.blobs ?? memoryBlobs();
+  const snapshots = options.snapshots ?? memorySnapshots();
   const clock = manualClock(1_700_000_000_000_000_000n);
   let draws = 0;
   const host = await openHost({
-    journal, blobs, clock, signer: ed25519Signer(new Uint8Array(32).fill(1)), adapters: options.adapters ?? [], modules: options.modules,
+    journal, blobs, clock, snapshots, signer: ed25519Signer(new Uint8Array(32).fill(1)), adapters: options.adapters ?? [], modules: options.modules,
     sandbox: TEST_SANDBOX, world: TEST_WORLD_ID, entropy: { bytes: (count) => new Uint8Array(count).fill(draws++ % 256) },
   });
   const made: JournalRecord[] = [];
@@ -77,6 +82,7 @@ export async function withWorld(options: TestWorldOptions, use: (world: TestWorl
     return made.slice(from);
   };
   if (host.world.control === undefined) await apply(options.air);
+  await host.snapshot();
   host.startEffects();
   await use({
     host, clock, blobs,
@@ -87,8 +93,27 @@ export async function withWorld(options: TestWorldOptions, use: (world: TestWorl
   });
   await host.settled();
   const live = host.world;
+  const parts = { modules: options.modules, live };
+  await assertOpens({ journal, blobs, snapshots }, parts);
+  await host.snapshot();
+  assert.equal(await assertOpens({ journal, blobs, snapshots }, parts), 0, "nothing is replayed after a snapshot of the whole journal");
   await host.stop();
-  await assertReplays(journal, blobs, { modules: options.modules, live });
+  await assertReplays(journal, blobs, parts);
+}
+
+/** Opens a world from its newest snapshot and compares the state root with the world that ran; returns how many records were replayed. */
+export async function assertOpens(
+  stores: { readonly journal: Journal; readonly blobs: Blobs; readonly snapshots: SnapshotStore },
+  expected: { readonly modules: ModuleRunner; readonly live: World },
+): Promise<number> {
+  const shelf = controlShelf(expected.modules, stores.blobs);
+  const identity = { world: expected.live.id, sandbox: expected.live.sandbox };
+  const { world, opened } = await openWorld(stores.journal, shelf, { ...identity, snapshots: openSnapshots(stores.snapshots, shelf, identity) });
+  assert.deepEqual(opened.passed, [], "every snapshot is good");
+  assert.notEqual(opened.snapshotSeq, undefined, "it was opened from a snapshot");
+  assert.ok(world !== undefined);
+  assert.equal(stateRoot(world), stateRoot(expected.live), "a snapshot and the turns since end in the same state (I6)");
+  return opened.replayed;
 }
 
 /** Replays a journal from its first record and compares the state root with the world that ran. */

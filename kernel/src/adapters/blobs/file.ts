@@ -1,10 +1,10 @@
 // Blobs on disk: one file a blob, named by its hash, written beside and renamed into place.
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AosError } from "../../air/error.ts";
-import { bytesEqual, hex, parseHash } from "../../air/hash.ts";
+import { bytesEqual, hex, parseHash, rawToHash } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
 import type { Blobs } from "../../ports.ts";
 import { except, makeFolder, outside, syncFolder, writeNewFile } from "../durable.ts";
@@ -41,7 +41,39 @@ export function fileBlobs(dir: string): Blobs {
     return hash;
   }
 
-  return { get, put };
+  async function putStream(pieces: AsyncIterable<Uint8Array>): Promise<Hash> {
+    const digest = createHash("sha256");
+    async function* counted(): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces) {
+        digest.update(piece);
+        yield piece;
+      }
+    }
+    const draft = join(dir, `.draft-${hex(randomBytes(8))}`);
+    const work = async (): Promise<Hash> => {
+      await makeFolder(dir);
+      await writeNewFile(draft, counted());
+      const hash = rawToHash(digest.digest());
+      await place(draft, pathOf(hash));
+      return hash;
+    };
+    return work().catch(outside("blob.io", dir));
+  }
+
+  return { get, put, putStream };
+}
+
+/** Gives a finished draft its name. */
+async function place(draft: string, path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await makeFolder(folder);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(folder);
 }
 
 async function store(path: string, bytes: Uint8Array): Promise<void> {
@@ -50,14 +82,8 @@ async function store(path: string, bytes: Uint8Array): Promise<void> {
   if (there !== undefined && bytesEqual(there, bytes)) return settle(path, folder);
   await makeFolder(folder);
   const draft = join(folder, `.draft-${hex(randomBytes(8))}`);
-  try {
-    await writeNewFile(draft, [bytes]);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(folder);
+  await writeNewFile(draft, [bytes]);
+  await place(draft, path);
 }
 
 /** A file that is already there may be the work of a put that has not ended, or that a crash cut short. */

@@ -6,9 +6,12 @@ import { AosError, assert } from "../../air/error.ts";
 import type { Journal, JournalTurn } from "../../ports.ts";
 import { errnoOf, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
 import { HEADER_BYTES, encodeFrame, journalHeader, nextWholeFrame, scanFrames } from "./format.ts";
-import type { Scan } from "./format.ts";
-import { badFrame, framesOf, gap, keepBeside, listSegments, segmentAt } from "./segments.ts";
+import { seekPath, seekWriter } from "./seek.ts";
+import type { SeekPoint, SeekWriter } from "./seek.ts";
+import { framesOf, gap, keepBeside, listSegments, segmentAt } from "./segments.ts";
 import type { Segment } from "./segments.ts";
+import { scanEnd } from "./segment-end.ts";
+import type { SegmentEnd } from "./segment-end.ts";
 
 /** A segment takes no further group once it would grow beyond this. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -29,7 +32,7 @@ export interface FileJournal extends Journal {
 /**
  * Opens the journal whose segment files `<first seq, 16 digits>.aosj` stand in the folder `dir`.
  *
- * - `append` makes the folder when it is not there, reads the last segment only, and cuts a torn tail off (see
+ * - `append` makes the folder when it is not there, reads the end of the last segment only, and cuts a torn tail off (see
  *   {@link TornTail}). The caller holds the world's lock. Appends are taken one after the other, each whole or not at all;
  *   after a failed write the journal stands as before it and can be appended to.
  * - `read` changes nothing: it shows the turns that were whole when it was opened. Appending breaks an invariant.
@@ -56,16 +59,14 @@ async function openSegments(dir: string, mode: "append" | "read", segmentBytes: 
   }
   const last = segments.at(-1);
   if (last === undefined) return new SegmentedJournal({ dir, mode, segmentBytes, nextSeq: 0, tail: undefined, repaired: undefined });
-  const bytes = await readFile(last.path);
-  const scan = scanFrames(bytes, last.firstSeq);
-  if (scan.end.kind === "corrupt") throw badFrame(last, scan.end);
-  const settings = { dir, mode, segmentBytes, nextSeq: scan.nextSeq };
+  const end = await scanEnd(last);
+  const settings = { dir, mode, segmentBytes, nextSeq: end.nextSeq };
   if (mode === "read") return new SegmentedJournal({ ...settings, tail: undefined, repaired: undefined });
-  const repaired = scan.end.kind === "torn" && bytes.length > 0 ? await keepTorn(dir, bytes, scan) : undefined;
+  const repaired = end.torn !== undefined && end.torn.length > 0 ? await keepTorn(dir, end, end.torn) : undefined;
   const handle = await open(last.path, "r+");
   try {
-    const length = await cutTo(handle, scan.end.offset, bytes.length);
-    return new SegmentedJournal({ ...settings, tail: { handle, length }, repaired });
+    const length = await cutTo(handle, end.goodBytes, end.goodBytes + (end.torn?.length ?? 0));
+    return new SegmentedJournal({ ...settings, tail: { handle, length, seek: await seekWriter(last.path, end.points) }, repaired });
   } catch (error) {
     await handle.close();
     throw error;
@@ -110,6 +111,7 @@ async function repairSegments(dir: string): Promise<Repair> {
 /** The file that is appended to, and how long its good part is. */
 interface Tail {
   readonly handle: FileHandle;
+  readonly seek: SeekWriter;
   length: number;
 }
 
@@ -165,8 +167,10 @@ class SegmentedJournal implements FileJournal {
   async close(): Promise<void> {
     await this.#queue;
     this.#closed = true;
-    await this.#tail?.handle.close();
+    const tail = this.#tail;
     this.#tail = undefined;
+    await tail?.seek.close();
+    await tail?.handle.close();
   }
 
   async #append(group: Group | undefined): Promise<void> {
@@ -174,7 +178,7 @@ class SegmentedJournal implements FileJournal {
     if (group === undefined) return;
     assert(group.firstSeq === this.#nextSeq, `a record's seq is the number of records before it (I1): expected ${this.#nextSeq}, got ${group.firstSeq}`);
     try {
-      await this.#write(group.bytes);
+      await this.#write(group);
     } catch (cause) {
       throw new AosError("journal.write", `${this.#dir}: seq ${group.firstSeq}: the journal could not be written (${errnoOf(cause) ?? "unknown"})`, {
         class: "outside",
@@ -186,21 +190,24 @@ class SegmentedJournal implements FileJournal {
     this.#nextSeq = group.nextSeq;
   }
 
-  async #write(group: Uint8Array): Promise<void> {
+  async #write(group: Group): Promise<void> {
     await this.#undo?.();
     this.#undo = undefined;
     const tail = this.#tail;
-    if (tail === undefined || (tail.length > HEADER_BYTES && tail.length + group.length > this.#segmentBytes)) {
+    if (tail === undefined || (tail.length > HEADER_BYTES && tail.length + group.bytes.length > this.#segmentBytes)) {
       const segment = segmentAt(this.#dir, this.#nextSeq);
-      this.#tail = await this.#undoing(() => rm(segment.path, { force: true }), () => beginSegment(segment, group, this.#dir));
+      this.#tail = await this.#undoing(() => rm(segment.path, { force: true }), () => beginSegment(segment, group.bytes, this.#dir));
+      await noted(this.#tail, HEADER_BYTES, group);
+      await tail?.seek.close().catch(() => undefined);
       await tail?.handle.close().catch(() => undefined);
       return;
     }
     await this.#undoing(() => tail.handle.truncate(tail.length), async () => {
-      await writeAt(tail.handle, group, tail.length);
+      await writeAt(tail.handle, group.bytes, tail.length);
       await tail.handle.datasync();
     });
-    tail.length += group.length;
+    await noted(tail, tail.length, group);
+    tail.length += group.bytes.length;
   }
 
   async #undoing<T>(undo: () => Promise<void>, work: () => Promise<T>): Promise<T> {
@@ -218,6 +225,13 @@ interface Group {
   readonly firstSeq: number;
   readonly nextSeq: number;
   readonly bytes: Uint8Array;
+  /** Where each frame begins in them. */
+  readonly frames: readonly SeekPoint[];
+}
+
+/** The turns are durable already: points that cannot be written are found by scanning. */
+async function noted(tail: Tail, at: number, group: Group): Promise<void> {
+  await tail.seek.note(group.frames.map(({ seq, offset }) => ({ seq, offset: at + offset }))).catch(() => undefined);
 }
 
 function groupOf(turns: readonly JournalTurn[]): Group | undefined {
@@ -228,7 +242,14 @@ function groupOf(turns: readonly JournalTurn[]): Group | undefined {
     assert(turn.firstSeq === nextSeq, `a record's seq is the number of records before it (I1): expected ${nextSeq}, got ${turn.firstSeq}`);
     nextSeq += turn.records.length;
   }
-  return { firstSeq, nextSeq, bytes: Buffer.concat(turns.map(encodeFrame)) };
+  const encoded = turns.map(encodeFrame);
+  let offset = 0;
+  const frames = turns.map((turn, index) => {
+    const point = { seq: turn.firstSeq, offset };
+    offset += encoded[index]?.length ?? 0;
+    return point;
+  });
+  return { firstSeq, nextSeq, bytes: Buffer.concat(encoded), frames };
 }
 
 async function* turnsOf(dir: string, fromSeq: number, endSeq: number): AsyncGenerator<JournalTurn> {
@@ -238,7 +259,7 @@ async function* turnsOf(dir: string, fromSeq: number, endSeq: number): AsyncGene
   for (const segment of segments.slice(from)) {
     if (seq >= endSeq) return;
     if (segment.firstSeq !== seq) throw gap(segment, seq, segment.firstSeq, 0);
-    for await (const { turn } of framesOf(segment, endSeq)) {
+    for await (const { turn } of framesOf(segment, endSeq, fromSeq)) {
       seq = turn.firstSeq + turn.records.length;
       if (seq > fromSeq) yield turn;
     }
@@ -254,17 +275,17 @@ async function beginSegment(segment: Segment, group: Uint8Array, dir: string): P
     await writeAt(handle, bytes, 0);
     await handle.datasync();
     await syncFolder(dir);
-    return { handle, length: bytes.length };
+    await rm(seekPath(segment.path), { force: true });
+    return { handle, length: bytes.length, seek: await seekWriter(segment.path, []) };
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-async function keepTorn(dir: string, bytes: Uint8Array, scan: Scan): Promise<TornTail> {
-  const rest = bytes.subarray(scan.end.offset);
-  const kept = await keepBeside(dir, `torn-${scan.nextSeq}`, () => [rest]);
-  return { droppedBytes: rest.length, afterSeq: scan.nextSeq - 1, kept };
+async function keepTorn(dir: string, { nextSeq }: SegmentEnd, torn: Uint8Array): Promise<TornTail> {
+  const kept = await keepBeside(dir, `torn-${nextSeq}`, () => [torn]);
+  return { droppedBytes: torn.length, afterSeq: nextSeq - 1, kept };
 }
 
 /** Cuts a segment to its good part, writing the header where even that was unfinished; returns its length. */
@@ -294,6 +315,7 @@ async function cut(dir: string, segments: readonly Segment[], from: Cut): Promis
       yield rest;
     }
   });
+  for (const segment of segments) await rm(seekPath(segment.path), { force: true });
   for (const segment of segments.slice(1).reverse()) await rm(segment.path);
   const first = segments[0];
   if (first !== undefined && from.offset < HEADER_BYTES) await rm(first.path);

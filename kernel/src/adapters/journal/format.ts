@@ -95,11 +95,16 @@ export function frameAt(bytes: Uint8Array, offset: number, seq: number): FrameAt
 
 /** Reads a whole file whose first turn must begin at `firstSeq`, up to the first byte that is not a good frame. */
 export function scanFrames(bytes: Uint8Array, firstSeq: number): Scan {
-  const frames: Frame[] = [];
   const header = headerOf(bytes);
-  if (header === "wrong") return { frames, end: { kind: "corrupt", offset: 0, seq: firstSeq, reason: "header" }, nextSeq: firstSeq };
-  if (header === "unfinished") return { frames, end: { kind: "torn", offset: 0 }, nextSeq: firstSeq };
-  let offset = HEADER_BYTES;
+  if (header === "wrong") return { frames: [], end: { kind: "corrupt", offset: 0, seq: firstSeq, reason: "header" }, nextSeq: firstSeq };
+  if (header === "unfinished") return { frames: [], end: { kind: "torn", offset: 0 }, nextSeq: firstSeq };
+  return scanFrom(bytes, HEADER_BYTES, firstSeq);
+}
+
+/** Reads the frames from `from` on, where the turn that begins with `firstSeq` must stand. */
+export function scanFrom(bytes: Uint8Array, from: number, firstSeq: number): Scan {
+  const frames: Frame[] = [];
+  let offset = from;
   let seq = firstSeq;
   while (offset < bytes.length) {
     const found = frameAt(bytes, offset, seq);

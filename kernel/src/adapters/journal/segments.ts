@@ -5,8 +5,10 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AosError } from "../../air/error.ts";
 import { errnoOf, except, syncFolder, writeNewFile } from "../durable.ts";
-import { HEADER_BYTES, frameAt, headerOf } from "./format.ts";
+import { FRAME_HEAD_BYTES, HEADER_BYTES, frameAt, headerOf } from "./format.ts";
 import type { BadFrame, Frame } from "./format.ts";
+import { pointBefore, readPoints, SEEK_BYTES } from "./seek.ts";
+import type { SeekPoint } from "./seek.ts";
 
 /** One file of the journal; its name tells the seq its first turn begins with. */
 export interface Segment {
@@ -15,7 +17,8 @@ export interface Segment {
 }
 
 const SEGMENT_NAME = /^(\d{16})\.aosj$/;
-const WINDOW_BYTES = 1 << 20;
+/** How much is read at once: little at first, for who wants one record, then more and more. */
+const WINDOW_BYTES = { first: SEEK_BYTES, most: 1 << 20 } as const;
 
 export function segmentAt(dir: string, firstSeq: number): Segment {
   return { path: join(dir, `${String(firstSeq).padStart(16, "0")}.aosj`), firstSeq };
@@ -34,35 +37,54 @@ export async function listSegments(dir: string): Promise<readonly Segment[] | un
 
 /**
  * The frames of a segment in order up to `endSeq`, read through a window; fewer when the file ends before.
+ *
+ * @param fromSeq - begins with a frame at or before the one that holds this seq
  * @throws AosError `journal.corrupt`, `journal.gap`
  */
-export async function* framesOf(segment: Segment, endSeq: number): AsyncGenerator<Frame> {
+export async function* framesOf(segment: Segment, endSeq: number, fromSeq = segment.firstSeq): AsyncGenerator<Frame> {
   const handle = await open(segment.path, "r");
   try {
-    const { size } = await handle.stat();
-    let start = HEADER_BYTES;
-    let window: Uint8Array = new Uint8Array();
-    let at = 0;
-    let seq = segment.firstSeq;
-    if (headerOf(await readAt(handle, 0, HEADER_BYTES)) === "wrong") throw badFrame(segment, { kind: "corrupt", offset: 0, seq, reason: "header" });
-    while (seq < endSeq) {
-      const found = frameAt(window, at, seq);
-      if (found.kind === "corrupt") throw badFrame(segment, { ...found, offset: start + found.offset });
-      if (found.kind === "frame") {
-        at = found.frame.end;
-        seq += found.frame.turn.records.length;
-        yield { ...found.frame, offset: start + found.frame.offset, end: start + found.frame.end };
-        continue;
-      }
-      start += at;
-      at = 0;
-      if (start >= size) return;
-      // Only the last write of all can be unfinished, and `endSeq` is never beyond the writes that ended.
-      if (start + found.needed > size) throw badFrame(segment, { kind: "corrupt", offset: start, seq, reason: "checksum" });
-      window = await readAt(handle, start, Math.min(size - start, Math.max(found.needed, WINDOW_BYTES)));
-    }
+    if (headerOf(await readAt(handle, 0, HEADER_BYTES)) === "wrong") throw badFrame(segment, { kind: "corrupt", offset: 0, seq: segment.firstSeq, reason: "header" });
+    const point = fromSeq > segment.firstSeq ? pointBefore(await readPoints(segment.path), fromSeq) : undefined;
+    const start = point !== undefined && (await isFrame(handle, point)) ? point : { seq: segment.firstSeq, offset: HEADER_BYTES };
+    yield* framesFrom(segment, handle, { start, endSeq });
   } finally {
     await handle.close();
+  }
+}
+
+/** Does the frame stand there that a point tells of? */
+export async function isFrame(handle: FileHandle, { seq, offset }: SeekPoint): Promise<boolean> {
+  const { size } = await handle.stat();
+  let bytes = await readAt(handle, offset, FRAME_HEAD_BYTES);
+  const head = frameAt(bytes, 0, seq);
+  if (head.kind === "more" && offset + head.needed <= size) bytes = await readAt(handle, offset, head.needed);
+  return frameAt(bytes, 0, seq).kind === "frame";
+}
+
+async function* framesFrom(segment: Segment, handle: FileHandle, range: { readonly start: SeekPoint; readonly endSeq: number }): AsyncGenerator<Frame> {
+  const { size } = await handle.stat();
+  let start = range.start.offset;
+  let { seq } = range.start;
+  let windowBytes: number = WINDOW_BYTES.first;
+  let window: Uint8Array = new Uint8Array();
+  let at = 0;
+  while (seq < range.endSeq) {
+    const found = frameAt(window, at, seq);
+    if (found.kind === "corrupt") throw badFrame(segment, { ...found, offset: start + found.offset });
+    if (found.kind === "frame") {
+      at = found.frame.end;
+      seq += found.frame.turn.records.length;
+      yield { ...found.frame, offset: start + found.frame.offset, end: start + found.frame.end };
+      continue;
+    }
+    start += at;
+    at = 0;
+    if (start >= size) return;
+    // Only the last write of all can be unfinished, and `endSeq` is never beyond the writes that ended.
+    if (start + found.needed > size) throw badFrame(segment, { kind: "corrupt", offset: start, seq, reason: "checksum" });
+    window = await readAt(handle, start, Math.min(size - start, Math.max(found.needed, windowBytes)));
+    windowBytes = Math.min(2 * windowBytes, WINDOW_BYTES.most);
   }
 }
 

@@ -1,0 +1,16 @@
+// What the codes mean that `aos check` gives beside the rules of AIR: of the sync map, of scenarios, of modules and their sources.
+
+const TEXT: Readonly<Record<string, string>> = {
+  "build.entry": "The sync map names a source that is not there.",
+  "build.export": "The source of a module exports its reducer by default, and this one has no default export.",
+  "build.import": "A source imports something that is not there, or that no module may use.",
+  "build.syntax": "A source is not TypeScript.",
+  "module.stale": "The built module that lies in the world is not what its source gives.",
+  "module.twice": "A module has two artifacts, one built and one prebuilt, and nothing says which is meant.",
+  "scenario.invalid": "A scenario is an object with events to send and answers for effects.",
+  "sync.invalid": "The sync map `aos.sync.json` says where a world keeps its parts: version 1, relative paths, and no other keys.",
+  "world.file": "A file of a world is UTF-8 text of bounded size.",
+};
+
+/** One sentence for each. */
+export const CHECK_RULES: ReadonlyMap<string, string> = new Map(Object.entries(TEXT));

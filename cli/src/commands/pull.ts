@@ -1,0 +1,58 @@
+// aos pull: what changed in the world's workspaces comes into their folders, merged with what changed there.
+
+import { AosError, createModuleRunner } from "@agentos/kernel";
+import { filesOfFolder, openWorkspaces, readSyncMap } from "@agentos/controller";
+import { command } from "../command.ts";
+import { progress } from "../progress.ts";
+import { pulledLines } from "../render/sync.ts";
+import { chosenLinks } from "../sync/links.ts";
+import { pullLink, type LinkPulled } from "../sync/pull-link.ts";
+import { listed } from "../sync/push-link.ts";
+import { worldFolder, worldRepo } from "../world.ts";
+
+export default command({
+  positionals: {
+    dir: { type: "string", describe: "One folder [default: all of the sync map]" },
+    ref: { type: "string", describe: "The workspace it is filled from, WORKSPACE[@VERSION][/PATH] [default: as the sync map says]" },
+  },
+  options: {
+    "dry-run": { type: "boolean", default: false, describe: "Say what would happen, and change nothing" },
+    prune: { type: "boolean", default: false, describe: "Remove files that the workspace never had" },
+    force: { type: "boolean", default: false, describe: "Take the workspace's files, whatever was changed here" },
+  },
+  epilogue:
+    "Files that both sides changed are merged: AIR by definition, other text by lines. What cannot be merged is marked in the file as git\n" +
+    "marks it, and listed; exit code 3 then. A pull that was cut off is finished by the next one. The control plane comes with git: git pull.",
+  async run(cx, { dir, ref, "dry-run": dry, prune, force }) {
+    const repo = await worldRepo(cx);
+    const root = await worldFolder(cx);
+    const links = chosenLinks(await readSyncMap(filesOfFolder(root)), { dir, ref }, { root, cwd: cx.cwd });
+    const mode = dry ? "dry-run" : "pull";
+    const text = cx.out.mode === "text";
+    const pulled: LinkPulled[] = [];
+    const workspaces = links.length === 0 ? undefined : await openWorkspaces(repo, { modules: () => createModuleRunner() });
+    if (workspaces !== undefined && workspaces.from !== "running") cx.out.notice(workspaces.from === "local" ? "the world is not running; these are the workspaces that its journal has" : "the world does not run here; these are the workspaces that were published");
+    try {
+      for (const link of links) {
+        if (workspaces === undefined) break;
+        const [reading, writing] = [progress(cx.out, `reading ${link.dir}`, undefined), progress(cx.out, `writing ${link.dir}`, undefined)];
+        const place = { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step };
+        const done = await pullLink(place, { extra: prune ? "prune" : "keep", changed: force ? "overwrite" : "keep", mode, onFile: writing.step }).finally(() => {
+          reading.end();
+          writing.end();
+        });
+        pulled.push(done);
+        if (text) cx.out.item(done, pulledLines(done, mode, cx.out.style));
+      }
+    } finally {
+      await workspaces?.close();
+    }
+    if (!text) cx.out.result({ workspaces: pulled, dryRun: dry }, []);
+    else if (links.length === 0) cx.out.item(undefined, ["nothing to pull: aos.sync.json links no folder to a workspace"]);
+    const conflicts = pulled.flatMap((link) => link.changes.filter(({ act }) => act === "conflict").map(({ path }) => (link.dir === "." ? path : `${link.dir}/${path}`)));
+    if (conflicts.length === 0) return;
+    throw new AosError("sync.conflict", `${conflicts.length === 1 ? "1 file was" : `${conflicts.length} files were`} changed here and in the workspace: ${listed(conflicts)}`, {
+      class: "refused", hint: "edit them, then `aos push`; or take one side: `aos push --force`, `aos pull --force`", data: { paths: conflicts },
+    });
+  },
+});

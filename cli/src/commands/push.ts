@@ -1,0 +1,91 @@
+// aos push: what changed in the world's folders goes into the world: files into their workspaces, the control plane as a proposal.
+
+import { AosError, createModuleRunner } from "@agentos/kernel";
+import { connectWorld, openWorkspaces, readSyncMap, filesOfFolder, type Repo, type SyncMap } from "@agentos/controller";
+import { checkFolder } from "../check.ts";
+import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { buildModules, writeModules } from "../modules.ts";
+import { progress } from "../progress.ts";
+import { diagnosticLines } from "../render/diagnostics.ts";
+import { airPushedLines, pushedLines } from "../render/sync.ts";
+import { chosenLinks, ownerOf } from "../sync/links.ts";
+import { pushAir, type AirPushed } from "../sync/push-air.ts";
+import { pushLink, type LinkPushed } from "../sync/push-link.ts";
+import { withUpstream } from "../upstream.ts";
+import { personKey, placeOf, worldFolder, worldRepo } from "../world.ts";
+
+export default command({
+  positionals: {
+    dir: { type: "string", describe: "One folder [default: all of the sync map, and the control plane]" },
+    ref: { type: "string", describe: "The workspace it goes to, WORKSPACE[/PATH] [default: as the sync map says]" },
+  },
+  options: {
+    message: { alias: "m", type: "string", requiresArg: true, describe: "What this is about: of the versions, and of the proposal" },
+    "dry-run": { type: "boolean", default: false, describe: "Say what would happen, and change nothing" },
+    prune: { type: "boolean", default: false, describe: "At the first push to a workspace that has files: remove those that are not here" },
+    force: { type: "boolean", default: false, describe: "Make the workspace what is here, whatever it has that is newer" },
+    proposal: { type: "string", requiresArg: true, describe: "Name of the control plane's proposal [default: push-YOU]" },
+    only: { choices: ["air", "workspaces"] as const, describe: "One of both" },
+  },
+  epilogue:
+    "Needs a running world for workspaces. A change of the control plane never goes around its review: it becomes a proposal, or a further\n" +
+    "commit on the one that the last push made. Exit code 3 where the workspace has something newer: pull first.",
+  async run(cx, { dir, ref, message, "dry-run": dry, prune, force, proposal, only }) {
+    const repo = await worldRepo(cx);
+    const root = await worldFolder(cx);
+    const sync = await readSyncMap(filesOfFolder(root));
+    const links = only === "air" ? [] : chosenLinks(sync, { dir, ref }, { root, cwd: cx.cwd });
+    const mode = dry ? "dry-run" : "push";
+    const air = only === "workspaces" || dir !== undefined ? undefined : await pushControl(cx, { repo, root, sync }, { mode, message, slug: proposal });
+    // In JSON everything is one answer; a person sees each part as it is done.
+    const text = cx.out.mode === "text";
+    if (air !== undefined && text) cx.out.item(air, airPushedLines(air, cx.out.style));
+    const pushed: LinkPushed[] = [];
+    const open = links.filter((link) => link.version === undefined || dir !== undefined);
+    if (open.length > 0) {
+      const client = await connectWorld(repo);
+      if (client === undefined) throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
+      const workspaces = await openWorkspaces(repo, { modules: () => createModuleRunner() });
+      try {
+        for (const link of open) {
+          const [reading, sending] = [progress(cx.out, `reading ${link.dir}`, undefined), progress(cx.out, `sending ${link.dir}`, undefined)];
+          const done = await pushLink(client, { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step }, {
+            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: await ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent: sending.step,
+          }).finally(() => {
+            reading.end();
+            sending.end();
+          });
+          pushed.push(done);
+          if (text) cx.out.item(done, pushedLines(done, mode, cx.out.style));
+        }
+      } finally {
+        await workspaces.close();
+      }
+    }
+    if (!text) cx.out.result({ air: air ?? null, workspaces: pushed, dryRun: dry }, []);
+    else if (air === undefined && open.length === 0) cx.out.item(undefined, ["nothing to push: the control plane is as this branch has it, and no folder is linked"]);
+  },
+});
+
+/** @throws AosError `check.failed` when the world's files do not hold: nothing is proposed then */
+async function pushControl(
+  cx: Context, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap }, options: { readonly mode: "push" | "dry-run"; readonly message: string | undefined; readonly slug: string | undefined },
+): Promise<AirPushed | undefined> {
+  const { repo, root } = world;
+  const modules = await buildModules(root);
+  if (options.mode === "push") {
+    await writeModules(root, modules);
+    const { diagnostics, errors } = await checkFolder(root);
+    if (errors > 0) {
+      if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
+      throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
+    }
+  }
+  const done = await withUpstream(repo, "fetch", async (upstream) => {
+    const pushed = await pushAir(upstream, { ...world, modules, key: () => personKey(cx, repo) }, { ...options, timeSeconds: Math.floor(Date.now() / 1000) });
+    return { pushed, remote: upstream.remote };
+  });
+  if (done.pushed !== undefined && done.remote === undefined && options.mode === "push") await (await connectWorld(repo))?.ask("POST", "/nudge");
+  return done.pushed;
+}

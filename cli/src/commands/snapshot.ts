@@ -1,0 +1,17 @@
+// aos snapshot: has the running world write down its state, so that its next start need not replay what came before.
+
+import { requireRunning } from "../answer.ts";
+import { command } from "../command.ts";
+import { count } from "../render/style.ts";
+import { worldRepo } from "../world.ts";
+
+export default command({
+  positionals: {},
+  options: {},
+  epilogue: "The world makes snapshots by itself too. They are local and can be made again from the journal.\nWith --json: {seq, root, bytes, file}.",
+  async run(cx) {
+    const world = await requireRunning(await worldRepo(cx));
+    const made = (await world.ask("POST", "/snapshot")) as { readonly seq: number; readonly root: string; readonly bytes: number; readonly file: string };
+    cx.out.result(made, [`snapshot at seq ${made.seq}, ${count(made.bytes, "byte")}: ${made.file}`, `state root  ${made.root}`]);
+  },
+});

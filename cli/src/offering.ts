@@ -1,0 +1,50 @@
+// Offers commits as a proposal: which ones may be offered, and the branch that is moved, on the remote or here.
+
+import { AosError } from "@agentos/kernel";
+import { casRef, commitSigner, commitsOf, gitIn, isAncestor, push, readRules, signerOf, trustInput, type Oid } from "@agentos/controller";
+import { proposalRef, type Upstream } from "./upstream.ts";
+
+/** The commits to offer. @throws AosError `git.diverged`, `git.nothing`, `git.unsigned` */
+export async function offerable({ local, main, remote }: Upstream, head: Oid): Promise<{ readonly commits: readonly Oid[]; readonly title: string }> {
+  const { repo, store } = local;
+  const base = remote === undefined ? "main" : `${remote}/main`;
+  if (await isAncestor(repo, head, main)) throw new AosError("git.nothing", `HEAD (${head.slice(0, 12)}): ${base} has it already`, { hint: "commit a change on this branch first" });
+  if (!(await isAncestor(repo, main, head))) {
+    throw new AosError("git.diverged", `HEAD (${head.slice(0, 12)}): it does not contain ${base} (${main.slice(0, 12)})`, { hint: `git rebase ${base}, then \`aos propose\` again` });
+  }
+  const commits = await commitsOf(repo, main, head);
+  const rules = await readRules(store, main);
+  const trust = trustInput(rules.trust, rules.trustHash);
+  for (const commit of commits) {
+    const signer = signerOf(trust, await commitSigner(store, commit));
+    if (!signer.known) {
+      throw new AosError("git.unsigned", `commit ${commit.slice(0, 12)}: ${signer.why}, so nobody could approve it`, {
+        hint: `sign with a key of .aos/trust.json: git rebase ${base} --exec 'git commit --amend --no-edit -S'`,
+      });
+    }
+  }
+  const { message } = await store.readCommit(commits[0] ?? head);
+  return { commits, title: message.split("\n")[0] ?? "" };
+}
+
+/** Moves the proposal's branch. @throws AosError `proposal.diverged`, `git.rejected`, `git.remote` */
+export async function placeProposal({ local, remote }: Upstream, offer: { readonly slug: string; readonly head: Oid; readonly replace: boolean }): Promise<"made" | "moved" | "replaced" | "unchanged"> {
+  const { slug, head, replace } = offer;
+  const { repo, refs } = local;
+  const ref = proposalRef(slug);
+  const before = await refs.read(ref);
+  if (before === head) return "unchanged";
+  const forward = before === undefined || (await isAncestor(repo, before, head));
+  if (!forward && !replace) {
+    throw new AosError("proposal.diverged", `${slug}: the proposal is at ${before.slice(0, 12)}, which this branch does not contain`, { hint: `\`aos propose ${slug} --replace\` after a rebase, or another name` });
+  }
+  if (remote === undefined) {
+    if ((await casRef(repo.commonDir, ref, before ?? null, head)) === "stale") throw new AosError("proposal.raced", `${slug}: somebody moved it just now`, { class: "outside", hint: "try again" });
+  } else {
+    // What is not a step forward is taken away first: a shared repository refuses to be forced.
+    if (!forward) await push(repo, remote, [`:${ref}`]);
+    await push(repo, remote, [`${head}:${ref}`]);
+    await gitIn(repo, ["update-ref", ref.replace("refs/heads/", `refs/remotes/${remote}/`), head]);
+  }
+  return before === undefined ? "made" : forward ? "moved" : "replaced";
+}

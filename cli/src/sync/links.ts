@@ -1,0 +1,34 @@
+// The links that a push or a pull is about: those of the sync map, or one named on the command line.
+
+import { relative, resolve, sep } from "node:path";
+import { AosError, nearest } from "@agentos/kernel";
+import { configGet, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
+
+/**
+ * @param named.dir - a folder, from `cwd`; alone it must be one of the sync map
+ * @param named.ref - a workspace; with it the link stands for itself, without patterns and annotations of the sync map
+ * @throws AosError `sync.link`, `cli.usage`
+ */
+export function chosenLinks(sync: SyncMap, named: { readonly dir: string | undefined; readonly ref: string | undefined }, at: { readonly root: string; readonly cwd: string }): readonly WorkspaceLink[] {
+  if (named.dir === undefined) return sync.workspaces;
+  const dir = relative(at.root, resolve(at.cwd, named.dir)).split(sep).join("/") || ".";
+  if (dir === ".." || dir.startsWith("../")) throw new AosError("sync.link", `${named.dir}: outside of the world`, { hint: `the world is ${at.root}` });
+  if (named.ref === undefined) {
+    const found = sync.workspaces.filter((link) => link.dir === dir);
+    if (found.length > 0) return found;
+    const meant = nearest(dir, sync.workspaces.map((link) => link.dir));
+    throw new AosError("sync.link", `${named.dir}: ${SYNC_FILE} links no workspace to it`, { hint: meant === undefined ? "name the workspace too: DIR REF" : `did you mean ${meant}?` });
+  }
+  const ref = parseLinkRef(named.ref);
+  if (ref === undefined) throw new AosError("sync.link", `${JSON.stringify(named.ref)}: not a workspace`, { hint: "WORKSPACE, WORKSPACE@VERSION, either with /PATH" });
+  return [{ ...ref, dir, ignore: [], annotations: new Map() }];
+}
+
+/** Who a version is by: AOS_OWNER, git's user, the system's. */
+export async function ownerOf(repo: Repo): Promise<string> {
+  const { AOS_OWNER: told, USER: user, LOGNAME: login } = process.env;
+  if (told !== undefined && told !== "") return told;
+  const [name, email] = [await configGet(repo, "user.name"), await configGet(repo, "user.email")];
+  if (name !== undefined) return email === undefined ? name : `${name} <${email}>`;
+  return [user, login].find((text) => text !== undefined && text !== "") ?? "unknown";
+}

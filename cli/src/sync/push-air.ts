@@ -1,0 +1,121 @@
+// Turns what changed in the world's control plane into a proposal: a signed commit on a branch of its own. The branch at hand, the
+// index and the files stay as they are.
+
+import { dirname } from "node:path";
+import { AosError } from "@agentos/kernel";
+import {
+  blobObject, commitObject, editTree, filesOfFolder, isAncestor, isSlug, principalOfKey, readRules, resolveCommit, SYNC_FILE,
+  type ObjectStore, type Oid, type PathChange, type Repo, type SigningKey, type SyncMap, type WorldFiles,
+} from "@agentos/controller";
+import type { ModuleBuild } from "../modules.ts";
+import { offerable, placeProposal } from "../offering.ts";
+import { proposalRef, type Upstream } from "../upstream.ts";
+import { listed } from "./push-link.ts";
+
+export interface AirPushOptions {
+  /** The proposal's name; undefined: `push-` and the name of whoever signs. */
+  readonly slug: string | undefined;
+  readonly message: string | undefined;
+  readonly mode: "push" | "dry-run";
+  readonly timeSeconds: number;
+}
+export interface AirPushed {
+  readonly slug: string;
+  /** The commit that is offered; undefined with `dry-run`. */
+  readonly head: Oid | undefined;
+  readonly paths: readonly string[];
+  readonly outcome: "made" | "moved" | "replaced" | "unchanged" | "planned";
+}
+
+/** Marks a commit that `aos push` made: only such a branch is moved by the next push. */
+const TRAILER = "Pushed-From";
+
+/**
+ * @param modules - as their sources give them: what is on disk counts for nothing
+ * @returns undefined where the control plane is as the commit at hand has it
+ * @throws AosError `git.unborn`, `proposal.name`, `proposal.foreign`, `trust.unknown_key`, and as offerable() and placeProposal()
+ */
+export async function pushAir(
+  upstream: Upstream, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap; readonly modules: readonly ModuleBuild[]; readonly key: () => Promise<SigningKey> }, options: AirPushOptions,
+): Promise<AirPushed | undefined> {
+  const { local: { store }, main } = upstream;
+  const { repo, sync, modules } = world;
+  const head = await resolveCommit(repo, "HEAD");
+  if (head === undefined) throw new AosError("git.unborn", "HEAD: this branch has no commits", { hint: "commit the world first" });
+  const files = withModules(filesOfFolder(world.root), modules);
+  const changes = await changesSince(store, head, { files, sync });
+  if (changes.size === 0) return undefined;
+  const paths = [...changes.keys()].sort();
+  const key = await world.key();
+  const name = await nameOf(store, main, key);
+  const slug = options.slug ?? `push-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 64);
+  if (!isSlug(slug)) throw new AosError("proposal.name", `${slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
+  const parents = await parentsOf(upstream, { head, tip: await upstream.local.refs.read(proposalRef(slug)), slug });
+  const [first = head] = parents;
+  const onTop = first === head ? changes : await changesSince(store, first, { files, sync });
+  if (onTop.size === 0) return { slug, head: first, paths, outcome: "unchanged" };
+  if (options.mode === "dry-run") return { slug, head: undefined, paths, outcome: "planned" };
+  const edited = await editTree(store, (await store.readCommit(first)).tree, onTop);
+  const times = await Promise.all(parents.map(async (parent) => (await store.readCommit(parent)).committer.time));
+  const identity = { name, email: `${name}@aos`, time: Math.max(options.timeSeconds, ...times.map((time) => time + 1)), tz: "+0000" };
+  const message = `${options.message ?? `Change ${listed(paths)}`}\n\n${TRAILER}: ${head}\n`;
+  const commit = commitObject({ tree: edited.tree, parents, author: identity, committer: identity, message }, key);
+  const pack = await store.writePack([...edited.objects, commit]);
+  try {
+    await offerable(upstream, commit.oid);
+    const outcome = await placeProposal(upstream, { slug, head: commit.oid, replace: false });
+    return { slug, head: commit.oid, paths, outcome };
+  } finally {
+    await pack.release();
+  }
+}
+
+/** The modules as built stand in the place of what lies in the folder. */
+function withModules(files: WorldFiles, modules: readonly ModuleBuild[]): WorldFiles {
+  const built = new Map(modules.map(({ path, artifact }) => [path, artifact]));
+  return {
+    place: files.place,
+    read: async (path) => built.get(path) ?? files.read(path),
+    list: async (folder) => [...new Set([...(await files.list(folder)), ...[...built.keys()].filter((path) => path.startsWith(`${folder}/`))])].sort(),
+  };
+}
+
+/** What of the control plane differs from a commit: AIR, modules and their sources, scenarios, the sync map. */
+async function changesSince(store: ObjectStore, commit: Oid, now: { readonly files: WorldFiles; readonly sync: SyncMap }): Promise<ReadonlyMap<string, PathChange>> {
+  const { files, sync } = now;
+  const sources = [...sync.sources.values()].map((path) => dirname(path)).filter((folder) => folder !== ".");
+  const folders = [...new Set([sync.airDir, sync.modulesDir, "shadow", ...sources])];
+  const alone = [SYNC_FILE, ...[...sync.sources.values()].filter((path) => !path.includes("/"))];
+  const here = new Set(alone);
+  for (const folder of folders) for (const path of await files.list(folder)) here.add(path);
+  const changes = new Map<string, PathChange>();
+  for (const path of here) {
+    const bytes = await files.read(path);
+    const before = await store.findPath(commit, path);
+    if (bytes === undefined ? before === undefined : before?.oid === blobObject(bytes).oid) continue;
+    const mode = before?.mode === "100755" ? "100755" : "100644";
+    changes.set(path, bytes === undefined ? { kind: "remove" } : { kind: "write", bytes, mode });
+  }
+  for (const folder of folders) {
+    const tree = await store.findPath(commit, folder);
+    if (tree?.mode !== "40000") continue;
+    for (const { path } of await store.listTree(tree.oid, { depth: "all" })) if (!here.has(`${folder}/${path}`)) changes.set(`${folder}/${path}`, { kind: "remove" });
+  }
+  return changes;
+}
+
+async function nameOf(store: ObjectStore, main: Oid, key: SigningKey): Promise<string> {
+  const principal = principalOfKey((await readRules(store, main)).trust, key.publicKey);
+  if (principal !== undefined) return principal.name;
+  throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+}
+
+/** On top of what was pushed before, as long as nobody else went on from there. */
+async function parentsOf({ local: { repo, store } }: Upstream, at: { readonly head: Oid; readonly tip: Oid | undefined; readonly slug: string }): Promise<readonly Oid[]> {
+  const { head, tip, slug } = at;
+  if (tip === undefined || (await isAncestor(repo, tip, head))) return [head];
+  if (!(await store.readCommit(tip)).message.includes(`\n${TRAILER}: `)) {
+    throw new AosError("proposal.foreign", `${slug}: the proposal's last commit was not made by \`aos push\``, { class: "refused", hint: "give yours another name: aos push --proposal NAME" });
+  }
+  return (await isAncestor(repo, head, tip)) ? [tip] : [head, tip];
+}

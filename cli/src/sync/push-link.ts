@@ -1,0 +1,229 @@
+// Pushes a folder into its workspace: what changed here becomes one version of it, or nothing does.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AosError, canonical, hashBytes, trees, utf8, writeJson, type Hash, type Json } from "@agentos/kernel";
+import { commitVersion, MESSAGE_KEY, missingIn, sendFile, stagedBlobs, valueFromJson, type ControlClient, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
+import { lookAtLink, refText, workspacePath, type LinkPlace, type LinkState } from "./link-state.ts";
+import { hasMarks, textOf } from "./merge-text.ts";
+import type { ScannedFile } from "./scan.ts";
+import { writeSyncState } from "./sync-state.ts";
+import { planPush, type Step } from "./three-way.ts";
+
+export interface PushOptions {
+  readonly extra: "keep" | "prune";
+  /** What the world has newer, and conflicts that nobody resolved. */
+  readonly newer: "refuse" | "overwrite";
+  readonly mode: "push" | "dry-run";
+  /** What the version is about. */
+  readonly message: string | undefined;
+  readonly owner: string;
+  readonly nowNs: bigint;
+  /** A file went out. */
+  readonly onSent?: () => void;
+}
+export interface Change {
+  readonly path: string;
+  readonly act: "add" | "change" | "remove" | "annotate";
+}
+export interface LinkPushed {
+  readonly ref: string;
+  readonly dir: string;
+  readonly changes: readonly Change[];
+  /** The version that was there before; 0: none. */
+  readonly from: number;
+  /** The version now; with `dry-run` what it would be. */
+  readonly version: number;
+}
+
+const GROUP_BYTES = 16 << 20;
+/** Larger files go one by one, as streams. */
+const STREAM_BYTES = 4 << 20;
+
+/**
+ * @throws AosError `sync.pinned` for a link to one version; `sync.behind` when the workspace has what this folder has not seen,
+ *   `sync.raced` when it got it meanwhile, `sync.conflict` for conflicts that are still marked (all refused); `sync.changed` when
+ *   a file changed while it was sent; as lookAtLink
+ */
+export async function pushLink(client: ControlClient, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
+  const { link } = place;
+  if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
+  const seen = await lookAtLink(place);
+  if (options.newer === "refuse") await refuseConflicts(place, seen);
+  const { steps, behind } = planPush({ base: seen.base, local: seen.local.files, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
+  refuseBehind(link, seen, behind);
+  const annotations = await annotationChanges(place, seen);
+  const changes: readonly Change[] = [
+    ...steps.map(({ path, act }): Change => ({ path, act: act === "remove" ? "remove" : seen.remote.files.has(path) ? "change" : "add" })),
+    ...annotations.map(({ path }): Change => ({ path, act: "annotate" })),
+  ];
+  const told = { ref: refText(link), dir: link.dir, changes, from: seen.head };
+  const nothing = changes.length === 0 && seen.head > 0;
+  if (options.mode === "dry-run") return { ...told, version: nothing ? seen.head : seen.head + 1 };
+  if (nothing) {
+    await remember(seen, seen.head, seen.root);
+    return { ...told, version: seen.head };
+  }
+  const staged = stagedBlobs(client, place.workspaces.blobs);
+  await sendFiles(client, staged, { place, seen, steps, options });
+  const root = await newRoot(staged, { link, seen, steps, annotations, message: options.message });
+  await staged.flush();
+  const version = await commit(client, place, { seen, root, options });
+  await remember(seen, version, root);
+  return { ...told, version };
+}
+
+async function refuseConflicts(place: LinkPlace, { state, local }: LinkState): Promise<void> {
+  const open: string[] = [];
+  for (const [path, hash] of state.conflicts) {
+    const file = local.files.get(path);
+    const text = file === undefined ? undefined : textOf(await readFile(join(place.root, place.link.dir, path)));
+    if ((file?.hash ?? null) === hash || (text !== undefined && hasMarks(text))) open.push(path);
+  }
+  if (open.length === 0) return;
+  throw new AosError("sync.conflict", `${place.link.dir}: ${open.length === 1 ? "a conflict is" : `${open.length} conflicts are`} not resolved: ${listed(open)}`, {
+    class: "refused", hint: "edit them and push again; `aos push --force` takes them as they are, `aos pull --force` takes the workspace's", data: { paths: open },
+  });
+}
+
+function refuseBehind(link: WorkspaceLink, seen: LinkState, behind: readonly string[]): void {
+  if (behind.length === 0) return;
+  const since = seen.state.base === undefined ? "" : ` since version ${seen.state.base.version}`;
+  throw new AosError("sync.behind", `${refText(link)}: version ${seen.head} has changes${since} that ${link.dir} has not: ${listed(behind)}`, {
+    class: "refused", hint: "`aos pull` brings them here, merged with what you changed; then push again", data: { paths: behind },
+  });
+}
+
+const SHOWN = 5;
+
+export function listed(paths: readonly string[]): string {
+  return `${paths.slice(0, SHOWN).join(", ")}${paths.length > SHOWN ? ` and ${paths.length - SHOWN} more` : ""}`;
+}
+
+interface Sending {
+  readonly place: LinkPlace;
+  readonly seen: LinkState;
+  readonly steps: readonly Step[];
+  readonly options: PushOptions;
+}
+
+/** Brings the bytes of changed files to the world: those that it lacks, small ones many at a time. */
+async function sendFiles(client: ControlClient, staged: StagedBlobs, { place, seen, steps, options }: Sending): Promise<void> {
+  const files = steps.flatMap(({ path, act }) => {
+    const file = act === "write" ? seen.local.files.get(path) : undefined;
+    return file === undefined ? [] : [{ path: join(place.root, place.link.dir, path), file }];
+  });
+  const missing = new Set(await missingIn(client, [...new Set(files.map(({ file }) => file.hash))]));
+  let bytes = 0;
+  for (const { path, file } of files) {
+    options.onSent?.();
+    if (!missing.delete(file.hash)) continue;
+    if (file.size > STREAM_BYTES) {
+      requireSame(path, file, (await sendFile(client, path)).hash);
+      continue;
+    }
+    requireSame(path, file, await staged.put(await readFile(path)));
+    bytes += file.size;
+    if (bytes < GROUP_BYTES) continue;
+    await staged.flush();
+    bytes = 0;
+  }
+}
+
+function requireSame(path: string, scanned: ScannedFile, hash: Hash): void {
+  if (scanned.hash === hash) return;
+  throw new AosError("sync.changed", `${path}: it changed while it was pushed`, { at: { file: path }, class: "outside", hint: "nothing was committed: push again" });
+}
+
+interface Tree {
+  readonly link: WorkspaceLink;
+  readonly seen: LinkState;
+  readonly steps: readonly Step[];
+  readonly annotations: readonly AnnotationChange[];
+  readonly message: string | undefined;
+}
+
+async function newRoot(staged: StagedBlobs, { link, seen, steps, annotations, message }: Tree): Promise<Hash> {
+  const gone = new Set(steps.filter(({ act }) => act === "remove").map(({ path }) => workspacePath(link, path)));
+  let root = await trees.changeTree(staged, seen.root, new Map([...emptied(gone, seen.remote.paths, link)].map((path) => [path, null])));
+  const files = steps.flatMap(({ path }) => {
+    const file = seen.local.files.get(path);
+    return file === undefined ? [] : [[workspacePath(link, path), { hash: file.hash, size: file.size, mode: file.mode }] as const];
+  });
+  root = await trees.changeTree(staged, root, new Map(files));
+  for (const { at, patch } of annotations) {
+    const hashes = new Map<string, Hash>();
+    for (const [key, bytes] of patch) hashes.set(key, await staged.put(bytes));
+    root = (await trees.annotate(staged, root, { ...(at === undefined ? {} : { path: at }), patch: hashes })).root;
+  }
+  if (message === undefined) return root;
+  return (await trees.annotate(staged, root, { patch: new Map([[MESSAGE_KEY, await staged.put(utf8(message))]]) })).root;
+}
+
+/** What to remove: the files, or the topmost folders in which nothing is left. */
+function emptied(gone: ReadonlySet<string>, paths: readonly string[], link: WorkspaceLink): ReadonlySet<string> {
+  const kept = new Set<string>();
+  for (const path of paths) if (!gone.has(path)) for (const folder of foldersOf(path)) kept.add(folder);
+  const top = link.path ?? "";
+  return new Set([...gone].map((path) => foldersOf(path).find((folder) => folder.length > top.length && !kept.has(folder)) ?? path));
+}
+
+/** `a/b/c` → `a`, `a/b`. */
+function foldersOf(path: string): readonly string[] {
+  const names = path.split("/");
+  return names.slice(1).map((_, at) => names.slice(0, at + 1).join("/"));
+}
+
+interface AnnotationChange {
+  /** As the sync map has it. */
+  readonly path: string;
+  /** In the workspace; undefined: its root. */
+  readonly at: string | undefined;
+  readonly patch: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The sync map's annotations that the workspace has not, or has otherwise. */
+async function annotationChanges(place: LinkPlace, seen: LinkState): Promise<readonly AnnotationChange[]> {
+  const { link, workspaces } = place;
+  const changes: AnnotationChange[] = [];
+  for (const [path, values] of link.annotations) {
+    if (path !== "" && ![...seen.local.files.keys()].some((file) => file === path || file.startsWith(`${path}/`))) {
+      throw new AosError("sync.annotation", `aos.sync.json: annotations of ${path}: ${link.dir} has no such file or folder`, { at: { file: "aos.sync.json" }, hint: "paths are relative to the link's folder" });
+    }
+    const at = path === "" ? link.path : workspacePath(link, path);
+    const before = await trees.annotations(workspaces.blobs, seen.root, at).catch((error: unknown) => {
+      if (error instanceof AosError && error.code.startsWith("tree.not_")) return undefined;
+      throw error;
+    });
+    const wanted = [...values].map(([key, json]) => [key, annotationBytes(json)] as const);
+    const patch = new Map(wanted.filter(([key, bytes]) => before?.get(key) !== hashBytes(bytes)));
+    if (patch.size > 0) changes.push({ path, at, patch });
+  }
+  return changes;
+}
+
+/** A text is kept as it is, any other JSON as a canonical value. */
+function annotationBytes(json: Json): Uint8Array {
+  return typeof json === "string" ? utf8(json) : canonical(valueFromJson(writeJson(json), "annotation"));
+}
+
+async function commit(client: ControlClient, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number> {
+  const { seen, root, options } = made;
+  const { link, workspaces } = place;
+  try {
+    return await commitVersion(client, { workspace: link.workspace, root, expectedHead: seen.head, owner: options.owner, createdNs: options.nowNs });
+  } catch (cause) {
+    const now = await workspaces.resolve(link.workspace);
+    if (!(cause instanceof AosError) || cause.class !== "refused" || now.head === seen.head) throw cause;
+    const paths: string[] = [];
+    const after = now.found?.root ?? seen.root;
+    for await (const { path, old, now: entry } of trees.diffTrees(workspaces.blobs, { before: seen.root, after })) if (old?.kind !== "dir" && entry?.kind !== "dir") paths.push(path);
+    throw new AosError("sync.raced", `${refText(link)}: somebody else made version ${now.head} meanwhile: ${listed(paths)}`, {
+      class: "refused", cause, hint: "`aos pull` brings it here, merged with what you changed; then push again", data: { paths, version: now.head },
+    });
+  }
+}
+
+async function remember({ memory }: LinkState, version: number, root: Hash): Promise<void> {
+  await writeSyncState(memory.state, { base: { version, root }, pull: undefined, conflicts: new Map() });
+}

@@ -1,0 +1,42 @@
+// The files in which two trees differ, as decisions record them.
+
+import { isUtf8 } from "node:buffer";
+import type { Oid } from "../git/objects.ts";
+import { gitIn } from "../git/repo.ts";
+import type { Repo } from "../git/repo.ts";
+import type { DecisionInputs, FileChange } from "../governance/decision-types.ts";
+
+/** A merge that changes more files is not listed file by file. */
+const LISTED_MAX = 2000;
+
+export interface Changes {
+  readonly changed: DecisionInputs["changed"];
+  /** By path; null where there are too many. */
+  readonly changes: readonly FileChange[] | null;
+}
+
+/** What a tree changes in a base commit. */
+export async function fileChanges(repo: Repo, base: Oid, tree: Oid): Promise<Changes> {
+  const { stdout } = await gitIn(repo, ["diff-tree", "-r", "-z", "--no-renames", `${base}^{tree}`, tree]);
+  const changes = parseDiff(stdout);
+  const governance = changes.filter(({ path }) => path === ".aos" || path.startsWith(".aos/")).length;
+  return { changed: { governance, other: changes.length - governance }, changes: changes.length > LISTED_MAX ? null : changes };
+}
+
+/** `:<mode> <mode> <oid> <oid> <status>\0<path>\0` for each. */
+function parseDiff(diff: Buffer): readonly FileChange[] {
+  const changes: FileChange[] = [];
+  for (let at = 0; at < diff.length; ) {
+    const head = diff.indexOf(0, at);
+    const end = diff.indexOf(0, head + 1);
+    const [, mode = "", , oid = ""] = diff.toString("latin1", at, head).split(" ");
+    changes.push({ path: pathText(diff.subarray(head + 1, end)), now: mode === "000000" ? null : `${mode} ${oid}` });
+    at = end + 1;
+  }
+  return changes;
+}
+
+/** Two paths never read the same: what is not UTF-8 stands as its bytes in hex, behind a character that paths cannot hold. */
+function pathText(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString("utf8") : `\0${bytes.toString("hex")}`;
+}

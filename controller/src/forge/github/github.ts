@@ -1,0 +1,142 @@
+// A world on GitHub: its pull requests are proposals, their reviews are witnessed, and what is decided is said there.
+
+import { AosError } from "@agentos/kernel";
+import type { Oid } from "../../git/objects.ts";
+import { firstParents, isAncestor } from "../../git/repo.ts";
+import { decisionHash } from "../../governance/decision-value.ts";
+import { isSlug } from "../../governance/review.ts";
+import type { Answer } from "../forge.ts";
+import { gatherDecision } from "../gather.ts";
+import { MAIN_REF, PROPOSALS_PREFIX } from "../local.ts";
+import { mergeMessage, parseMergeMessage } from "../merge.ts";
+import type { Pull } from "./api.ts";
+import { ownReport } from "./own-report.ts";
+import { APPLIED_CONTEXT, nothingPosted, postDecision, postStatus, postVerdict } from "./post.ts";
+import { witnessReviews, type Witness } from "./witness.ts";
+
+/** Of branches in the repository; `pr-<number>` is a pull request from any other branch or from a fork. */
+const BRANCH = /^proposals\/(.+)$/;
+export const QUEUE_PREFIX = "refs/heads/gh-readonly-queue/main/";
+/** More open pull requests than that are not looked at, newest first. */
+const PULLS_MAX = 500;
+
+export interface Subject {
+  readonly pull: Pull;
+  readonly slug: string;
+}
+
+/** The proposals among pull requests, and how the head of each is called as a proposal. */
+export function subjectsOf(pulls: readonly Pull[]): readonly Subject[] {
+  return pulls.slice(0, PULLS_MAX).map((pull) => {
+    const branch = pull.head.repo !== null && pull.head.repo.id === pull.base.repo?.id ? BRANCH.exec(pull.head.ref)?.[1] : undefined;
+    const own = branch !== undefined && isSlug(branch) && !/^pr-\d+$/.test(branch);
+    return { pull, slug: own ? branch : `pr-${pull.number}` };
+  });
+}
+
+/**
+ * What to fetch beside the branches: the heads of pull requests that are no branch `proposals/*` here. Names `pr-*` are theirs,
+ * so that nobody's branch passes for a pull request.
+ */
+export function pullRefspecs(subjects: readonly Subject[]): readonly string[] {
+  const foreign = subjects.filter(({ pull, slug }) => slug === `pr-${pull.number}`);
+  return [`^${PROPOSALS_PREFIX}pr-*`, ...foreign.map(({ pull, slug }) => `+refs/pull/${pull.number}/head:${PROPOSALS_PREFIX}${slug}`)];
+}
+
+export interface GithubForge {
+  /** Looks which pull requests are open; says what to fetch for them. */
+  look(): Promise<readonly string[]>;
+  /** Writes down reviews of what was fetched. @returns whether the notes of reviews moved, and what cannot count */
+  witness(): Promise<{ readonly written: number; readonly faults: ReadonlyMap<string, readonly string[]> }>;
+  /** Posts verdicts on all open pull requests and on the merge queue, as far as they changed. */
+  post(): Promise<void>;
+  /** Posts on a commit of main what became of it. */
+  postApplied(commit: Oid, outcome: { readonly state: "failure" | "success"; readonly text: string }): Promise<void>;
+  /** Has GitHub merge what was decided. @throws AosError `merge.refused`, and as GithubApi.merge */
+  merge(slug: string): Promise<Oid>;
+}
+
+export function githubForge(witness: Witness): GithubForge {
+  const { api, local, world } = witness;
+  const posted = nothingPosted();
+  let subjects: readonly Subject[] = [];
+  let faults: ReadonlyMap<string, readonly string[]> = new Map();
+
+  async function main(): Promise<Oid | undefined> {
+    return local.refs.read(MAIN_REF);
+  }
+
+  /** GitHub's answer and what was fetched are of different moments: a head that moved between them waits for the next look. */
+  async function isHere({ pull, slug }: Subject): Promise<boolean> {
+    return (await local.refs.read(PROPOSALS_PREFIX + slug)) === pull.head.sha;
+  }
+
+  async function decideOn(slug: string, { base, head }: { readonly base: Oid; readonly head: Oid }): Promise<Answer> {
+    return gatherDecision(local, { base, head, slug, world });
+  }
+
+  return {
+    async look() {
+      subjects = subjectsOf(await api.openPulls("main"));
+      return pullRefspecs(subjects);
+    },
+    async witness() {
+      const at = await main();
+      const found = new Map<string, readonly string[]>();
+      let written = 0;
+      for (const subject of at === undefined ? [] : subjects) {
+        if (at === undefined || !(await isHere(subject))) continue;
+        const seen = await witnessReviews(witness, { ...subject, main: at });
+        written += seen.written;
+        if (seen.faults.length > 0) found.set(subject.slug, seen.faults);
+      }
+      faults = found;
+      return { written, faults };
+    },
+    async post() {
+      const base = await main();
+      if (base === undefined) return;
+      for (const subject of subjects) {
+        const { pull, slug } = subject;
+        if (!(await isHere(subject)) || (await isAncestor(local.repo, pull.head.sha, base))) continue;
+        const answer = await decideOn(slug, { base, head: pull.head.sha });
+        const report = await ownReport(witness, { base, head: pull.head.sha, tree: answer.tree });
+        await postDecision(api, posted, { pull: pull.number, head: pull.head.sha, world, decision: answer.decision, report, faults: [...answer.faults, ...(faults.get(slug) ?? [])] });
+      }
+      for (const [, head] of await local.refs.list(QUEUE_PREFIX)) await postQueued(base, head);
+    },
+    postApplied: (commit, { state, text }) => postStatus(api, posted, commit, { context: APPLIED_CONTEXT, state, description: text }),
+    async merge(slug) {
+      const subject = subjects.find((each) => each.slug === slug);
+      const base = await main();
+      if (subject === undefined || base === undefined) throw new AosError("proposal.missing", `${slug}: no open pull request is this proposal`, { hint: "aos proposals lists them" });
+      const { pull } = subject;
+      const { inputs, decision } = await decideOn(slug, { base, head: pull.head.sha });
+      if (decision.verdict !== "approved" || decision.cid === null) {
+        const reasons = decision.reasons.filter(({ holds }) => !holds).map(({ text }) => text);
+        throw new AosError("merge.refused", `pull request ${pull.number}: not approved: ${reasons.join("; ")}`, { class: "refused", data: { reasons } });
+      }
+      const message = mergeMessage({ slug, decision: decisionHash(inputs, decision), cid: decision.cid }, pull.title);
+      const cut = message.indexOf("\n\n");
+      return api.merge(pull.number, { sha: pull.head.sha, title: message.slice(0, cut), message: message.slice(cut + 2).trimEnd() });
+    },
+  };
+
+  /**
+   * A group of the merge queue is a line of merges on main. One that stands on main is judged as its pull request is; those behind
+   * it are judged when their turn has come, since the rules and the state that judge them are not there yet.
+   */
+  async function postQueued(base: Oid, head: Oid): Promise<void> {
+    if (!(await isAncestor(local.repo, base, head))) return;
+    const merges = await firstParents(local.repo, base, head);
+    const [merge] = merges;
+    if (merge === undefined || merges.length > 1) return;
+    const { parents, message, tree } = await local.store.readCommit(merge);
+    const proposed = parents[1];
+    if (proposed === undefined) return;
+    const slug = subjects.find(({ pull }) => pull.head.sha === proposed)?.slug ?? parseMergeMessage(message)?.slug ?? "unnamed";
+    const { decision, tree: decided } = await decideOn(slug, { base, head: proposed });
+    const same: typeof decision = decided === tree ? decision : { ...decision, verdict: "refused", reasons: [...decision.reasons, { rule: "merge", holds: false, text: "the queue's commit is not the merge of its parents" }] };
+    await postVerdict(api, posted, { head, decision: same });
+  }
+}

@@ -1,0 +1,117 @@
+// Plays a review history through the local forge: a real repository, real signatures, real notes.
+
+import { assert, ZERO_HASH } from "@agentos/kernel";
+import { gatherDecision } from "../forge/gather.ts";
+import type { Answer } from "../forge/forge.ts";
+import { writeReview } from "../forge/local-reviews.ts";
+import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
+import { parseOid, type Oid } from "../git/objects.ts";
+import { keyId } from "../governance/ssh-key.ts";
+import type { Brings } from "./brings.ts";
+import { governedWorld, keyNamed, principalNamed, trustText, type AtEnd, type FileChanges, type GovernedWorld } from "./governed-world.ts";
+import type { ReviewHistory, Step } from "./review-histories.ts";
+
+const SLUG = "raise-limit";
+const NOBODYS = parseOid("f".repeat(40));
+
+interface Played {
+  readonly world: GovernedWorld;
+  first: Oid | undefined;
+  files: FileChanges;
+  brings: Brings;
+  reported: boolean;
+}
+
+/** Does all that a history says and asks for the decision. */
+export async function playLocally(t: AtEnd, history: ReviewHistory): Promise<Answer> {
+  const { policy, roles, at, steps } = history;
+  const world = await governedWorld(t, {
+    ...(policy === undefined ? {} : { policy: `${JSON.stringify(policy)}\n` }),
+    ...(roles === undefined ? {} : { trust: trustText({ roles }) }),
+  });
+  const played: Played = { world, first: undefined, files: {}, brings: {}, reported: true };
+  for (const step of steps) await play(played, step);
+  return gatherDecision(world.local, {
+    base: await world.main(), head: await world.head(SLUG), slug: SLUG, world: world.world, ...(at === undefined ? {} : { timeSeconds: at }),
+  });
+}
+
+async function play(played: Played, step: Step): Promise<void> {
+  const { world } = played;
+  switch (step.do) {
+    case "propose":
+      played.files = step.files ?? { "air/a.txt": "changed\n" };
+      played.brings = step.brings ?? {};
+      played.reported = step.reported ?? true;
+      played.first = await world.propose(SLUG, played.files, { by: step.by });
+      return report(played);
+    case "push": {
+      played.brings = step.brings ?? played.brings;
+      const head = await world.commit({ parents: [await world.head(SLUG)], files: step.files, by: step.by ?? "author" });
+      await world.setRef(PROPOSALS_PREFIX + SLUG, head);
+      return report(played);
+    }
+    case "rebase":
+      played.files = step.files ?? played.files;
+      played.brings = step.brings ?? played.brings;
+      await world.propose(SLUG, played.files, { by: "author" });
+      return report(played);
+    case "rerun":
+      played.brings = step.brings;
+      return report(played);
+    case "main":
+      return moveMain(played, step.files);
+    case "review":
+      return review(played, step);
+    default:
+      return moveMain(played, { ".aos/trust.json": await changedTrust(world, step) });
+  }
+}
+
+async function report({ world, brings, reported }: Played): Promise<void> {
+  if (reported) await world.report(await world.head(SLUG), { by: "ctl", brings });
+}
+
+async function moveMain(played: Played, files: FileChanges): Promise<void> {
+  const { world } = played;
+  await world.setRef(MAIN_REF, await world.commit({ parents: [await world.main()], files, by: "author" }));
+  await report(played);
+}
+
+async function review({ world, first }: Played, step: Extract<Step, { do: "review" }>): Promise<void> {
+  const { by, verdict, of, times = 1 } = step;
+  const writer = { key: keyNamed(by), principal: principalNamed(by) };
+  for (let count = 0; count < times; count++) {
+    if (of === "nothing") {
+      await writeReview(world.local, { world: world.world, proposal: SLUG, head: NOBODYS, verdict, cid: ZERO_HASH, message: "" }, { ...writer, timeSeconds: world.tick() });
+    } else if (times > 1) {
+      // A comment binds to nothing, so it is not asked again each time what it would bind to.
+      await writeReview(world.local, { world: world.world, proposal: SLUG, head: await world.head(SLUG), verdict, cid: ZERO_HASH, message: `${count}` }, { ...writer, timeSeconds: world.tick() });
+    } else {
+      await world.review(SLUG, verdict, { by, ...(of === "first" && first !== undefined ? { head: first } : {}) });
+    }
+  }
+}
+
+async function changedTrust(world: GovernedWorld, step: Extract<Step, { do: "retire" | "remove" | "rename" }>): Promise<string> {
+  const bytes = await world.local.store.readPath(await world.main(), ".aos/trust.json");
+  assert(bytes !== undefined, "main has a trust file");
+  const trust = JSON.parse(Buffer.from(bytes).toString("utf8")) as { principals: Record<string, { kind: string; keys: string[] }>; retired?: object[] };
+  const { principals } = trust;
+  switch (step.do) {
+    case "retire":
+      trust.retired = [...(trust.retired ?? []), { key: keyId(keyNamed(step.key).publicKey), principal: step.principal, fromSeq: 1 }];
+      break;
+    case "remove":
+      delete principals[step.principal];
+      break;
+    case "rename": {
+      const principal = principals[step.principal];
+      assert(principal !== undefined, "whoever is renamed is there");
+      // What somebody is called outside stands behind the key, as ssh-keygen writes it; nothing depends on it.
+      principal.keys = principal.keys.map((line) => `${line.split(" ").slice(0, 2).join(" ")} ${step.to}`);
+      break;
+    }
+  }
+  return `${JSON.stringify(trust, undefined, 2)}\n`;
+}

@@ -1,0 +1,171 @@
+// What a new control plane makes of the cells there are: taken over as they are, carried over by a migration module, or a misfit.
+
+import { canonical, decode } from "../air/cbor.ts";
+import { decodePureOutput, encodePureInput, pureContext } from "../air/envelope.ts";
+import { AosError } from "../air/error.ts";
+import { expandName, type Expanded } from "../air/expand.ts";
+import { compareBytes, hashBytes } from "../air/hash.ts";
+import { normalizerFor } from "../air/normalize.ts";
+import { compareText } from "../air/text.ts";
+import type { ControlPlane, DefModule } from "../air/types.ts";
+import type { Value } from "../air/value.ts";
+import type { ModuleRunner } from "../ports.ts";
+import { LIMITS } from "./limits.ts";
+import { reducerOf } from "./machine.ts";
+import { trieDelete, trieGroup, trieSet } from "./trie.ts";
+import { brief, record, type Turn } from "./turn.ts";
+import { cellKey, type Cell, type World } from "./world.ts";
+
+/** A cell whose state a control plane cannot take over. */
+export interface Misfit {
+  readonly reducer: string;
+  readonly key: Uint8Array | undefined;
+  readonly reason: string;
+}
+
+/** A cell that a migration module carries over; without a state it is deleted. */
+export interface Migrated {
+  readonly reducer: string;
+  readonly key: Uint8Array | undefined;
+  /** Canonical bytes. */
+  readonly state: Uint8Array | undefined;
+  readonly module: string;
+  readonly fuel: number;
+}
+
+export interface Takeover {
+  readonly migrated: readonly Migrated[];
+  readonly misfits: readonly Misfit[];
+}
+
+/**
+ * Rehearses the change to `next`; changes nothing, and says the same whenever it is asked of the same cells. Both lists are by
+ * reducer and key. Cells of reducers whose state type is the same in both control planes are not looked at.
+ *
+ * @throws AosError `module.missing` when a migration module was not added to `modules`
+ */
+export function takeover(world: World, next: ControlPlane, modules: ModuleRunner): Takeover {
+  const changed = world.control === undefined ? [] : changedReducers(world.control, next);
+  const migrations = new Map((next.manifest.migrations ?? []).map(({ reducer, module }) => [reducer, module]));
+  const migrated: Migrated[] = [];
+  const misfits: Misfit[] = [];
+  for (const cell of cellsOf(world, changed)) {
+    const { reducer, key } = cell;
+    const reason = misfit(cell, next);
+    if (reason === undefined) continue;
+    const name = migrations.get(reducer);
+    const moved = name === undefined ? { reason } : carryOver(cell, { next, module: next.modules.get(name), modules });
+    if ("reason" in moved) misfits.push({ reducer, key, reason: name === undefined ? moved.reason : `${name}: ${moved.reason}` });
+    else migrated.push({ reducer, key, module: name ?? "", ...moved });
+  }
+  return { migrated: migrated.sort(compareCells), misfits: misfits.sort(compareCells) };
+}
+
+function* cellsOf(world: World, reducers: readonly string[]): Generator<Cell> {
+  for (const reducer of reducers) for (const [, , cell] of trieGroup(world.cells, reducer)) yield cell;
+}
+
+/** The cells whose state neither fits the schema its reducer has in `next` nor is carried over; an apply is refused while there are any. */
+export function misfits(world: World, next: ControlPlane, modules: ModuleRunner): readonly Misfit[] {
+  return takeover(world, next, modules).misfits;
+}
+
+/** Writes what migration modules made, a record a cell. */
+export function migrateCells(turn: Turn, migrated: readonly Migrated[], cause: number): void {
+  for (const { reducer, key, state, module, fuel } of migrated) {
+    const id = cellKey(reducer, key);
+    const hash = state === undefined ? undefined : hashBytes(state);
+    const { cells } = turn.world;
+    turn.world = { ...turn.world, cells: state === undefined || hash === undefined ? trieDelete(cells, id) : trieSet(cells, id, { reducer, key, state, hash }) };
+    record(turn, { kind: "migrated", reducer, ...(key === undefined ? {} : { key }), ...(hash === undefined ? {} : { state: hash }), module, fuel, cause });
+  }
+}
+
+/** Reducers of the control plane in force whose cells `next` may read differently, or not at all. */
+function changedReducers(control: ControlPlane, next: ControlPlane): readonly string[] {
+  return [...control.modules.values()].flatMap(({ name, abi }) => {
+    if (abi.reducer === undefined) return [];
+    const after = next.modules.get(name)?.abi.reducer;
+    const same = after !== undefined && sameType(expandName(control.schemas, abi.reducer.state), expandName(next.schemas, after.state), new Map());
+    return same ? [] : [name];
+  });
+}
+
+/** Structural; `proven` keeps types that are used many times from being walked as often. */
+function sameType(a: Expanded, b: Expanded, proven: Map<Expanded, Expanded>): boolean {
+  if (a === b || proven.get(a) === b) return true;
+  if (a.kind !== b.kind) return false;
+  const same = sameParts(a, b, proven);
+  if (same) proven.set(a, b);
+  return same;
+}
+
+function sameParts(a: Expanded, b: Expanded, proven: Map<Expanded, Expanded>): boolean {
+  if (a.kind === "record" && b.kind === "record") return sameNamed(a.fields, b.fields, proven);
+  if (a.kind === "variant" && b.kind === "variant") return sameNamed(a.arms, b.arms, proven);
+  if (a.kind === "map" && b.kind === "map") return a.key === b.key && sameType(a.value, b.value, proven);
+  return "item" in a && "item" in b ? sameType(a.item, b.item, proven) : true;
+}
+
+function sameNamed(a: ReadonlyMap<string, Expanded>, b: ReadonlyMap<string, Expanded>, proven: Map<Expanded, Expanded>): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([name, type]) => {
+    const other = b.get(name);
+    return other !== undefined && sameType(type, other, proven);
+  });
+}
+
+function misfit(cell: Cell, next: ControlPlane): string | undefined {
+  return refusalOf(() => {
+    const { abi } = reducerOf(next, cell.reducer);
+    const state = normalizerFor(next.schemas, abi.state)(decode(cell.state));
+    if (hashBytes(canonical(state)) !== cell.hash) throw new AosError("state.changes", "the state would read differently");
+  });
+}
+
+interface Migration {
+  readonly next: ControlPlane;
+  readonly module: DefModule | undefined;
+  readonly modules: ModuleRunner;
+}
+
+/**
+ * Gives one cell to its migration module: `{reducer, key, state}` in, as the module's input schema spells it; the new state out, or
+ * null to delete the cell. A migration is a function of the cell alone: its context, where it asks for one, stands at time and height 0.
+ */
+function carryOver(cell: Cell, { next, module, modules }: Migration): { readonly state: Uint8Array | undefined; readonly fuel: number } | { readonly reason: string } {
+  const pure = module?.abi.pure;
+  if (module === undefined || pure === undefined) return { reason: "the manifest holds no such pure module" };
+  let made: { readonly state: Uint8Array | undefined; readonly fuel: number } | undefined;
+  const reason = refusalOf(() => {
+    const given = new Map<Value, Value>([["reducer", cell.reducer], ["key", cell.key === undefined ? null : decode(cell.key)], ["state", decode(cell.state)]]);
+    const input = canonical(normalizerFor(next.schemas, pure.input)(given));
+    const ctx = pure.context === undefined ? {} : { ctx: pureContext({ logicalNowNs: 0n, height: 0, manifestHash: next.manifestHash, module: module.name }) };
+    const result = modules.call({ wasmHash: module.wasm_hash, entry: "run", input: encodePureInput({ input, ...ctx }), fuelLimit: LIMITS.fuelPerCall });
+    if (result.kind === "failed") throw new AosError(`module.${result.code}`, brief(result.message));
+    made = { state: newState(cell, next, decode(decodePureOutput(result.output))), fuel: result.fuelUsed };
+  });
+  return made ?? { reason: reason ?? "" };
+}
+
+function newState(cell: Cell, next: ControlPlane, value: Value): Uint8Array | undefined {
+  if (value === null) return undefined;
+  const state = canonical(normalizerFor(next.schemas, reducerOf(next, cell.reducer).abi.state)(value));
+  if (state.length > LIMITS.stateBytes) throw new AosError("limit.state", `a state of ${state.length} bytes is over ${LIMITS.stateBytes}`);
+  return state;
+}
+
+/** The message of the AosError that `act` throws. @throws what says that the host, not the cell, is not ready */
+function refusalOf(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AosError) || error.code === "module.missing") throw error;
+    return error.message;
+  }
+}
+
+function compareCells(a: Pick<Cell, "reducer" | "key">, b: Pick<Cell, "reducer" | "key">): number {
+  return compareText(a.reducer, b.reducer) || compareBytes(a.key ?? new Uint8Array(0), b.key ?? new Uint8Array(0));
+}
