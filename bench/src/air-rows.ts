@@ -12,7 +12,7 @@ export function airRows({ definitions, events }: { readonly definitions: number;
   return [
     loadRow(definitions),
     normaliseRow(values),
-    encodeRow("canonical encode, beside cborg", values, { name: "cborg, sorted", exact: true, encode: cborgEncode }),
+    { ...encodeRow("canonical encode, beside cborg", values, { name: "cborg, sorted", exact: true, encode: cborgEncode }), reach: 1 },
     encodeRow("canonical encode, beside cbor-x", values, { name: "cbor-x, unsorted", exact: false, encode: (value) => cborx.encode(value) }),
   ];
 }

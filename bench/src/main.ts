@@ -1,6 +1,7 @@
 // `npm run bench [-- --runs <n>] [--short] [word …]`: prints one table, and one of the sandbox; words keep the rows whose names hold
 // one of them, `sandbox` the second table.
 
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { measure, table, type Measured } from "./measure.ts";
 import { rows } from "./rows.ts";
@@ -23,5 +24,5 @@ for (const row of wanted) {
   measured.push(await measure(row, runs));
 }
 if (measured.length > 0) console.log(table(measured));
-console.log(`\nMedians of ${runs} runs after one that is not counted. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);
+console.log(`\nMedians of ${runs} runs after one that is not counted, subject and baseline in turn; "of baseline" is the median of the ratios of adjacent runs. Load ${loadavg().map((load) => load.toFixed(1)).join(" ")} on ${availableParallelism()} cores. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);
 if (withSandbox) console.log(`\n${await sandboxTable(size)}`);

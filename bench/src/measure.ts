@@ -2,7 +2,8 @@
 
 /** Something that can be timed. What `prepare` of it made is outside of the time. */
 export interface Work {
-  run(): Promise<void> | void;
+  /** May give the times of its single steps, ns: then their median counts, not the time of the whole. */
+  run(): Promise<readonly number[] | void> | readonly number[] | void;
   /** Checks that the work was done, and cleans up; outside of the time too. */
   done(): Promise<void> | void;
 }
@@ -14,11 +15,15 @@ export interface Row {
   subject(): Promise<Work>;
   /** What the time is held against, over as many units. */
   readonly baseline: { readonly name: string; prepare(): Promise<Work> };
+  /** The most times the baseline that it may take. */
+  readonly reach?: number;
 }
 export interface Measured {
   readonly row: Row;
   readonly medianNs: number;
   readonly baselineNs: number;
+  /** Median over pairs of a run and the baseline's run right after it: what else the machine does falls on both. */
+  readonly ratio: number;
 }
 
 /** Medians of `runs` runs after one that is not counted. */
@@ -26,10 +31,11 @@ export async function measure(row: Row, runs: number): Promise<Measured> {
   const subject: number[] = [];
   const baseline: number[] = [];
   for (let run = 0; run <= runs; run++) {
-    subject.push(await timed(await row.subject()));
-    baseline.push(await timed(await row.baseline.prepare()));
+    subject.push(await timed(await row.subject(), row.count));
+    baseline.push(await timed(await row.baseline.prepare(), row.count));
   }
-  return { row, medianNs: median(subject.slice(1)), baselineNs: median(baseline.slice(1)) };
+  const ratios = subject.map((took, run) => took / (baseline[run] ?? Number.NaN));
+  return { row, medianNs: median(subject.slice(1)), baselineNs: median(baseline.slice(1)), ratio: median(ratios.slice(1)) };
 }
 
 /** Ends the benchmark when a row did not do what it is timed for. */
@@ -37,12 +43,13 @@ export function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`the benchmark did not do its work: ${what}`);
 }
 
-async function timed(work: Work): Promise<number> {
+/** Nanoseconds of `count` steps. */
+async function timed(work: Work, count: number): Promise<number> {
   const start = process.hrtime.bigint();
-  await work.run();
+  const steps = await work.run();
   const took = Number(process.hrtime.bigint() - start);
   await work.done();
-  return took;
+  return steps === undefined ? took : median(steps) * count;
 }
 
 /** The middle one, or the mean of the two in the middle. */
@@ -53,7 +60,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-const HEAD = ["row", "work", "median", "per second", "each", "of baseline", "baseline, each"];
+const HEAD = ["row", "work", "median", "per second", "each", "of baseline", "reach", "baseline, each"];
 
 /** One line a row, columns aligned: names to the left, numbers to the right. */
 export function table(measured: readonly Measured[]): string {
@@ -63,10 +70,15 @@ export function table(measured: readonly Measured[]): string {
   return lines.map((line) => line.map((cell, column) => (left(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ").trimEnd()).join("\n");
 }
 
-function cells({ row, medianNs, baselineNs }: Measured): readonly string[] {
+/** `missed` where a row does not reach what it should. */
+function reachOf(ratio: number, most: number | undefined): string {
+  return most === undefined ? "" : `≤ ${Number(most.toFixed(2))}×${ratio <= most ? "" : " missed"}`;
+}
+
+function cells({ row, medianNs, baselineNs, ratio }: Measured): readonly string[] {
   return [
     row.name, `${row.count} ${row.unit}`, duration(medianNs), `${Math.round((row.count * 1e9) / medianNs)}/s`, duration(medianNs / row.count),
-    `${(medianNs / baselineNs).toFixed(2)}×`, `${row.baseline.name}, ${duration(baselineNs / row.count)}`,
+    `${ratio.toFixed(2)}×`, reachOf(ratio, row.reach), `${row.baseline.name}, ${duration(baselineNs / row.count)}`,
   ];
 }
 

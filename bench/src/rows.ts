@@ -4,10 +4,14 @@ import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  controlShelf, decodeCanonical, ed25519Signer, fold, memoryBlobs, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy, type Host, type World,
+  controlShelf, ed25519Signer, fold, memoryBlobs, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy, type Host, type World,
 } from "@agentos/kernel";
 import { airRows } from "./air-rows.ts";
+import { decisionRows } from "./decision-rows.ts";
+import { hooksRows } from "./hooks-rows.ts";
 import { expect, type Row, type Work } from "./measure.ts";
+import { planRow } from "./plan-row.ts";
+import { shadowRows } from "./shadow-rows.ts";
 import { FULL, SHORT, worldRows } from "./world-rows.ts";
 import { wsRows } from "./ws-rows.ts";
 import { blobsOf, memoryWorld, scriptCounter, wasmCounter, WORLD, type MemoryWorld, type Subject } from "./worlds.ts";
@@ -19,17 +23,21 @@ export type Size = "full" | "short";
 export async function rows(size: Size): Promise<readonly Row[]> {
   const wasm = await wasmCounter();
   const script = await scriptCounter();
-  const [turns, single, events] = size === "full" ? [5_000, 300, 20_000] : [50, 10, 200];
+  const [turns, single, events] = size === "full" ? [5_000, 100, 20_000] : [50, 10, 200];
   return [
-    turnRow("turn in memory, raw WASM", wasm, turns),
-    turnRow("turn in memory, TypeScript", script, turns),
-    durableRow("durable event, one by one", wasm, { count: single, group: 1 }),
-    durableRow("durable event, 256 at a time", wasm, { count: single * 256 / (size === "full" ? 10 : 5), group: 256 }),
-    replayRow("replay, raw WASM", wasm, events),
-    replayRow("replay, TypeScript", script, events),
+    { ...turnRow("turn in memory, raw WASM", wasm, turns), reach: 3 },
+    { ...turnRow("turn in memory, TypeScript", script, turns), reach: 2 },
+    { ...durableRow("durable event, one sender", wasm, single), reach: 1.5 },
+    { ...sendersRow("durable events, 64 senders", wasm, { senders: 64, under: 16, each: size === "full" ? 320 : 16 }), reach: 1 / 0.6 },
+    { ...replayRow("replay, raw WASM", wasm, events), reach: 1 / 0.8 },
+    { ...replayRow("replay, TypeScript", script, events), reach: 1 / 0.8 },
+    ...shadowRows(wasm, size === "full" ? 10_000 : 100),
+    planRow(),
     ...worldRows(size === "full" ? FULL : SHORT),
     ...wsRows({ files: size === "full" ? 100_000 : 2_000 }),
+    ...hooksRows(size === "full" ? 100 : 5),
     ...airRows(size === "full" ? { definitions: 1_000, events: 100_000 } : { definitions: 1_000, events: 2_000 }),
+    ...decisionRows({ reviews: 1_000, times: size === "full" ? 100 : 3 }),
   ];
 }
 
@@ -37,18 +45,7 @@ export async function rows(size: Size): Promise<readonly Row[]> {
 function turnRow(name: string, subject: Subject, count: number): Row {
   return {
     name, count, unit: "turns",
-    async subject() {
-      const memory = memoryWorld(subject);
-      const before = memory.turns.length;
-      return {
-        run() {
-          for (let turn = 0; turn < count; turn++) memory.send(subject.offer);
-        },
-        done() {
-          expect(memory.turns.length === before + count && memory.turns.at(-1)?.length === 2, `${count} turns of two records`);
-        },
-      };
-    },
+    subject: () => turnsInMemory(subject, count),
     baseline: {
       name: "the module alone",
       async prepare() {
@@ -69,10 +66,9 @@ function turnRow(name: string, subject: Subject, count: number): Row {
   };
 }
 
-/** Submitted to a host on a journal of files; against plain writes of as many bytes, each followed by fdatasync. */
-function durableRow(name: string, subject: Subject, { count, group }: { readonly count: number; readonly group: number }): Row {
+/** Submitted to a host on a journal of files, each after the one before; against plain writes of as many bytes, each followed by fdatasync. */
+function durableRow(name: string, subject: Subject, count: number): Row {
   let bytes = 0;
-  const groups = count / group;
   return {
     name, count, unit: "events",
     async subject() {
@@ -80,9 +76,7 @@ function durableRow(name: string, subject: Subject, { count, group }: { readonly
       const host = await openHostIn(join(dir, "journal"), subject);
       const before = { seq: host.world.nextSeq, bytes: await folderBytes(join(dir, "journal")) };
       return {
-        async run() {
-          for (let sent = 0; sent < count; sent += group) await Promise.all(Array.from({ length: group }, () => host.submit(subject.offer)));
-        },
+        run: () => eachTimed(count, () => host.submit(subject.offer)),
         async done() {
           expect(host.world.nextSeq === before.seq + 2 * count, `${2 * count} records`);
           await host.stop();
@@ -94,22 +88,73 @@ function durableRow(name: string, subject: Subject, { count, group }: { readonly
     baseline: {
       name: "write and fdatasync",
       async prepare() {
-        expect(bytes > 0, "the size of its groups is known");
-        return plainWrites(new Uint8Array(Math.round(bytes / groups)).fill(0xaa), groups);
+        expect(bytes > 0, "the size of a turn is known");
+        return plainWrites(new Uint8Array(Math.round(bytes / count)).fill(0xaa), count);
       },
     },
   };
+}
+
+/** Senders that each keep some events under way, on a journal of files; against turns in memory. */
+function sendersRow(name: string, subject: Subject, { senders, under, each }: { readonly senders: number; readonly under: number; readonly each: number }): Row {
+  const count = senders * each;
+  return {
+    name: `${name}, ${under} under way each`, count, unit: "events",
+    async subject() {
+      const dir = await mkdtemp(join(tmpdir(), "aos-bench-"));
+      const host = await openHostIn(join(dir, "journal"), subject);
+      const before = host.world.nextSeq;
+      const lane = async (events: number): Promise<void> => {
+        for (let sent = 0; sent < events; sent++) await host.submit(subject.offer);
+      };
+      return {
+        async run() {
+          await Promise.all(Array.from({ length: senders * under }, () => lane(each / under)));
+        },
+        async done() {
+          expect(host.world.nextSeq === before + 2 * count, `${2 * count} records`);
+          await host.stop();
+          await rm(dir, { recursive: true });
+        },
+      };
+    },
+    baseline: { name: "turn in memory", prepare: () => turnsInMemory(subject, count) },
+  };
+}
+
+async function turnsInMemory(subject: Subject, count: number): Promise<Work> {
+  const memory = memoryWorld(subject);
+  const before = memory.turns.length;
+  return {
+    run() {
+      for (let turn = 0; turn < count; turn++) memory.send(subject.offer);
+    },
+    done() {
+      expect(memory.turns.length === before + count && memory.turns.at(-1)?.length === 2, `${count} turns of two records`);
+    },
+  };
+}
+
+async function eachTimed(count: number, step: () => Promise<unknown>): Promise<readonly number[]> {
+  const took: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const start = process.hrtime.bigint();
+    await step();
+    took.push(Number(process.hrtime.bigint() - start));
+  }
+  return took;
 }
 
 async function plainWrites(chunk: Uint8Array, groups: number): Promise<Work> {
   const dir = await mkdtemp(join(tmpdir(), "aos-bench-"));
   const file = await open(join(dir, "plain"), "w");
   return {
-    async run() {
-      for (let written = 0; written < groups; written++) {
-        await file.write(chunk, 0, chunk.length, written * chunk.length);
+    run() {
+      let written = 0;
+      return eachTimed(groups, async () => {
+        await file.write(chunk, 0, chunk.length, written++ * chunk.length);
         await file.datasync();
-      }
+      });
     },
     async done() {
       expect((await file.stat()).size === groups * chunk.length, `${groups} writes`);
@@ -134,7 +179,7 @@ async function openHostIn(dir: string, { control, artifact, modules, first }: Su
   return host;
 }
 
-/** A journal in memory folded into a world, every derived record compared; against decoding the same records. */
+/** A journal in memory folded into a world, every derived record compared; against making as many turns. */
 function replayRow(name: string, subject: Subject, count: number): Row {
   let told: MemoryWorld | undefined;
   const journal = (): MemoryWorld => {
@@ -157,20 +202,6 @@ function replayRow(name: string, subject: Subject, count: number): Row {
         },
       };
     },
-    baseline: {
-      name: "decoding the records",
-      async prepare() {
-        const memory = journal();
-        let decoded = 0;
-        return {
-          run() {
-            for (const turn of memory.turns) for (const bytes of turn) if (decodeCanonical(bytes) instanceof Map) decoded++;
-          },
-          done() {
-            expect(decoded === memory.world.nextSeq, "every record decoded");
-          },
-        };
-      },
-    },
+    baseline: { name: "turn in memory", prepare: () => turnsInMemory(subject, count) },
   };
 }

@@ -35,12 +35,12 @@ export function worldRows(sizes: WorldSizes): readonly Row[] {
   return [
     openRow(parts, sizes),
     {
-      name: `event to one of ${sizes.cells} cells`, count: sizes.events, unit: "turns",
+      name: `event to one of ${sizes.cells} cells`, count: sizes.events, unit: "turns", reach: 1.5,
       subject: async () => eventsTo(await worldOf(sizes.cells), sizes.events),
       baseline: { name: `one of ${few.cells}`, prepare: async () => eventsTo(await worldOf(few.cells), sizes.events) },
     },
     {
-      name: `state root, ${TOUCHED} of ${sizes.cells} cells changed`, count: sizes.roots, unit: "roots",
+      name: `state root, ${TOUCHED} of ${sizes.cells} cells changed`, count: sizes.roots, unit: "roots", reach: 3,
       subject: async () => rootsOf(await worldOf(sizes.cells), { roots: sizes.roots, cells: sizes.cells }),
       baseline: { name: `${TOUCHED} of ${few.root}`, prepare: async () => rootsOf(await worldOf(few.root), { roots: sizes.roots, cells: few.root }) },
     },

@@ -1,8 +1,8 @@
 // A running world's answers, or what can be said without it: the same shapes from both.
 
-import { AosError, createModuleRunner, isInput } from "@agentos/kernel";
+import { AosError, isInput } from "@agentos/kernel";
 import {
-  connectWorld, readApprovals, readCells, readEffects, readPlan, readPlans, readState, readWorldOffline, recordJson,
+  connectWorld, readApprovals, readCells, readEffects, readPlan, readPlans, readState, readWorldOffline, recordJson, repositoryModules,
   type ApprovalRow, type ControlClient, type EffectRow, type OfflineWorld, type PlanDetail, type PlanRow, type RecordJson, type Repo, type Times,
 } from "@agentos/controller";
 import type { Context } from "./context.ts";
@@ -55,7 +55,7 @@ export interface Answers {
 export async function answersOf(cx: Context, repo: Repo): Promise<Answers> {
   const client = await connectWorld(repo);
   if (client !== undefined) return running(client);
-  const offline = await readWorldOffline(repo, { modules: createModuleRunner() });
+  const offline = await readWorldOffline(repo, { modules: repositoryModules(repo) });
   cx.out.notice(offline.from === "local" ? "the world is not running; this is what its journal says" : "the world does not run here; this is what was published");
   return replayed(offline);
 }

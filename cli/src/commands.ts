@@ -118,9 +118,10 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
   { usage: "log", describe: "Print what was decided and published, newest first", load: () => import("./commands/log.ts") },
   { usage: "push [dir] [ref]", describe: "Bring changed folders into the world: files into workspaces, AIR as a proposal", load: () => import("./commands/push.ts") },
   { usage: "pull [dir] [ref]", describe: "Bring changed workspaces into their folders, merged with what changed there", load: () => import("./commands/pull.ts") },
+  { usage: "watch", describe: "On every save: check, build, and show what would change", load: () => import("./commands/watch.ts") },
   { usage: "propose [slug]", describe: "Offer this branch as a proposal", load: () => import("./commands/propose.ts") },
   { usage: "proposals", describe: "List proposals and what they wait for", load: () => import("./commands/proposals.ts") },
-  { usage: "shadow [slug]", describe: "Print what a proposal would change", load: () => import("./commands/shadow.ts") },
+  { usage: "shadow [slug..]", describe: "Print what a proposal would change", load: () => import("./commands/shadow.ts") },
   { usage: "review <slug>", describe: "Approve a proposal, or ask for changes", load: () => import("./commands/review.ts") },
   { usage: "merge <slug>", describe: "Merge an approved proposal into main", load: () => import("./commands/merge.ts") },
   { usage: "why <what>", describe: "Say why a proposal, a merge or a record is as it is", load: () => import("./commands/why.ts") },
@@ -132,6 +133,13 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
     ],
   },
   { usage: "verify", describe: "Check every signature, decision and record of a clone", load: () => import("./commands/verify.ts") },
+  { usage: "doctor", describe: "Say what stands in a world's way, and how to mend it", load: () => import("./commands/doctor.ts") },
+  {
+    name: "ci", describe: "What CI jobs run", commands: [
+      { usage: "shadow", describe: "Write what a proposal would change, as files and as the job's summary", load: () => import("./commands/ci-shadow.ts") },
+      { usage: "decision", describe: "Say on a pull request what the repository decides", load: () => import("./commands/ci-decision.ts") },
+    ],
+  },
   {
     name: "hooks", describe: "Guard a repository", commands: [
       { usage: "install", describe: "Install the hooks of this clone, or of a bare repository", load: () => import("./commands/hooks-install.ts") },

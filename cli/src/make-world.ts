@@ -9,6 +9,7 @@ import {
   type PathChange, type Repo, type SigningKey,
 } from "@agentos/controller";
 import { governanceFiles, principal, templateFiles, type GenesisPrincipal, type Template } from "./genesis.ts";
+import { githubFiles, type ActionsPlace } from "./github-files.ts";
 import { buildModules, writeModules } from "./modules.ts";
 import type { MadeWorld } from "./render/init.ts";
 
@@ -19,6 +20,8 @@ export interface WorldPlan {
   /** The author's private key; undefined: make one. */
   readonly keyPath: string | undefined;
   readonly persons: readonly GenesisPrincipal[];
+  /** Where the actions of its workflows are; undefined: it has no workflows. */
+  readonly github: ActionsPlace | undefined;
 }
 
 const CONTROLLER = "controller";
@@ -94,6 +97,8 @@ async function makeIn(draft: string, home: string, plan: WorldPlan): Promise<Mad
   const principals = [principal(plan.author, "person", keys.author.publicKey), ...plan.persons, principal(CONTROLLER, "controller", keys.controller.publicKey)];
   assertDistinct(principals);
   const files = new Map([...(await templateFiles(plan.template)), ...governanceFiles({ name: plan.name, id: randomBytes(16).toString("hex"), principals })]);
+  const trust = trustHash(files.get(TRUST_PATH) ?? new Uint8Array());
+  for (const [path, bytes] of plan.github === undefined ? [] : githubFiles(plan.github, trust)) files.set(path, bytes);
   for (const [path, bytes] of files) {
     await mkdir(dirname(join(draft, path)), { recursive: true });
     await writeFile(join(draft, path), bytes, { flag: "wx" });
@@ -101,7 +106,6 @@ async function makeIn(draft: string, home: string, plan: WorldPlan): Promise<Mad
   const modules = await buildModules(draft);
   await writeModules(draft, modules);
   for (const { path, artifact } of modules) files.set(path, artifact);
-  const trust = trustHash(files.get(TRUST_PATH) ?? new Uint8Array());
   const paths = { author: plan.keyPath ?? join(home, ".git", "aos", "keys", "author"), controller: join(home, ".git", "aos", "keys", CONTROLLER) };
   await configure(repo, { principal: plan.author, keyPath: paths.author });
   await pinTrust(repo, trust);

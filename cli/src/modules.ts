@@ -3,7 +3,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { AosError, bundleReducer, bytesEqual, createModuleRunner, isName, type Diagnostic, type Hash } from "@agentos/kernel";
-import { artifactPath, filesOfFolder, readSyncMap, SYNC_FILE } from "@agentos/controller";
+import { artifactPath, filesOfFolder, placesIn, readSyncMap, SYNC_FILE } from "@agentos/controller";
 
 /** One module of the sync map, and what its source gives. */
 export interface ModuleBuild {
@@ -27,14 +27,18 @@ export async function buildModules(folder: string): Promise<readonly ModuleBuild
   const sync = await readSyncMap(files);
   return Promise.all([...sync.sources].map(async ([name, source]): Promise<ModuleBuild> => {
     if (!isName(name)) throw new AosError("sync.invalid", `${SYNC_FILE}: /build/modules: ${JSON.stringify(name)} is not a module's name`, { at: { file: SYNC_FILE, pointer: "/build/modules" }, hint: "such as demo/Counter@1" });
-    const { artifact, hash } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
+    const { artifact, hash, sourceMap } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
       throw inWorld(error, source);
     });
     const path = artifactPath(sync, name, "js");
     const before = await files.read(path);
     const state = before === undefined ? "missing" : bytesEqual(before, artifact) ? "current" : "stale";
     // What lies there already was admitted when it was built.
-    if (state !== "current") await createModuleRunner().add(artifact);
+    if (state !== "current") {
+      await createModuleRunner().add(artifact).catch((error: unknown) => {
+        throw placed(error, { name, source, sourceMap });
+      });
+    }
     return { name, source, path, artifact, hash, state };
   }));
 }
@@ -72,6 +76,16 @@ export function buildDiagnostic(error: unknown): Diagnostic {
     severity: "error", code: error.code, file, pointer: "", line, column, message: error.message.replace(/^\S+?(?::\d+)*: /, ""),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   };
+}
+
+/** A module that throws while it is loaded: where, in the author's file. */
+function placed(error: unknown, module: { readonly name: string; readonly source: string; readonly sourceMap: string }): unknown {
+  const trace = error instanceof AosError ? error.data["trace"] : undefined;
+  if (!(error instanceof AosError) || typeof trace !== "string") return error;
+  const [first] = placesIn(trace, module);
+  const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(first ?? "") ?? [];
+  const at = file === undefined ? { file: module.source } : { file, line: Number(line), column: Number(column) };
+  return new AosError(error.code, `${first ?? module.source}: ${module.name}: ${error.message}`, { at, ...(error.hint === undefined ? {} : { hint: error.hint }), data: error.data, cause: error });
 }
 
 /** The bundler names files from the source's folder: here they are named from the world's. */

@@ -4,10 +4,11 @@ import { jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOpt
 import { AosError } from "@agentos/kernel";
 import type { Context } from "./context.ts";
 import { logLine, type LogLineView } from "./render/log-line.ts";
+import { textChanges } from "./write-back.ts";
 
 /** How `until` is told that the work is done; signals end it too. */
 export async function serve(cx: Context, { logLevel, ...options }: Omit<ControllerOptions, "log"> & { readonly logLevel: LogLevel }, until: "stopped" | ((controller: RunningController) => Promise<void>)): Promise<void> {
-  const controller = await startController({ ...options, log: jsonLog((text) => printLog(cx, text), { level: logLevel }) });
+  const controller = await startController({ ...options, writeBack: textChanges, log: jsonLog((text) => printLog(cx, text), { level: logLevel }) });
   const stop = (): void => {
     // A second signal is for those who cannot wait.
     for (const signal of SIGNALS) process.removeListener(signal, stop);
@@ -47,9 +48,10 @@ export function serveArgs(args: { readonly "poll-ms": number | undefined; readon
 export async function untilIdle(controller: RunningController): Promise<void> {
   const until = Date.now() + ONCE_TIMEOUT_MS;
   for (;;) {
-    const { observedRevision, reconciling, openIntents, ready, stalled } = controller.status();
+    const { observedRevision, reconciling, openIntents, ready, stalled, proposals } = controller.status();
     const done = observedRevision !== undefined && reconciling.status !== "True" && openIntents.length === 0;
-    if (done && (ready.status === "True" || stalled.status === "True")) return;
+    const reported = proposals.every(({ shadow }) => shadow !== "pending");
+    if (done && ((ready.status === "True" && reported) || stalled.status === "True")) return;
     if (Date.now() > until) throw new AosError("run.busy", "the world did not come to rest", { class: "outside", hint: "run it without --once, and look at `aos status`" });
     await new Promise((resolve) => setTimeout(resolve, ONCE_LOOK_MS));
   }

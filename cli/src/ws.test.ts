@@ -87,7 +87,7 @@ test("aos ws: a workspace from its first file to its last version: written, read
   const published = await run("ws", "ls", "-R", "notes@9");
   assert.match(published.stderr, /does not run here; this is what was published/);
   assert.match(published.stdout, /^bin\/\ndata\.json\nsrc\/\nsrc\/main\.ts\nsrc\/tool\n/);
-  const again = await start();
+  const again = await start("before");
   assert.equal(await out("ws", "cat", "notes/copy/main.ts"), "one\n2\nthree\n");
   assert.equal(await again.stop(), 0);
 });

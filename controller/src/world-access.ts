@@ -2,7 +2,7 @@
 
 import { connect } from "node:net";
 import {
-  AosError, controlShelf, decodeRecord, fileBlobs, fold, openFileJournal, turnsOf, type Blobs, type JournalRecord, type ModuleRunner, type RecordedReceipt, type ShadowReport,
+  AosError, type ControlPlane, controlShelf, decodeRecord, fileBlobs, fold, openFileJournal, turnsOf, type Blobs, type JournalRecord, type ModuleRunner, type RecordedReceipt, type ShadowReport, type ShadowWindow,
   renderReport, type Hash, type Json,
 } from "@agentos/kernel";
 import { controlClient, type ControlClient } from "./control/client.ts";
@@ -43,7 +43,12 @@ export interface OfflineWorld {
   readonly records: () => AsyncIterable<JournalRecord>;
   readonly recorded: readonly RecordedReceipt[];
   readonly shelf: ReturnType<typeof controlShelf>;
+  /** Recorded traffic up to now: replays what was before it once more. @throws AosError `shadow.window` when nothing is in it */
+  readonly window: (wanted: WindowWanted) => Promise<ShadowWindow>;
 }
+
+/** The last inputs, `last` of them; those from a seq on; or those since a time, in nanoseconds since 1970. */
+export type WindowWanted = { readonly last: number } | { readonly sinceSeq: number } | { readonly sinceNs: bigint };
 
 /**
  * Replays the local journal, or the published one where there is no local one, or only a part that is being rebuilt.
@@ -89,7 +94,29 @@ async function offline(
   const records = async function* (): AsyncGenerator<JournalRecord> {
     for await (const turn of turns()) for (const bytes of turn) yield decodeRecord(bytes);
   };
-  return { world, from, records, recorded: book.recorded, shelf };
+  return { world, from, records, recorded: book.recorded, shelf, window: (wanted) => windowOf(turns, shelf, wanted) };
+}
+
+/** The world before the window is folded up to there; what follows is kept decoded. */
+async function windowOf(turns: () => AsyncIterable<readonly Uint8Array[]>, shelf: ReturnType<typeof controlShelf>, wanted: WindowWanted): Promise<ShadowWindow> {
+  const heads: JournalRecord[] = [];
+  for await (const [head] of turns()) if (head !== undefined) heads.push(decodeRecord(head));
+  const first = "last" in wanted ? heads.length - wanted.last : heads.findIndex((head) => ("sinceSeq" in wanted ? head.seq >= wanted.sinceSeq : "now_ns" in head && head.now_ns >= wanted.sinceNs));
+  // Before a control plane is in force there is nothing to run again.
+  const begun = heads.findIndex(({ kind }) => kind === "applied");
+  const from = first < 0 && !("last" in wanted) ? heads.length : Math.max(first, begun + 1);
+  if (begun < 0 || from >= heads.length) throw new AosError("shadow.window", "no recorded input is in the window", { hint: `the journal holds ${heads.length} inputs, the last at seq ${heads.at(-1)?.seq ?? 0}` });
+  const window: (readonly JournalRecord[])[] = [];
+  let index = 0;
+  const before = async function* (): AsyncGenerator<readonly Uint8Array[]> {
+    for await (const turn of turns()) {
+      if (index++ < from) yield turn;
+      else window.push(turn.map(decodeRecord));
+    }
+  };
+  const world = await fold(before(), shelf);
+  if (world === undefined) throw new AosError("world.none", "the journal is empty");
+  return { world, turns: window };
 }
 
 /** A shadow run in this process, on the recorded state. */
@@ -98,6 +125,8 @@ export interface LocalShadow {
   readonly json: Json;
   readonly markdown: string;
   readonly consequences: Hash;
+  /** The control planes compared: in force and proposed. */
+  readonly planes: { readonly before: ControlPlane | undefined; readonly after: ControlPlane };
 }
 
 /**
@@ -107,15 +136,16 @@ export interface LocalShadow {
  */
 export async function shadowLocally(
   repo: Repo,
-  options: { readonly base: Oid; readonly head: Oid | WorldFiles; readonly modules: ModuleRunner },
+  options: { readonly base: Oid; readonly head: Oid | WorldFiles; readonly modules: ModuleRunner; readonly window?: WindowWanted },
 ): Promise<LocalShadow> {
-  const { world, recorded, shelf } = await readWorldOffline(repo, { modules: options.modules });
+  const { world, recorded, shelf, window } = await readWorldOffline(repo, { modules: options.modules });
+  const traffic = options.window === undefined ? {} : { window: await window(options.window) };
   const store = openStore(repo.commonDir);
   try {
     const files = typeof options.head === "string" ? filesOfCommit(store, await mergeTree(repo, options.base, options.head)) : options.head;
     const commit = typeof options.head === "string" ? options.head : "worktree";
-    const { report, reportJson, consequences } = await rehearse(files, { world, recorded, shelf, commit });
-    return { report, json: reportJson, markdown: renderReport(report), consequences };
+    const { report, reportJson, consequences, control } = await rehearse(files, { world, recorded, shelf, commit, ...traffic });
+    return { report, json: reportJson, markdown: renderReport(report), consequences, planes: { before: world.control, after: control } };
   } finally {
     await store.close();
   }

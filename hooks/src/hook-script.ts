@@ -13,8 +13,15 @@ export interface Program {
   readonly entry: string;
 }
 
-/** A server's hook. git gives the refs on stdin once; both hooks must read them. */
+/** What others than a controller push: of what it pushed itself it needs not be told. */
+const WORTH_TELLING: readonly string[] = ["refs/heads/", "refs/notes/aos-reviews-", "refs/aos/inbox/"];
+
+/**
+ * A server's hook. git gives the refs on stdin once; both hooks must read them. After a push, whoever pushed does not wait: git
+ * lets go when the hook's output is closed.
+ */
 export function serverScript(hook: "pre-receive" | "post-receive", { nodePath, entry }: Program): string {
+  const run = `printf '%s\\n' "$refs" | ${quoted(nodePath)} ${quoted(entry)} ${hook}`;
   return [
     "#!/bin/sh",
     SERVER_MARK,
@@ -22,7 +29,7 @@ export function serverScript(hook: "pre-receive" | "post-receive", { nodePath, e
     'if [ -x "$0.local" ]; then',
     '  printf \'%s\\n\' "$refs" | "$0.local" "$@" || exit $?',
     "fi",
-    `printf '%s\\n' "$refs" | ${quoted(nodePath)} ${quoted(entry)} ${hook}`,
+    ...(hook === "pre-receive" ? [run] : [`case "$refs" in ${WORTH_TELLING.map((refs) => `*' ${refs}'*`).join("|")})`, `  ( trap '' HUP; ${run} ) >/dev/null 2>&1 & ;;`, "esac"]),
     "",
   ].join("\n");
 }

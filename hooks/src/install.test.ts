@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TestContext } from "node:test";
 import { hashValue } from "@agentos/kernel";
 import { configGet, configSet, gitEnvironment, initRepo } from "@agentos/controller";
@@ -60,6 +61,21 @@ test("install: into an empty repository: an executable hook that hands the refs 
   }
   assert.equal(read, 4);
   assert.equal(await configGet(repo, "aos.world"), undefined);
+});
+
+test("install: post-receive: in the background for what people push; a controller's own pushes start nothing", async (t) => {
+  const { repo, hook, install } = await bench(t);
+  const log = join(repo.gitDir, "log");
+  await install(`import { appendFileSync } from "node:fs"; let text = ""; for await (const part of process.stdin) text += part; appendFileSync(${JSON.stringify(log)}, process.argv[2] + " " + text);`);
+  const post = hook.replace("pre-receive", "post-receive");
+  for (const ref of ["refs/notes/aos", "refs/notes/aos-shadow", "refs/aos/workspaces/docs", "refs/notes/aos-reviews-author"]) {
+    await new Promise<void>((resolve, reject) => {
+      const child = execFile(post, { cwd: repo.gitDir, env: { ...gitEnvironment(), GIT_DIR: "." } as NodeJS.ProcessEnv }, (error) => (error === null ? resolve() : reject(error)));
+      child.stdin?.end(`old new ${ref}\n`);
+    });
+  }
+  for (let tries = 0; tries < 300 && (await readFile(log, "utf8").catch(() => "")) === ""; tries++) await sleep(100);
+  assert.equal(await readFile(log, "utf8"), "post-receive old new refs/notes/aos-reviews-author\n");
 });
 
 test("install: with the id of a world: pinned", async (t) => {

@@ -1,11 +1,12 @@
 // The rule of refs that are published: they only grow, and every commit is signed by who may write there.
 
-import { NOTE_BYTES_MAX, gitIn, isAncestor, noteHistory } from "@agentos/controller";
+import { AosError } from "@agentos/kernel";
+import { INBOX_PREFIX, NOTE_BYTES_MAX, OUTBOX_PREFIX, gitIn, isAncestor, noteHistory, readAnswer } from "@agentos/controller";
 import type { Local, Oid, PrincipalKind, TrustInput } from "@agentos/controller";
 import { signerAmong } from "./branch-rule.ts";
 import { newCommits } from "./new-commits.ts";
 import type { Push, RefMove } from "./push.ts";
-import { PROPOSAL_LIMITS, PUBLISHED_LIMITS, blobSizes, faultsOfSize } from "./size.ts";
+import { LETTER_LIMITS, PUBLISHED_LIMITS, blobSizes, faultsOfSize } from "./size.ts";
 
 const JOURNAL_REF = "refs/notes/aos";
 /** A branch that mirrors refs/notes/aos for hosts that protect only branches. */
@@ -25,7 +26,7 @@ interface Writers {
 
 const ALL: readonly PrincipalKind[] = ["person", "agent", "ci", "controller"];
 const CONTROLLERS: Writers = { kinds: ["controller"], name: undefined, text: "only a controller writes there" };
-const PUBLISHED_ROOMS = /^refs\/(?:heads\/aos\/notes|notes\/aos[^/]*|aos\/(?:lease|workspaces\/.+|inbox\/[^/]+\/[^/]+))$/;
+const PUBLISHED_ROOMS = /^refs\/(?:heads\/aos\/notes|notes\/aos[^/]*|aos\/(?:lease|workspaces\/.+|(?:inbox|outbox)\/[^/]+\/[0-9a-f]{32}))$/;
 
 function writersOf(ref: string): Writers {
   const own = /^refs\/notes\/aos-reviews-(.+)$/.exec(ref)?.[1] ?? /^refs\/aos\/inbox\/([^/]+)\//.exec(ref)?.[1];
@@ -36,13 +37,13 @@ function writersOf(ref: string): Writers {
 /** @returns what is wrong, nothing when the ref may move */
 export async function judgePublished({ local, before }: Push, { ref, from, to }: RefMove, trusts: readonly TrustInput[]): Promise<readonly string[]> {
   const { repo, store } = local;
-  if (to === null) return ["what is published is never deleted"];
-  if (!PUBLISHED_ROOMS.test(ref)) return ["not a ref of a world: below refs/aos/ there are lease, workspaces/NAME and inbox/PRINCIPAL/ID; below refs/notes/ there are no folders"];
+  if (to === null) return (await isAnswered(local, ref, from)) ? [] : ["what is published is never deleted, but for a letter that is answered"];
+  if (!PUBLISHED_ROOMS.test(ref)) return ["not a ref of a world: below refs/aos/ there are lease, workspaces/NAME, inbox/PRINCIPAL/ID and outbox/PRINCIPAL/ID (32 hex digits); notes have no folders"];
   if (trusts.length === 0) return ["there is no main that says whose keys count"];
   if ((await store.read(to))?.type !== "commit") return ["it must point to a commit"];
   if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: what is published is never rewritten"];
   const known = from === null ? [...new Set((await before.list("refs/")).values())] : [from];
-  const oversize = await faultsOfSize(repo, to, { known, limits: ref.startsWith("refs/aos/inbox/") ? PROPOSAL_LIMITS : PUBLISHED_LIMITS });
+  const oversize = await faultsOfSize(repo, to, { known, limits: ref.startsWith(INBOX_PREFIX) ? LETTER_LIMITS : PUBLISHED_LIMITS });
   if (oversize.length > 0) return oversize;
   const writers = writersOf(ref);
   for (const commit of await newCommits(repo, to, from === null ? [] : [from])) {
@@ -53,6 +54,19 @@ export async function judgePublished({ local, before }: Push, { ref, from, to }:
   if (changed !== undefined) return [changed];
   if (ref === MIRROR_REF && !(await isMirrored(local, to))) return [`it mirrors ${JOURNAL_REF}, which does not have this commit`];
   return faultsOfNotes(local, { from, to });
+}
+
+/** A letter goes with the controller's answer to it, which has to be there after the push; that it is a controller's, its own ref is held to. */
+async function isAnswered({ store, refs }: Local, ref: string, letter: Oid | null): Promise<boolean> {
+  if (!ref.startsWith(INBOX_PREFIX)) return false;
+  const answer = await refs.read(OUTBOX_PREFIX + ref.slice(INBOX_PREFIX.length));
+  if (answer === undefined) return false;
+  try {
+    return (await readAnswer(store, answer)).letter === letter;
+  } catch (cause) {
+    if (cause instanceof AosError) return false;
+    throw cause;
+  }
 }
 
 interface Step {

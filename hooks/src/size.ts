@@ -8,7 +8,7 @@ export const COMMITS_MAX = 10_000;
 /** Refs one push may move. */
 export const REFS_MAX = 1000;
 
-/** Bytes of one new object, by its type. What is published may bring files of workspaces, which are bigger than files of a proposal. */
+/** Bytes of one new object, by its type. Letters and what is published bring files of workspaces, which may be bigger than those of a proposal. */
 export interface ObjectLimits {
   readonly commit: number;
   readonly tree: number;
@@ -16,6 +16,7 @@ export interface ObjectLimits {
   readonly blob: number;
 }
 export const PROPOSAL_LIMITS: ObjectLimits = { commit: 1 << 20, tree: 16 << 20, tag: 1 << 20, blob: 16 << 20 };
+export const LETTER_LIMITS: ObjectLimits = { ...PROPOSAL_LIMITS, blob: 64 << 20 };
 export const PUBLISHED_LIMITS: ObjectLimits = { ...PROPOSAL_LIMITS, blob: 256 << 20 };
 
 /** How many commits `tip` has that none of `known` has; counts no further than one over COMMITS_MAX. */

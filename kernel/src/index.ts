@@ -35,8 +35,10 @@ export { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts } fro
 export { parseScenario, type Scenario } from "./core/scenario.ts";
 export type { RecordedReceipt } from "./core/shadow-answer.ts";
 export { renderReport, summaryOf } from "./report-markdown.ts";
+export { renderHtml } from "./report-html.ts";
 export { shadow } from "./core/shadow.ts";
-export { consequencesHash, consequencesOf, reportHash, reportValue, type ShadowReport } from "./core/shadow-report.ts";
+export type { ShadowWindow } from "./core/shadow-window.ts";
+export { consequencesHash, consequencesOf, reportHash, reportValue, type Consequences, type ShadowReport } from "./core/shadow-report.ts";
 
 export * from "./ports.ts";
 export { controlShelf, fold, type ControlShelf } from "./fold.ts";
@@ -54,6 +56,7 @@ export { secretSources } from "./adapters/secret-sources.ts";
 export { createAlarms, type Alarms } from "./adapters/alarms.ts";
 export { httpAdapter } from "./adapters/http.ts";
 export { introspectAdapter } from "./adapters/introspect.ts";
+export type { GovernanceOffer, GovernancePort } from "./adapters/governance.ts";
 export { workspaceAdapter, WORKSPACE_LIMITS } from "./adapters/workspace.ts";
 /** Workspace trees over a blob store: `trees.writeFile(blobs, root, …)`. */
 export * as trees from "./workspace/trees.ts";

@@ -52,6 +52,11 @@ function plainText(text: string): string {
     .replace(/[@#]/g, (mark, at: number, whole: string) => (mark === "#" && whole[at - 1] === "&" ? mark : `${mark}${INVISIBLE}`));
 }
 
+/** Text inside an HTML element or a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"'`]/g, entity);
+}
+
 function entity(character: string): string {
   return `&#${character.codePointAt(0)};`;
 }

@@ -25,14 +25,16 @@ export function renderReport(report: ShadowReport): string {
     notes(report),
     list("Cells that do not fit", report.misfits, { write: (cell) => `- ${cellName(cell)}: ${prose(cell.reason)}` }),
     list("What it may do", byReach(report.authority), { write: authorityLine, charsMax: SECTION_CHARS.large }),
+    list("Cells that are carried over", report.migrated ?? [], { write: ({ reducer, module, cells }) => `- ${code(reducer)}: ${count(cells, "cell")} by ${code(module)}` }),
+    divergence(report),
     table("Effects", ["", "effect", "target", "grant", "by", "answered by"], effectLines(report)),
     table("Denied", ["", "effect", "grant", "by", "why"], grouped(report.denied.map((denied) => [
       denied.in_baseline ? "as before" : "**new**", code(denied.effect), code(denied.cap), origin(denied), `${code(denied.code)} ${prose(denied.message)}`,
     ])), SECTION_CHARS.small),
     list("State", report.cells, { write: cellBlock, charsMax: SECTION_CHARS.state, between: "\n\n" }),
-    table("Definitions", ["", "kind", "name", "what differs"], report.definitions.map(definitionLine)),
-    list("Manifest", report.sections, { write: ({ section, details }) => `- ${section}: ${detailText(details)}` }),
-    list("Plans", grouped(report.plans.map((plan) => [planLine(plan)])), { write: ([line = ""]) => `- ${line}` }),
+    folded(table("Definitions", ["", "kind", "name", "what differs"], report.definitions.map(definitionLine))),
+    folded(list("Manifest", report.sections, { write: ({ section, details }) => `- ${section}: ${detailText(details)}` })),
+    folded(list("Plans", grouped(report.plans.map((plan) => [planLine(plan)])), { write: ([line = ""]) => `- ${line}` })),
     list("Steps that fail", grouped(report.failures.map((failed) => [failureLine(failed)])), { write: ([line = ""]) => `- ${line}` }),
     list("Events not let in", report.rejected, { write: (one) => `- ${code(one.file)} event ${one.event}, ${code(one.schema)}: ${code(one.code)} ${prose(one.message)}` }),
     smallPrint(report),
@@ -53,6 +55,7 @@ export function summaryOf(report: ShadowReport): string {
     said(refused, "effect newly denied", "effects newly denied"),
     said(authority("widening"), "capability widened", "capabilities widened"),
     said(authority("narrowing"), "capability narrowed", "capabilities narrowed"),
+    report.divergence === undefined ? "" : report.divergence.turns === 0 ? "as recorded" : `${count(report.divergence.turns, "input")} of ${thousands(report.window?.inputs ?? 0)} diverge`,
     said(report.cells.length, "cell changes", "cells change"),
     said(report.failures.length, "step fails", "steps fail"),
     said(report.rejected.length, "event not let in", "events not let in"),
@@ -60,13 +63,29 @@ export function summaryOf(report: ShadowReport): string {
   return told.filter((part) => part !== "").join(", ");
 }
 
-function notes({ runs, misfits, scenarios }: ShadowReport): string {
+/** A section that is shown when it is asked for. */
+function folded(section: string): string {
+  const [, title, body] = /^### (.*)\n\n([^]*)$/.exec(section) ?? [];
+  return title === undefined || body === undefined ? section : `### ${title}\n\n<details><summary>Show</summary>\n\n${body}\n\n</details>`;
+}
+
+/** What differs from the recorded traffic, input by input. */
+function divergence({ divergence: found, window }: ShadowReport): string {
+  if (found === undefined || window === undefined) return "";
+  const told = found.turns === 0 ? "Every input led to what was recorded." : `${count(found.turns, "input")} of ${thousands(window.inputs)} led to something else than was recorded, the first at seq ${found.first_seq ?? 0}.`;
+  const leftOut = found.left_out === 0 ? "" : ` ${count(found.left_out, "recorded input")} had no place here.`;
+  const words = (list: readonly string[]): string => (list.length === 0 ? "nothing" : list.map((word) => code(word)).join(", "));
+  const rows = found.rows.map(({ seq, input, recorded, candidate }) => [String(seq), code(input), words(recorded), words(candidate)]);
+  return `### Against the recording\n\n${told}${leftOut}${folded(table("Input by input", ["seq", "input", "recorded only", "here only"], rows)).replace(/^(?=.)/, "\n\n")}`;
+}
+
+function notes({ runs, misfits, scenarios, window }: ShadowReport): string {
   const lines = [
     misfits.length > 0 ? "Nothing was run: the new state schemas do not take over every cell, so an apply is refused until a migration is named." : "",
     runs.candidate === "cut" ? "The run was cut at its limit of effects: what follows is not everything." : "",
     runs.baseline === "cut" ? "The run of the control plane in force was cut at its limit of effects: “new” and “gone” may say too much." : "",
     runs.baseline === "none" ? "No control plane is in force yet: everything is new." : "",
-    scenarios.length === 0 ? "No scenario was fed in (`shadow/*.json`), so no effects could be predicted." : "",
+    scenarios.length === 0 && window === undefined ? "No scenario was fed in (`shadow/*.json`), so no effects could be predicted." : "",
   ];
   return lines.filter((line) => line !== "").map((line) => `> ${line}`).join("\n>\n");
 }
@@ -97,11 +116,14 @@ const ANSWERS: Readonly<Record<EffectRow["answered_by"], string>> = {
   recorded_intent: "the recorded receipt of this call",
   recorded_grant: "a recorded receipt of its kind",
   schema: "a made-up value",
+  virtual_time: "time, which jumps to it",
   none: "nothing (cut)",
 };
 
-function answerText({ answered_by, status, code: why, waits_for }: EffectRow): string {
+/** What answered an effect, in words of Markdown. */
+export function answerText({ answered_by, status, code: why, waits_for }: EffectRow): string {
   if (waits_for === "approval") return "nothing: it waits for a person's approval";
+  if (waits_for === "timer") return "nothing: its time is behind the window";
   const outcome = status === undefined || status === "ok" ? "" : `: ${status}`;
   return `${ANSWERS[answered_by]}${outcome}${why === undefined ? "" : ` ${code(why)}`}`;
 }
@@ -135,11 +157,15 @@ function cellName({ reducer, key }: { readonly reducer: string; readonly key?: J
 }
 
 function cellBlock(cell: CellRow): string {
+  return `${cellName(cell)} ${cell.change}\n\n${fenced("diff", cellDiff(cell))}`;
+}
+
+/** A cell before and after, line by line: `-`, `+` or a blank first; what is not seen is escaped, what is too long is cut. */
+export function cellDiff(cell: CellRow): readonly string[] {
   const lines = nearChanges(lineDiff(linesOf(cell.before), linesOf(cell.after)));
   const shown = lines.slice(0, DIFF_LINES_MAX);
   const more = lines.length - shown.length;
-  const text = [...shown, ...(more > 0 ? [`… ${count(more, "more line")}`] : [])].map((line) => visible(middle(line, LINE_CHARS)));
-  return `${cellName(cell)} ${cell.change}\n\n${fenced("diff", text)}`;
+  return [...shown, ...(more > 0 ? [`… ${count(more, "more line")}`] : [])].map((line) => visible(middle(line, LINE_CHARS)));
 }
 
 function linesOf(json: Json | undefined): readonly string[] {
@@ -181,13 +207,15 @@ function smallPrint(report: ShadowReport): string {
   const { base, head } = report;
   const from = base.commit === undefined ? "an empty control plane" : `commit ${code(base.commit)}`;
   const files = report.scenarios.map(({ file, name, events }) => `${code(file)}${name === undefined ? "" : ` (${prose(name, 80)})`} ${count(events, "event")}`);
+  const { window } = report;
   const lines = [
+    window === undefined ? "" : `Ran the recorded inputs again: ${count(window.inputs, "turn")} from seq ${window.from_seq} up to ${window.to_seq}, state root ${code(window.state_root)} before them.`,
     `Ran on seq ${base.seq}, ${from}, state root ${code(base.state_root)}.`,
     `Proposed: commit ${code(head.commit)}, manifest ${code(head.manifest)}${base.manifest === undefined ? "" : ` in place of ${code(base.manifest)}`}.`,
-    `Fed: ${fit(files, { write: same, charsMax: SECTION_CHARS.small, noun: "file", between: ", " })}. Fuel: ${thousands(report.fuel)}.`,
+    `Fed: ${fit(files, { write: same, charsMax: SECTION_CHARS.small, noun: "file", between: ", " })}. Fuel: ${thousands(report.fuel)}.${report.cost_cents === undefined ? "" : ` Effects cost ${thousands(report.cost_cents)} cents when they were recorded.`}`,
     `Report ${code(reportHash(report))}, consequences ${code(consequencesHash(consequencesOf(report)))}.`,
   ];
-  return `<sub>${lines.filter((line) => !line.startsWith("Fed: .")).join("<br>")}</sub>`;
+  return `<sub>${lines.filter((line) => line !== "").map((line) => line.replace(/^Fed: \. /, "")).join("<br>")}</sub>`;
 }
 
 /** Equal rows become one, the first cell followed by how many there are. */

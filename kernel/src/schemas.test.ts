@@ -144,7 +144,13 @@ const PRINCIPAL = { kind: "person", keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA
 const TRUST = { version: 1, world: "demo", id: "0123456789abcdef".repeat(2), principals: { ann: PRINCIPAL, "world-host": { kind: "controller", keys: [] } } };
 const SYNC = { version: 1, air: { dir: "air" }, build: { modules: { "demo/A@1": "reducer/a.ts" } }, modules: { dir: "modules" } };
 const EMPTY = { $kind: "manifest", air_version: "1", schemas: [], modules: [], plans: [], caps: [], policies: [] };
+const POLICY = { version: 1, approvals: 1, shadow: "required" };
+const ruled = (rule: object): object => ({ ...POLICY, rules: [{ name: "pay", when: {}, ...rule }] });
 const GOOD: readonly (readonly [string, unknown])[] = [
+  ["trust.schema.json", { ...TRUST, roles: { security: ["ann"], nobody: [] } }],
+  ["policy.schema.json", { ...POLICY, widening: { approvals: 2, alone: true }, windows: [{ days: ["mon", "sun"], from: "08:00", to: "24:00" }], rules: [] }],
+  ["policy.schema.json", ruled({ when: { kinds: ["defplan"], names: ["demo/*"], authority: "widening", widens: ["*"], effects_added: ["http.request *"], effects_removed: ["x"], effects_denied: ["x"], migrations: true, proposer: "agent", governance: true, files: ["air/*"] }, require: { approvals: 2, from: [{ role: "security", count: 1 }, { principals: ["ann"], count: 1 }], shadow: "clean" } })],
+  ["policy.schema.json", ruled({ deny: "not now" })],
   ["trust.schema.json", TRUST],
   ["trust.schema.json", { $schema: "x", ...TRUST }],
   ["policy.schema.json", { $schema: "x", version: 1, approvals: 2, shadow: "optional" }],
@@ -165,7 +171,7 @@ const GOOD: readonly (readonly [string, unknown])[] = [
 ];
 test("schemas: other documents that are right: pass", () => {
   for (const [file, document] of GOOD) accepted(file, document, JSON.stringify(document));
-  assert.equal(GOOD.length, 17);
+  assert.equal(GOOD.length, 21);
 });
 
 // --- what is broken does not
@@ -263,6 +269,13 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["a $schema that is no text", "policy.schema.json", { $schema: 1, version: 1, approvals: 1, shadow: "required" }],
   ["a policy of many", "policy.schema.json", { version: 1, approvals: 101, shadow: "required" }],
   ["a policy with a rule too many", "policy.schema.json", { version: 1, approvals: 1, shadow: "required", owners: 2 }],
+  ["a window of no day", "policy.schema.json", { ...POLICY, windows: [{ days: [], from: "08:00", to: "17:00" }] }],
+  ["a rule that asks for nothing", "policy.schema.json", ruled({})],
+  ["a rule that requires nothing", "policy.schema.json", ruled({ require: {} })],
+  ["a rule on an unknown kind", "policy.schema.json", ruled({ when: { kinds: ["plan"] }, deny: "no" })],
+  ["a group that is both", "policy.schema.json", ruled({ require: { from: [{ role: "a", principals: ["ann"], count: 1 }] } })],
+  ["a widening without a threshold", "policy.schema.json", { ...POLICY, widening: { alone: true } }],
+  ["a role in capitals", "trust.schema.json", { ...TRUST, roles: { Security: ["ann"] } }],
   ["a policy without a word on shadows", "policy.schema.json", { version: 1, approvals: 1 }],
 ];
 for (const [situation, file, document] of BROKEN) {

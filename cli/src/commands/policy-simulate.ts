@@ -17,7 +17,7 @@ export default command({
     slug: { type: "string", describe: "One proposal [default: all open ones]" },
   },
   options: { merged: { type: "boolean", default: false, describe: "What was merged and published, instead of what is open" } },
-  epilogue: "Reviews and reports are read as if they were given under the other policy. Nothing is changed.\nWith --json: {policy, rows: [{slug, head, now, then, changes, reasons}]}.",
+  epilogue: "Reviews and reports are read as if they were given under the other policy. Nothing is changed.\nWith --json: {policy, rows: [{slug, head, now, under, changes, reasons}]}.",
   async run(cx, { file: typed, slug, merged }) {
     if (merged && slug !== undefined) throw new AosError("cli.usage", "aos policy simulate: name a proposal or say --merged, not both", { hint: "aos policy simulate FILE --merged" });
     const { file, policy } = await readPolicyFile(cx, typed);
@@ -57,6 +57,6 @@ async function mergedCases({ local, main }: Upstream): Promise<readonly Case[]> 
 }
 
 function rowOf(inputs: DecisionInputs, commit: Oid | undefined, policy: Policy): SimulatedRow {
-  const { now, then, others } = simulate(inputs, policy, { timeSeconds: Math.floor(Date.now() / 1000) });
-  return { slug: inputs.proposal, head: inputs.head, ...(commit === undefined ? {} : { commit }), now: now.verdict, then: then.verdict, changes: now.verdict !== then.verdict, reasons: others };
+  const { now, under, others } = simulate(inputs, policy, { timeSeconds: Math.floor(Date.now() / 1000) });
+  return { slug: inputs.proposal, head: inputs.head, ...(commit === undefined ? {} : { commit }), now: now.verdict, under: under.verdict, changes: now.verdict !== under.verdict, reasons: others };
 }

@@ -6,7 +6,7 @@ import { proposalLines, type ProposalRow } from "../render/proposal.ts";
 import { proposalsOf, withUpstream, type Upstream } from "../upstream.ts";
 import { worldId, worldRepo } from "../world.ts";
 import type { Context } from "../context.ts";
-import { gatherDecision, type ProposalRef } from "@agentos/controller";
+import { gatherDecision, type Decision, type ProposalRef } from "@agentos/controller";
 
 export default command({
   positionals: {},
@@ -26,7 +26,12 @@ export default command({
 async function rowOf(cx: Context, upstream: Upstream, { slug, head, state }: ProposalRef): Promise<ProposalRow> {
   const { local, main } = upstream;
   const found = state === "open" ? await readProposal(local, slug) : undefined;
-  if (found === undefined) return { slug, head, state, title: "", authors: [], verdict: undefined, reasons: [] };
+  if (found === undefined) return { slug, head, state, title: "", authors: [], verdict: undefined, reasons: [], notes: [] };
   const { decision } = await gatherDecision(local, { base: main, head, slug, world: await worldId(cx, local.repo, local.store) });
-  return { slug, head, state, title: found.title, authors: found.authors, verdict: decision.verdict, reasons: decision.reasons.map(({ holds, text }) => ({ holds, text })) };
+  return { slug, head, state, title: found.title, authors: found.authors, verdict: decision.verdict, reasons: decision.reasons.map(({ holds, text }) => ({ holds, text })), notes: notesOf(decision) };
+}
+
+function notesOf({ counted, ignored }: Decision): readonly string[] {
+  const kept = counted.flatMap((one) => (one.kept === undefined ? [] : [`the approval of ${one.principal} is ${one.kept}`]));
+  return [...kept, ...ignored.filter(({ why }) => why.includes("; voided: ")).map(({ principal, why }) => `${principal} ${why}`)];
 }

@@ -1,13 +1,15 @@
 // aos pull: what changed in the world's workspaces comes into their folders, merged with what changed there.
 
 import { AosError, createModuleRunner } from "@agentos/kernel";
-import { filesOfFolder, openWorkspaces, readSyncMap } from "@agentos/controller";
+import { configGet, connectWorld, filesOfFolder, openWorkspaces, readSyncMap, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
+import type { Context } from "../context.ts";
 import { progress } from "../progress.ts";
 import { pulledLines } from "../render/sync.ts";
 import { chosenLinks } from "../sync/links.ts";
 import { pullLink, type LinkPulled } from "../sync/pull-link.ts";
 import { listed } from "../sync/push-link.ts";
+import { withUpstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
 
 export default command({
@@ -30,6 +32,7 @@ export default command({
     const mode = dry ? "dry-run" : "pull";
     const text = cx.out.mode === "text";
     const pulled: LinkPulled[] = [];
+    if (links.length > 0) await fetchPublished(cx, repo);
     const workspaces = links.length === 0 ? undefined : await openWorkspaces(repo, { modules: () => createModuleRunner() });
     if (workspaces !== undefined && workspaces.from !== "running") cx.out.notice(workspaces.from === "local" ? "the world is not running; these are the workspaces that its journal has" : "the world does not run here; these are the workspaces that were published");
     try {
@@ -56,3 +59,12 @@ export default command({
     });
   },
 });
+
+/** Where the world runs elsewhere, what it published is fetched; a remote that is away leaves what was fetched before. */
+async function fetchPublished(cx: Context, repo: Repo): Promise<void> {
+  if ((await configGet(repo, "remote.origin.url")) === undefined || (await connectWorld(repo)) !== undefined) return;
+  await withUpstream(repo, "fetch", async () => undefined).catch((error: unknown) => {
+    if (!(error instanceof AosError) || error.class !== "outside") throw error;
+    cx.out.notice(`${error.message}: these are the workspaces as they were fetched last`);
+  });
+}

@@ -1,7 +1,7 @@
 // aos push: what changed in the world's folders goes into the world: files into their workspaces, the control plane as a proposal.
 
 import { AosError, createModuleRunner } from "@agentos/kernel";
-import { connectWorld, openWorkspaces, readSyncMap, filesOfFolder, type Repo, type SyncMap } from "@agentos/controller";
+import { connectWorld, filesOfFolder, openStore, openWorkspaces, readSyncMap, type Repo, type SyncMap, type Workspaces } from "@agentos/controller";
 import { checkFolder } from "../check.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -10,10 +10,11 @@ import { progress } from "../progress.ts";
 import { diagnosticLines } from "../render/diagnostics.ts";
 import { airPushedLines, pushedLines } from "../render/sync.ts";
 import { chosenLinks, ownerOf } from "../sync/links.ts";
+import { gitOutlet, socketOutlet, type Outlet } from "../sync/outlet.ts";
 import { pushAir, type AirPushed } from "../sync/push-air.ts";
 import { pushLink, type LinkPushed } from "../sync/push-link.ts";
 import { withUpstream } from "../upstream.ts";
-import { personKey, placeOf, worldFolder, worldRepo } from "../world.ts";
+import { personKey, placeOf, worldFolder, worldId, worldRepo } from "../world.ts";
 
 export default command({
   positionals: {
@@ -26,12 +27,13 @@ export default command({
     prune: { type: "boolean", default: false, describe: "At the first push to a workspace that has files: remove those that are not here" },
     force: { type: "boolean", default: false, describe: "Make the workspace what is here, whatever it has that is newer" },
     proposal: { type: "string", requiresArg: true, describe: "Name of the control plane's proposal [default: push-YOU]" },
+    detach: { type: "boolean", default: false, describe: "Through Git: do not wait for the controller's answer" },
     only: { choices: ["air", "workspaces"] as const, describe: "One of both" },
   },
   epilogue:
-    "Needs a running world for workspaces. A change of the control plane never goes around its review: it becomes a proposal, or a further\n" +
+    "Workspaces go to the world that runs here, else through Git to the controller of the remote, which answers. A change of the control plane never goes around its review: it becomes a proposal, or a further\n" +
     "commit on the one that the last push made. Exit code 3 where the workspace has something newer: pull first.",
-  async run(cx, { dir, ref, message, "dry-run": dry, prune, force, proposal, only }) {
+  async run(cx, { dir, ref, message, "dry-run": dry, prune, force, proposal, only, detach }) {
     const repo = await worldRepo(cx);
     const root = await worldFolder(cx);
     const sync = await readSyncMap(filesOfFolder(root));
@@ -44,13 +46,10 @@ export default command({
     const pushed: LinkPushed[] = [];
     const open = links.filter((link) => link.version === undefined || dir !== undefined);
     if (open.length > 0) {
-      const client = await connectWorld(repo);
-      if (client === undefined) throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
-      const workspaces = await openWorkspaces(repo, { modules: () => createModuleRunner() });
-      try {
+      await withOutlet(cx, repo, detach ? "detach" : "wait", async (outlet, workspaces) => {
         for (const link of open) {
           const [reading, sending] = [progress(cx.out, `reading ${link.dir}`, undefined), progress(cx.out, `sending ${link.dir}`, undefined)];
-          const done = await pushLink(client, { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step }, {
+          const done = await pushLink(outlet(), { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step }, {
             extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: await ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent: sending.step,
           }).finally(() => {
             reading.end();
@@ -59,14 +58,35 @@ export default command({
           pushed.push(done);
           if (text) cx.out.item(done, pushedLines(done, mode, cx.out.style));
         }
-      } finally {
-        await workspaces.close();
-      }
+      });
     }
     if (!text) cx.out.result({ air: air ?? null, workspaces: pushed, dryRun: dry }, []);
     else if (air === undefined && open.length === 0) cx.out.item(undefined, ["nothing to push: the control plane is as this branch has it, and no folder is linked"]);
   },
 });
+
+/** The world that runs here; else the remote, whose controller answers through Git. @throws AosError `world.away` where there is neither */
+async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", use: (outlet: () => Outlet, workspaces: Workspaces) => Promise<void>): Promise<void> {
+  const client = await connectWorld(repo);
+  const upstream = client === undefined ? await withUpstream(repo, "fetch", async ({ remote, main }) => ({ remote, main })) : undefined;
+  if (client === undefined && upstream?.remote === undefined) {
+    throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
+  }
+  const workspaces = await openWorkspaces(repo, { modules: () => createModuleRunner() });
+  const store = openStore(repo.commonDir);
+  const waiting = progress(cx.out, "waiting for the controller", undefined);
+  try {
+    if (client !== undefined) return await use(() => socketOutlet(client, workspaces.blobs), workspaces);
+    if (upstream?.remote === undefined) return;
+    const { remote, main } = upstream;
+    const [world, key] = [await worldId(cx, repo, store), await personKey(cx, repo)];
+    await use(() => gitOutlet({ repo, store, remote, main, world, key, blobs: workspaces.blobs, answer, onWait: waiting.step }), workspaces);
+  } finally {
+    waiting.end();
+    await workspaces.close();
+    await store.close();
+  }
+}
 
 /** @throws AosError `check.failed` when the world's files do not hold: nothing is proposed then */
 async function pushControl(

@@ -1,9 +1,12 @@
-// aos shadow: what a proposal, or the folder as it lies, would change in the world.
+// aos shadow: what a proposal, several, or the folder as it lies, would change in the world.
 
-import { AosError, createModuleRunner } from "@agentos/kernel";
-import { filesOfFolder, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound } from "@agentos/controller";
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { AosError, createModuleRunner, renderHtml } from "@agentos/kernel";
+import { filesOfFolder, jointShadow, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound, type WindowWanted } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
+import { jointLines } from "../render/joint.ts";
 import { markdownLines } from "../render/markdown.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
@@ -12,34 +15,70 @@ const WAIT_MS = 60_000;
 const LOOK_MS = 500;
 
 export default command({
-  positionals: { slug: { type: "string", describe: "The proposal's name" } },
+  positionals: { slug: { type: "string", array: true, describe: "The proposal's name; of several what they do together" } },
   options: {
     worktree: { type: "boolean", default: false, describe: "The files of this folder instead of a proposal" },
     wait: { type: "boolean", default: false, describe: "Wait for the controller's report, a minute at most" },
+    since: { type: "string", describe: "Run recorded traffic again, from a seq or a date on" },
+    last: { type: "number", describe: "Run the last N recorded inputs again" },
+    html: { type: "string", describe: "Write the report as a page, too" },
   },
-  epilogue: "Prints the controller's signed report where there is one on the proposal's head, else runs the shadow here on the recorded state.\nWith --json: {by, report}; `by` is null for a run of this process.",
-  async run(cx, { slug, worktree, wait }) {
-    if ((slug === undefined) !== worktree) throw new AosError("cli.usage", "aos shadow: name a proposal, or say --worktree", { hint: "aos shadow SLUG; `aos proposals` lists them" });
+  epilogue: "Prints the controller's signed report where there is one on the proposal's head, else runs the shadow here on the recorded state.\nWith --since, --last and --html it always runs here. Of several proposals each is run alone, and each two in both orders.\nWith --json: {by, report}; `by` is null for a run of this process; of several {runs, conflicts}.",
+  async run(cx, { slug: slugs = [], worktree, wait, since, last, html }) {
+    if ((slugs.length === 0) !== worktree) throw new AosError("cli.usage", "aos shadow: name a proposal, or say --worktree", { hint: "aos shadow SLUG; `aos proposals` lists them" });
+    const window = windowWanted(since, last);
     const repo = await worldRepo(cx);
-    if (slug === undefined) return runOnFolder(cx, repo);
-    const found = await findReport(repo, slug, wait);
+    const [slug, ...others] = slugs;
+    if (others.length > 0) return runTogether(cx, repo, { slugs, alone: html === undefined && window === undefined && !wait });
+    const here = window !== undefined || html !== undefined;
+    const found = slug === undefined || here ? undefined : await findReport(repo, slug, wait);
     if (found !== undefined) {
       cx.out.notice(`report of ${found.by}, signed`);
       return print(cx, { by: found.by, report: found.entry.report, markdown: summaryOf(found.entry) });
     }
-    cx.out.notice("no report on this head yet: run here, on the recorded state");
-    const { json, markdown } = await withUpstream(repo, "as-is", async (upstream) => {
-      const { base, head } = await openProposal(upstream, slug);
-      return shadowLocally(repo, { base, head, modules: createModuleRunner() });
+    if (slug !== undefined && !here) cx.out.notice("no report on this head yet: run here, on the recorded state");
+    const folder = slug === undefined ? await worldFolder(cx) : undefined;
+    const made = await withUpstream(repo, here && slug !== undefined ? "fetch" : "as-is", async (upstream) => {
+      const head = slug === undefined || folder !== undefined ? filesOfFolder(folder ?? cx.cwd) : (await openProposal(upstream, slug)).head;
+      return shadowLocally(repo, { base: upstream.main, head, modules: createModuleRunner(), ...(window === undefined ? {} : { window }) });
     });
-    return print(cx, { by: null, report: json, markdown });
+    if (html !== undefined) await writePage(cx, html, made);
+    return print(cx, { by: null, report: made.json, markdown: made.markdown });
   },
 });
 
-async function runOnFolder(cx: Context, repo: Repo): Promise<void> {
-  const folder = await worldFolder(cx);
-  const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: createModuleRunner() }));
-  print(cx, { by: null, report: json, markdown });
+/** @throws AosError `cli.usage` for a window that is none */
+function windowWanted(since: string | undefined, last: number | undefined): WindowWanted | undefined {
+  if (since !== undefined && last !== undefined) throw new AosError("cli.usage", "aos shadow: --since and --last say two windows", { hint: "give one of them" });
+  if (last !== undefined) {
+    if (!Number.isSafeInteger(last) || last < 1) throw new AosError("cli.usage", "aos shadow: --last wants a whole number from 1", { hint: "--last 100" });
+    return { last };
+  }
+  if (since === undefined) return undefined;
+  if (/^\d{1,15}$/.test(since)) return { sinceSeq: Number(since) };
+  // A date without a zone is one of UTC: a window must be the same for everybody who asks for it.
+  const day = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(since);
+  const ms = day === null ? Number.NaN : Date.parse(since.includes("T") && day[1] === undefined ? `${since}Z` : since);
+  if (Number.isNaN(ms)) throw new AosError("cli.usage", `aos shadow: --since ${since}: neither a seq nor a date`, { hint: "--since 1200, --since 2024-05-01 or --since 2024-05-01T10:00Z" });
+  return { sinceNs: BigInt(ms) * 1_000_000n };
+}
+
+async function runTogether(cx: Context, repo: Repo, { slugs, alone }: { readonly slugs: readonly string[]; readonly alone: boolean }): Promise<void> {
+  if (!alone) throw new AosError("cli.usage", "aos shadow: --since, --last, --html and --wait are for one proposal", { hint: `aos shadow ${slugs.join(" ")}` });
+  const joint = await withUpstream(repo, "fetch", async (upstream) => {
+    const proposals = [];
+    for (const slug of slugs) proposals.push({ slug, head: (await openProposal(upstream, slug)).head });
+    return jointShadow(repo, { base: upstream.main, proposals, modules: createModuleRunner() });
+  });
+  cx.out.result(joint, jointLines(joint, cx.out.style));
+}
+
+async function writePage(cx: Context, file: string, made: LocalShadow): Promise<void> {
+  const path = resolve(cx.cwd, file);
+  await writeFile(path, renderHtml(made.report, made.planes)).catch((cause: unknown) => {
+    throw new AosError("cli.write", `${path}: cannot be written`, { at: { file: path }, cause, hint: "is there such a folder?" });
+  });
+  cx.out.notice(`wrote ${path}`);
 }
 
 interface Found {

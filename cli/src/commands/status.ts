@@ -1,7 +1,7 @@
 // aos status: how the world is, from the running world or from what it left.
 
-import { createModuleRunner, AosError, stateRoot, trieSize } from "@agentos/kernel";
-import { connectWorld, MAIN_REF, readRef, readTip, readWorldOffline, type Repo, type WorldStatus } from "@agentos/controller";
+import { AosError, stateRoot, trieSize } from "@agentos/kernel";
+import { connectWorld, MAIN_REF, readRef, readTip, readWorldOffline, repositoryModules, type Repo, type WorldStatus } from "@agentos/controller";
 import { command } from "../command.ts";
 import { restingLines, statusLines, type RestingWorld } from "../render/status.ts";
 import { withStore, worldRepo } from "../world.ts";
@@ -27,7 +27,7 @@ export default command({
 async function lookAtRest(repo: Repo): Promise<RestingWorld> {
   const main = await readRef(repo.commonDir, MAIN_REF);
   const tip = await withStore(repo, (store) => readTip(store));
-  const replayed = await readWorldOffline(repo, { modules: createModuleRunner() }).catch((error: unknown) => {
+  const replayed = await readWorldOffline(repo, { modules: repositoryModules(repo) }).catch((error: unknown) => {
     if (error instanceof AosError && error.code === "world.none") return undefined;
     throw error;
   });

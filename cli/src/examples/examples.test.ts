@@ -14,7 +14,7 @@ function run(...words: readonly string[]): Promise<{ readonly code: number; read
 }
 
 /** What AIR v1 makes of each rung: the state of its main reducer, and its effects by kind and grant, with those hashes that no run changes. */
-const ENDS: readonly { readonly slug: string; readonly state: string; readonly intents: readonly (readonly [kind: string, cap: string, hash: string | undefined])[] }[] = [
+const ENDS: readonly { readonly slug: string; readonly state: string; readonly order?: "any"; readonly intents: readonly (readonly [kind: string, cap: string, hash: string | undefined])[] }[] = [
   { slug: "counter", state: "sha256:dffe63930fcacf08d6676aebb6f1a48acc551b4ed1e6787c739635883efd8394", intents: [] },
   {
     slug: "hello-timer", state: "sha256:d690ebf0f633644d4b3c4ab44ae9ab3bfb2e695efb22bbd94413c400b7989611",
@@ -78,6 +78,38 @@ const ENDS: readonly { readonly slug: string; readonly state: string; readonly i
     ],
   },
   {
+    // Two plans side by side: which of their answers comes first is the machine's business.
+    slug: "workspaces", state: "sha256:fbea54b23a2a64c3a20396154cd4d13319776201df6dcc7d3a689f97c0ebf4ab", order: "any",
+    intents: [
+      ["workspace.write_bytes", "cap_workspace", "sha256:1093691842e625be1038416feff9d95b8652d761b7c9221e98c4227550b2db0c"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:171e538caf61841f83eb368c2a449792cc1f872b579f6311864aa71581529ec9"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:2575e28f58195c6c5b1949c77eba0f27790f072704da10250fdc46314ff5b11f"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:319e478d87f9c9549c11499bad84663cb5844d25a0b7ea7658ac9726abe26d3f"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:3f9b7726207a01c758af5ddb48df762e9ac4be79a28da36aa9a8685a29205686"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:4252ca2c37c20194a1756b267ebbf67ee3564df8bced66431d9b02b4f37def95"],
+      ["workspace.read_ref", "cap_workspace", "sha256:4aeb5edd9c43c5ae4b3df4ab85c0a15555071c93a1aa576b73a6103e1048de4a"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:58ad1292d1f8019f6ebb9980d3cb41b47a6934b5dd6ddfa5749ff3cb666b4f8e"],
+      ["workspace.read_bytes", "cap_workspace", "sha256:6936b48140e68b2abb8d627f4c2eccde41ad8f17c72e491118445c45c53f08de"],
+      ["workspace.read_ref", "cap_workspace", "sha256:7d0943439c2cfdb0f88f2a0a2ad086ccc892bf13ee83b2986307fe832d6248a1"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:8892bbd7ba814f2a40383312e0bdfb7ebb5080f288263dcddeffcb59248bea09"],
+      ["workspace.list", "cap_workspace", "sha256:8e51dcc189a860541fe31acb42ae3233a455a9b7754e631ffc9d6bec7393feb6"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:8f0f856fc63f92e3550431b6b5e88c31649edc15ad8ca779157f793477abd7d0"],
+      ["workspace.annotations_set", "cap_workspace", "sha256:94ec79a1edfd0abd118d97115a449a5113e66478472bb94228754e5b24c98b2c"],
+      ["workspace.list", "cap_workspace", "sha256:9885e72ec4e83cc05609a5a1725c07f01f68017aa9f5db8dad53818ff7d5b627"],
+      ["workspace.resolve", "cap_workspace", "sha256:9b4580a1771fa48b7871ebeb7a32fa5f9582b3c3f403efef9ae33a54f54688c1"],
+      ["workspace.empty_root", "cap_workspace", "sha256:a6bfdbbb6f171efd02d3edc4d779e2b821e50b165a7b05f858294ab5294e92c2"],
+      ["workspace.diff", "cap_workspace", "sha256:a9c433eac8975444ab86c8bc31b589871740b46438cc5fd38258ec9c727dae5f"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:aa68426b220a3660aaf800ca862cea1a08a229a4cbcb50199c08969dc41f8a3d"],
+      ["workspace.empty_root", "cap_workspace", "sha256:aea7db703d5701d275dfc92cf274a07421b6fde872ea84f7c3d2219500005617"],
+      ["workspace.resolve", "cap_workspace", "sha256:b54a9f2e4632361c4294f3d3c68040d2d221744a36aa2e0327fc0a32113e1694"],
+      ["workspace.annotations_set", "cap_workspace", "sha256:ce7ce0b5ff31934e977dacefb6b19b9c0006086120134efb94fa32be5e0848e0"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:d2004f11794d1398290f3046ed115a43ea3644dfef1ac15eb21d65d19a4e6301"],
+      ["workspace.read_bytes", "cap_workspace", "sha256:e91984f511eb18e2899423d8060850c3aa81ac954bfba66bc63729938c0371db"],
+      ["workspace.diff", "cap_workspace", "sha256:e92e681e29d883915d17fc4200c0c46417242c5fe4410ecde488470a6f79b42f"],
+      ["workspace.write_bytes", "cap_workspace", "sha256:f584c84abc71a1040dccb0d11a13a0340d21db1f41f4417999d855be1ab9f12e"],
+    ],
+  },
+  {
     slug: "approvals-budgets", state: "sha256:675f63591c37d5ae83973e3bd0b71f18b9650c6b8ab9b720446097d60281fdf4",
     intents: [
       ["http.request", "cap_pay", "sha256:1936bae61b50302cde4ecad8c390fa84e459569af2db8215b2692bd72f7fd1dd"],
@@ -91,10 +123,13 @@ test("examples: all, for programs: one line a rung, in order, with the states an
   assert.equal(code, 0, stderr + stdout);
   const lines = stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(lines.map(({ slug }) => slug), ENDS.map(({ slug }) => slug));
-  for (const [index, { slug, state, intents }] of ENDS.entries()) {
-    const { records, ...line } = lines[index] ?? {};
+  for (const [index, { slug, state, order, intents }] of ENDS.entries()) {
+    const { records, intents: made, ...line } = lines[index] ?? {};
     assert.ok(typeof records === "number" && records > 0, slug);
-    assert.deepEqual(line, { slug, ok: true, state_hash: state, intents: intents.map(([kind, cap, intent_hash]) => ({ kind, cap, intent_hash })), replay: "ok" });
+    assert.deepEqual(line, { slug, ok: true, state_hash: state, replay: "ok" });
+    const rows = (made as readonly Readonly<Record<string, string>>[]).map(({ kind, cap, intent_hash }) => [kind, cap, intent_hash]);
+    if (order === "any") rows.sort(([, , a = ""], [, , b = ""]) => (a < b ? -1 : 1));
+    assert.deepEqual(rows, intents, slug);
   }
   assert.ok(lines.length > 0);
 });

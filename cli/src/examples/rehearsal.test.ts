@@ -59,5 +59,5 @@ test("rehearsal: the answers of the scenarios are used, none is made up", async 
     const { effects } = await rehearse(example);
     for (const { effect, answered_by } of effects) sources.set(`${effect} ${answered_by}`, (sources.get(`${effect} ${answered_by}`) ?? 0) + 1);
   }
-  assert.deepEqual(Object.fromEntries(sources), { "http.request scenario": 10, "blob.get scenario": 6, "llm.generate scenario": 1, "timer.set schema": 2 });
+  assert.deepEqual(Object.fromEntries(sources), { "http.request scenario": 10, "blob.get scenario": 6, "llm.generate scenario": 1, "timer.set virtual_time": 2 });
 });

@@ -40,7 +40,7 @@ export interface SimulatedRow {
   /** The merge, for what was merged. */
   readonly commit?: string;
   readonly now: "approved" | "refused";
-  readonly then: "approved" | "refused";
+  readonly under: "approved" | "refused";
   readonly changes: boolean;
   /** What the other policy says otherwise. */
   readonly reasons: readonly ReasonRow[];
@@ -49,8 +49,8 @@ export interface SimulatedRow {
 /** A proposal a paragraph, and how many verdicts would be others. */
 export function simulatedLines(rows: readonly SimulatedRow[], style: Style): readonly string[] {
   const word = (verdict: SimulatedRow["now"]): string => (verdict === "approved" ? style.green(verdict) : style.yellow(verdict));
-  const paragraphs = rows.flatMap(({ slug, head, commit, now, then, changes, reasons }) => [
-    `${style.bold(shown(slug))}  ${style.yellow(short(commit ?? head))}  ${word(now)} → ${changes ? word(then) : "the same"}`,
+  const paragraphs = rows.flatMap(({ slug, head, commit, now, under, changes, reasons }) => [
+    `${style.bold(shown(slug))}  ${style.yellow(short(commit ?? head))}  ${word(now)} → ${changes ? word(under) : "the same"}`,
     ...reasonLines(reasons, style),
   ]);
   const others = rows.filter(({ changes }) => changes).length;

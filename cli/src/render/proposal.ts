@@ -15,16 +15,18 @@ export interface ProposalRow {
   /** undefined for one that is merged. */
   readonly verdict: "approved" | "refused" | undefined;
   readonly reasons: readonly ReasonRow[];
+  /** Which approvals were kept or voided when what is proposed changed, and why. */
+  readonly notes: readonly string[];
 }
 
 /** A proposal a paragraph; of an open one what it still lacks. */
 export function proposalLines(rows: readonly ProposalRow[], style: Style): readonly string[] {
-  return rows.flatMap(({ slug, head, state, title, authors, verdict, reasons }) => {
+  return rows.flatMap(({ slug, head, state, title, authors, verdict, reasons, notes }) => {
     const word = state === "merged" ? style.dim("merged") : verdict === "approved" ? style.green("approved") : style.yellow("waits");
     const line = `${style.bold(shown(slug))}  ${style.yellow(short(head))}  ${word}`;
     if (state === "merged") return [line];
     const lacks = reasons.filter(({ holds }) => !holds).map(({ text }) => `    ${style.yellow("needs")}  ${shown(text)}`);
-    return [line, `    ${shown(title)}${authors.length === 0 ? "" : style.dim(` (${authors.map(shown).join(", ")})`)}`, ...lacks];
+    return [line, `    ${shown(title)}${authors.length === 0 ? "" : style.dim(` (${authors.map(shown).join(", ")})`)}`, ...lacks, ...notes.map((note) => `    ${style.dim("note")}   ${shown(note)}`)];
   });
 }
 

@@ -95,11 +95,11 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
   [
     "proposals: what each still lacks",
     proposalLines([
-      { slug: "a", head: OID, state: "open", title: "Do a", authors: ["ada"], verdict: "refused", reasons: [YES, NO] },
-      { slug: "b", head: OID, state: "open", title: "Do b", authors: [], verdict: "approved", reasons: [YES] },
-      { slug: "c", head: OID, state: "merged", title: "", authors: [], verdict: undefined, reasons: [] },
+      { slug: "a", head: OID, state: "open", title: "Do a", authors: ["ada"], verdict: "refused", reasons: [YES, NO], notes: [] },
+      { slug: "b", head: OID, state: "open", title: "Do b", authors: [], verdict: "approved", reasons: [YES], notes: ["the approval of bob is kept"] },
+      { slug: "c", head: OID, state: "merged", title: "", authors: [], verdict: undefined, reasons: [], notes: [] },
     ], PLAIN),
-    ["a  cccccccccccc  waits", "    Do a (ada)", "    needs  0 of 1 approvals", "b  cccccccccccc  approved", "    Do b", "c  cccccccccccc  merged"],
+    ["a  cccccccccccc  waits", "    Do a (ada)", "    needs  0 of 1 approvals", "b  cccccccccccc  approved", "    Do b", "    note   the approval of bob is kept", "c  cccccccccccc  merged"],
   ],
   [
     "proposed: where it went", proposedLines({ slug: "a", head: OID, commits: 2, title: "Do a", outcome: "replaced", remote: "origin" }, PLAIN).slice(0, 2),

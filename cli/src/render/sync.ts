@@ -10,6 +10,7 @@ const LINES_MAX = 50;
 /** @param mode - `dry-run`: what would happen */
 export function pushedLines(link: LinkPushed, mode: "push" | "dry-run", style: Style): readonly string[] {
   const at = `${style.bold(shown(link.dir))} → ${shown(link.ref)}`;
+  if (link.sent === true) return [`${at}  ${style.yellow("sent")}: a controller takes it, and makes version ${link.from + 1} of it or refuses it`, ...changeLines(link.changes, style)];
   if (link.version === link.from) return [`${at}  ${style.dim(`in step with version ${link.version}`)}`];
   const version = link.from === 0 ? "version 1, the first" : `version ${link.from} → ${link.version}`;
   return [`${at}  ${mode === "dry-run" ? "would make " : ""}${version}`, ...changeLines(link.changes, style)];

@@ -50,9 +50,14 @@ export async function lookAtLink(place: LinkPlace): Promise<LinkState> {
   if (link.version !== undefined && resolved.found === undefined) {
     throw new AosError("workspace.version", `${refText(link)}: there is no such version`, { hint: resolved.head === 0 ? `there is no workspace ${link.workspace}` : `the latest is ${resolved.head}` });
   }
-  const root = resolved.found?.root ?? trees.EMPTY_TREE_HASH;
   const memory = stateFiles(place.gitDir, link);
   const state = await readSyncState(memory.state);
+  if (link.version === undefined && state.base !== undefined && state.base.version > resolved.head) {
+    throw new AosError("sync.unpublished", `${refText(link)}: version ${state.base.version} was in step with ${link.dir}, and only version ${resolved.head} can be seen here`, {
+      class: "outside", hint: `what was pushed is published in a moment: try again. If the world was begun anew: rm '${memory.state}'`,
+    });
+  }
+  const root = resolved.found?.root ?? trees.EMPTY_TREE_HASH;
   const remote = await remoteFiles(workspaces.blobs, root, link);
   const base = state.base === undefined ? undefined : state.base.root === root ? remote.files : (await remoteFiles(workspaces.blobs, state.base.root, link)).files;
   const rules = ignoreRules({ root: place.root, dir: link.dir, patterns: link.ignore });
@@ -97,7 +102,8 @@ function notThere(error: unknown): undefined {
   throw error;
 }
 
-function diskPath(path: string): string | undefined {
+/** The path on disk that a workspace path stands for; undefined where it stands for none. */
+export function diskPath(path: string): string | undefined {
   try {
     return decodePath(path);
   } catch (error) {

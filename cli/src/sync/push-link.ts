@@ -3,9 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AosError, canonical, hashBytes, trees, utf8, writeJson, type Hash, type Json } from "@agentos/kernel";
-import { commitVersion, MESSAGE_KEY, missingIn, sendFile, stagedBlobs, valueFromJson, type ControlClient, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
-import { lookAtLink, refText, workspacePath, type LinkPlace, type LinkState } from "./link-state.ts";
+import { MESSAGE_KEY, valueFromJson, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
+import { diskPath, lookAtLink, refText, workspacePath, type LinkPlace, type LinkState } from "./link-state.ts";
 import { hasMarks, textOf } from "./merge-text.ts";
+import type { Outlet } from "./outlet.ts";
 import type { ScannedFile } from "./scan.ts";
 import { writeSyncState } from "./sync-state.ts";
 import { planPush, type Step } from "./three-way.ts";
@@ -34,6 +35,8 @@ export interface LinkPushed {
   readonly from: number;
   /** The version now; with `dry-run` what it would be. */
   readonly version: number;
+  /** It was sent, and nobody waited for the answer. */
+  readonly sent?: true;
 }
 
 const GROUP_BYTES = 16 << 20;
@@ -45,7 +48,7 @@ const STREAM_BYTES = 4 << 20;
  *   `sync.raced` when it got it meanwhile, `sync.conflict` for conflicts that are still marked (all refused); `sync.changed` when
  *   a file changed while it was sent; as lookAtLink
  */
-export async function pushLink(client: ControlClient, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
+export async function pushLink(outlet: Outlet, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
   const { link } = place;
   if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
   const seen = await lookAtLink(place);
@@ -64,11 +67,12 @@ export async function pushLink(client: ControlClient, place: LinkPlace, options:
     await remember(seen, seen.head, seen.root);
     return { ...told, version: seen.head };
   }
-  const staged = stagedBlobs(client, place.workspaces.blobs);
-  await sendFiles(client, staged, { place, seen, steps, options });
+  const { staged } = outlet;
+  await sendFiles(outlet, { place, seen, steps, options });
   const root = await newRoot(staged, { link, seen, steps, annotations, message: options.message });
   await staged.flush();
-  const version = await commit(client, place, { seen, root, options });
+  const version = await commit(outlet, place, { seen, root, options });
+  if (version === "sent") return { ...told, version: seen.head, sent: true };
   await remember(seen, version, root);
   return { ...told, version };
 }
@@ -108,24 +112,24 @@ interface Sending {
 }
 
 /** Brings the bytes of changed files to the world: those that it lacks, small ones many at a time. */
-async function sendFiles(client: ControlClient, staged: StagedBlobs, { place, seen, steps, options }: Sending): Promise<void> {
+async function sendFiles(outlet: Outlet, { place, seen, steps, options }: Sending): Promise<void> {
   const files = steps.flatMap(({ path, act }) => {
     const file = act === "write" ? seen.local.files.get(path) : undefined;
     return file === undefined ? [] : [{ path: join(place.root, place.link.dir, path), file }];
   });
-  const missing = new Set(await missingIn(client, [...new Set(files.map(({ file }) => file.hash))]));
+  const missing = new Set(await outlet.missing([...new Set(files.map(({ file }) => file.hash))]));
   let bytes = 0;
   for (const { path, file } of files) {
     options.onSent?.();
     if (!missing.delete(file.hash)) continue;
     if (file.size > STREAM_BYTES) {
-      requireSame(path, file, (await sendFile(client, path)).hash);
+      requireSame(path, file, await outlet.sendLarge(path));
       continue;
     }
-    requireSame(path, file, await staged.put(await readFile(path)));
+    requireSame(path, file, await outlet.staged.put(await readFile(path)));
     bytes += file.size;
     if (bytes < GROUP_BYTES) continue;
-    await staged.flush();
+    await outlet.staged.flush();
     bytes = 0;
   }
 }
@@ -207,17 +211,17 @@ function annotationBytes(json: Json): Uint8Array {
   return typeof json === "string" ? utf8(json) : canonical(valueFromJson(writeJson(json), "annotation"));
 }
 
-async function commit(client: ControlClient, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number> {
+async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number | "sent"> {
   const { seen, root, options } = made;
   const { link, workspaces } = place;
   try {
-    return await commitVersion(client, { workspace: link.workspace, root, expectedHead: seen.head, owner: options.owner, createdNs: options.nowNs });
+    return await outlet.commit({ workspace: link.workspace, root, expectedHead: seen.head, owner: options.owner, createdNs: options.nowNs });
   } catch (cause) {
     const now = await workspaces.resolve(link.workspace);
     if (!(cause instanceof AosError) || cause.class !== "refused" || now.head === seen.head) throw cause;
     const paths: string[] = [];
     const after = now.found?.root ?? seen.root;
-    for await (const { path, old, now: entry } of trees.diffTrees(workspaces.blobs, { before: seen.root, after })) if (old?.kind !== "dir" && entry?.kind !== "dir") paths.push(path);
+    for await (const { path, old, now: entry } of trees.diffTrees(workspaces.blobs, { before: seen.root, after })) if (old?.kind !== "dir" && entry?.kind !== "dir") paths.push(diskPath(path) ?? path);
     throw new AosError("sync.raced", `${refText(link)}: somebody else made version ${now.head} meanwhile: ${listed(paths)}`, {
       class: "refused", cause, hint: "`aos pull` brings it here, merged with what you changed; then push again", data: { paths, version: now.head },
     });

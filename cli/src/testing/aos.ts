@@ -95,7 +95,8 @@ export async function startAos(t: TestContext, words: readonly string[], options
 /** A folder of its own for a test, gone after it. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "aos-cli-")));
-  atEnd(t, () => rm(folder, { recursive: true, force: true }));
+  // What a push left to do in the background of a server may still write there.
+  atEnd(t, () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 

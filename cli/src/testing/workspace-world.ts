@@ -22,7 +22,8 @@ export interface WorkspaceWorld {
   /** The same with --json. */
   json(...words: readonly string[]): Promise<Record<string, unknown>>;
   git(...words: readonly string[]): Promise<string>;
-  start(): Promise<RunningAos>;
+  /** Runs it, from nothing or from what it left. */
+  start(from?: "nothing" | "before"): Promise<RunningAos>;
 }
 
 export async function workspaceWorld(t: TestContext): Promise<WorkspaceWorld> {
@@ -45,6 +46,6 @@ export async function workspaceWorld(t: TestContext): Promise<WorkspaceWorld> {
     pipe: (stdin, ...words) => aos(words, { cwd: world, env, stdin }),
     json: async (...words) => JSON.parse((await out(...words, "--json")).trim().split("\n").at(-1) ?? "") as Record<string, unknown>,
     git: async (...words) => String(await git(world, ...words)),
-    start: () => startAos(t, ["run"], { cwd: world, ready: /"message":"the world begins"|"message":"journal replayed","records":[1-9]|"message":"world opened".*"seq":(?:[2-9]|\d\d)/ }),
+    start: (from = "nothing") => startAos(t, ["run"], { cwd: world, ready: from === "nothing" ? /the world begins/ : /world opened/ }),
   };
 }

@@ -18,7 +18,7 @@ import { reportFacts } from "./report-facts.ts";
 import { keyIdOf, verifySignature } from "./signatures.ts";
 
 /** Approvals of more contents than this are not followed. */
-const CONTENTS_MAX = 100;
+const CONTENTS_MAX = 20;
 
 /** What a controller once reported on the contents that persons' last words approve, each content once. */
 export async function gatherCarried(local: Local, inputs: DecisionInputs): Promise<readonly Carried[]> {

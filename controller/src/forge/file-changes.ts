@@ -7,7 +7,7 @@ import type { Repo } from "../git/repo.ts";
 import type { DecisionInputs, FileChange } from "../governance/decision-types.ts";
 
 /** A merge that changes more files is not listed file by file. */
-const LISTED_MAX = 2000;
+const LISTED_MAX = 1000;
 
 export interface Changes {
   readonly changed: DecisionInputs["changed"];

@@ -183,7 +183,7 @@ test("simulate: under the same policy nothing changes; under another the approva
   ];
   for (const [policy, verdict, others] of rows) {
     const simulated = simulate(given, policy, at);
-    assert.deepEqual([simulated.now.verdict, simulated.then.verdict, simulated.others.map(({ text }) => text)], ["approved", verdict, others]);
+    assert.deepEqual([simulated.now.verdict, simulated.under.verdict, simulated.others.map(({ text }) => text)], ["approved", verdict, others]);
   }
   assert.equal(rows.length, 4);
 });

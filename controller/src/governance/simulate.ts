@@ -32,17 +32,17 @@ export function underPolicy(inputs: DecisionInputs, policy: Policy, options: { r
 
 export interface Simulated {
   readonly now: Decision;
-  readonly then: Decision;
-  /** Reasons of `then` that `now` does not give in the same words. */
+  readonly under: Decision;
+  /** Reasons of `under` that `now` does not give in the same words. */
   readonly others: readonly Reason[];
 }
 
 /** Both verdicts, and what the other policy says otherwise. */
 export function simulate(inputs: DecisionInputs, policy: Policy, options: { readonly timeSeconds: number }): Simulated {
   const now = decide(inputs);
-  const then = decide(underPolicy(inputs, policy, options));
+  const under = decide(underPolicy(inputs, policy, options));
   const said = new Set(now.reasons.map(idOf));
-  return { now, then, others: then.reasons.filter((reason) => !said.has(idOf(reason))) };
+  return { now, under, others: under.reasons.filter((reason) => !said.has(idOf(reason))) };
 }
 
 function idOf({ rule, name, holds, text }: Reason): string {

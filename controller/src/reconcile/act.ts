@@ -89,6 +89,9 @@ async function applyMerge(parts: Parts, commit: Oid, { book }: Seen): Promise<vo
   const answer = await gatherDecision(local, { base, head, slug, world: options.trust, computed });
   if (answer.tree !== merge.tree) throw held("merge.tree", `${commit.slice(0, 12)}: its tree is not the merge of its parents`);
   const failing = answer.decision.reasons.filter(({ holds }) => !holds).map(({ text }) => text);
+  // Nothing but the time is wrong: it is asked again until changes have their time.
+  const early = answer.decision.reasons.every(({ rule, holds }) => holds || rule === "window");
+  if (answer.decision.verdict !== "approved" && early) throw new AosError("merge.window", `${commit.slice(0, 12)} waits: ${failing.join("; ")}`, { class: "outside" });
   if (answer.decision.verdict !== "approved") throw held("merge.refused", `${commit.slice(0, 12)} is not approved: ${failing.join("; ")}`);
 
   const decision = decode(canonical(decisionValue(answer.inputs, answer.decision)));

@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import {
   allAdapters, AosError, DEFAULT_CONFIG, fileVault, parseAdapterConfig, secretSources,
-  type Adapter, type AdapterConfig, type Blobs, type Clock, type Host, type SecretSource,
+  type Adapter, type AdapterConfig, type Blobs, type Clock, type GovernancePort, type Host, type SecretSource,
 } from "@agentos/kernel";
 import { systemCode } from "../git/durable.ts";
 
@@ -35,13 +35,13 @@ export async function readAdapterConfig(folder: string): Promise<AdapterConfig> 
 /** Makes every adapter of a world whose host is still to be opened. @throws AosError `adapters.config`, `llm.config` */
 export async function worldAdapters(
   folder: string,
-  parts: { readonly blobs: Blobs; readonly clock: Clock; readonly host: () => Host },
+  parts: { readonly blobs: Blobs; readonly clock: Clock; readonly host: () => Host; readonly governance?: GovernancePort | undefined },
 ): Promise<{ readonly adapters: readonly Adapter[]; readonly secrets: SecretSource }> {
-  const { blobs, clock, host } = parts;
+  const { blobs, clock, host, governance } = parts;
   const config = await readAdapterConfig(folder);
   const place = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   const vault = fileVault(place(config.vault.file), { kind: "file", path: place(config.vault.keyFile) });
   const secrets = secretSources({ env: process.env, vault });
-  const adapters = allAdapters({ blobs, clock, secrets, vault, config, world: () => host().world, submit: (offer) => host().submit(offer) });
+  const adapters = allAdapters({ blobs, clock, secrets, vault, config, governance, world: () => host().world, submit: (offer) => host().submit(offer) });
   return { adapters, secrets };
 }

@@ -4,7 +4,7 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  AosError, createModuleRunner, dropSnapshots, fileBlobs, fileSnapshots, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
+  AosError, dropSnapshots, fileBlobs, fileSnapshots, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
   type Blobs, type FileJournal, type Hash, type Host,
 } from "@agentos/kernel";
 import type { LoopbackPlace } from "../control/loopback.ts";
@@ -24,13 +24,19 @@ import { noteOf } from "./act.ts";
 import { worldAdapters } from "./adapters.ts";
 import { backlogOf } from "./backlog.ts";
 import type { Log, LogLine } from "./log.ts";
+import { openHosting, type GithubOptions, type Hosting } from "./hosting.ts";
 import { createLoop } from "./loop.ts";
 import { MAIN_REF } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
+import { refView } from "../forge/open-local.ts";
+import { governancePort, type WriteBack } from "./govern.ts";
 import { bookOf, type receiptBook } from "./rehearse.ts";
+import { repositoryModules, sourcePlaces, type Thrown } from "../script-places.ts";
+import { throwLog } from "./throw-log.ts";
 import { serve } from "./serve.ts";
 import { fetch } from "../git/transport.ts";
 import { WORKSPACES_PREFIX } from "../workspaces/version-commit.ts";
+import { createInbox, type Inbox } from "../inbox/inbox.ts";
 import { workspaceKeeper, type WorkspaceKeeper } from "../workspaces/keeper.ts";
 import { adoptPublished, fetchAll, followBeside } from "./remote.ts";
 import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, type StateFolder } from "./state-folder.ts";
@@ -48,10 +54,14 @@ export interface ControllerOptions {
   readonly log: (line: LogLine) => void;
   /** Answers over loopback HTTP too, to whoever has the token; by default over the control socket alone. */
   readonly http?: LoopbackPlace;
+  /** Brings what plans propose into AIR files; without it their proposals are answered `governance.unavailable`. */
+  readonly writeBack?: WriteBack;
   /** How often the repository is looked at without a nudge. */
   readonly pollMs?: number;
   /** How long a seal may wait to be pushed together with later ones; 1 s unless told. Governance does not wait. */
   readonly pushAfterMs?: number;
+  /** Where the authoritative repository is a GitHub one: its pull requests are proposals. Only with a remote. */
+  readonly github?: GithubOptions;
 }
 export interface RunningController {
   status(): WorldStatus;
@@ -79,9 +89,11 @@ export interface Parts {
   readonly sealer: Sealer;
   readonly publisher: Publisher;
   readonly keeper: WorkspaceKeeper;
+  readonly inbox: Inbox;
   /** Receipts that rehearsals may answer with. */
   readonly book: ReturnType<typeof receiptBook>;
   readonly log: Log;
+  readonly hosting?: Hosting;
 }
 
 /**
@@ -174,19 +186,27 @@ async function catchUp(options: ControllerOptions, made: Pick<Parts, "folder" | 
   log("info", "rebuilt the local journal from the published one", { records });
 }
 
-interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book" | "keeper"> {
+interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book" | "keeper" | "inbox"> {
   release(): Promise<void>;
 }
 
 async function assemble(options: ControllerOptions, made: Made): Promise<RunningController> {
   const { journal, blobs, store, log } = made;
   const clock = systemClock();
-  const outside = await worldAdapters(made.folder.path, { blobs, clock, host: () => host });
+  const governance = options.writeBack === undefined ? undefined : governancePort({
+    repo: options.repo, store, key: options.key, principal: made.principal, writeBack: options.writeBack, timeSeconds: () => Math.floor(Date.now() / 1000),
+    on: () => ({ world: host.world, recorded: book.recorded, shelf: host.shelf }), onMoved: (ref) => publisher.pushAlso(ref),
+  });
+  const outside = await worldAdapters(made.folder.path, { blobs, clock, host: () => host, governance });
+  let onThrow: (thrown: Thrown) => void = () => undefined;
+  // While the journal is replayed its throws are old news.
+  const modules = repositoryModules(options.repo, { onThrow: (thrown) => onThrow(thrown) });
   const host: Host = await openHost({
-    journal, blobs, clock, entropy: systemEntropy(), signer: options.key, modules: createModuleRunner(), adapters: outside.adapters, secrets: outside.secrets,
+    journal, blobs, clock, entropy: systemEntropy(), signer: options.key, modules, adapters: outside.adapters, secrets: outside.secrets,
     sandbox: SANDBOX_VERSION, world: options.trust, snapshots: fileSnapshots(made.folder.snapshots),
   });
   logSnapshots(log, host);
+  onThrow = throwLog(log, { world: () => host.world, places: sourcePlaces(options.repo.workTree) });
   const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
   let onFatal: (error: unknown) => void = () => undefined;
   const publisher = createPublisher({
@@ -206,7 +226,14 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
     keeper.take(turn);
     tell(turn);
   });
-  return run({ ...made, options, host, sealer, publisher, book, keeper }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
+  const inbox = createInbox({ repo: options.repo, remote: options.remote, store, host, journal, blobs, key: options.key, principal: made.principal, log });
+  const { github } = options;
+  const hosting = github === undefined ? {} : {
+    hosting: openHosting(github, {
+      local: { repo: options.repo, store, refs: refView(options.repo.commonDir, new Map()) }, key: options.key, principal: made.principal, world: options.trust, log, pushAlso: (ref) => publisher.pushAlso(ref),
+    }),
+  };
+  return run({ ...made, ...hosting, options, host, sealer, publisher, book, keeper, inbox }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
 }
 
 /** Workspaces as an earlier controller showed them on the remote: a new key would make other commits of them. */

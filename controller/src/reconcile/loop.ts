@@ -4,6 +4,7 @@ import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
+import type { Oid } from "../git/objects.ts";
 import { cleanStaleLocks, readRef, STALE_LOCK_MS } from "../git/refs.ts";
 import { NOTES_REF } from "../publish/published.ts";
 import { act } from "./act.ts";
@@ -53,6 +54,7 @@ export function createLoop(parts: Parts): Loop {
       fetchDue = false;
       await look(options.remote);
     }
+    if (!parts.publisher.state.fenced) await parts.inbox.deliver();
     const now = await refsOf(options.repo);
     if (settled === `${now}\n${host.world.commit}`) return;
     settled = undefined;
@@ -76,7 +78,8 @@ export function createLoop(parts: Parts): Loop {
 
   /** Fetches, and looks whether somebody else has published meanwhile. */
   async function look(remote: string): Promise<void> {
-    await fetchAll(options.repo, remote);
+    await fetchAll(options.repo, remote, await parts.hosting?.refspecs());
+    await parts.hosting?.witness();
     const elsewhere = await publishedElsewhere(options.repo, remote);
     if (elsewhere !== undefined) {
       parts.publisher.fence(new AosError("world.fenced", `${remote} has ${elsewhere.theirs.slice(0, 12)} on refs/notes/aos, which this controller did not write`, { class: "refused", hint: "another controller writes this world: stop one of them" }));
@@ -99,6 +102,7 @@ export function createLoop(parts: Parts): Loop {
         await reconcile();
         if (parts.publisher.state.fenced) await turnReadOnly();
       } while (again && !stopped);
+      await parts.hosting?.post({ applied: parts.host.world.commit as Oid | undefined, held: memory.held });
       [problem, failures] = [undefined, 0];
     } catch (error) {
       if (!(error instanceof AosError)) {
@@ -149,6 +153,7 @@ export function createLoop(parts: Parts): Loop {
       watcher = watch([join(options.repo.commonDir, "refs"), join(options.repo.commonDir, "packed-refs")], { ignoreInitial: true });
       watcher.on("raw", lookHere);
       watcher.on("error", () => undefined);
+      parts.hosting?.start(nudge).catch((error: unknown) => fatal(error instanceof Error ? error : new Error(String(error))));
       nudge();
     },
     nudge,
@@ -156,6 +161,7 @@ export function createLoop(parts: Parts): Loop {
     async stop() {
       stopped = true;
       clearTimeout(timer);
+      await parts.hosting?.stop();
       await watcher?.close();
       await round;
     },

@@ -2,7 +2,7 @@
 
 import {
   bundleOf, consequencesHash, consequencesOf, hashBytes, reportHash, reportValue, shadow, type ControlPlane, type ControlShelf, type Hash, type Json, type JournalRecord,
-  type ModuleRunner, type RecordedReceipt, type ShadowReport, type World, decodeRecord, type Journal,
+  type ModuleRunner, type RecordedReceipt, type ShadowReport, type ShadowWindow, type World, decodeRecord, type Journal,
 } from "@agentos/kernel";
 import { loadWorld, requireControl, type LoadedWorld, type WorldFiles } from "../world-source.ts";
 
@@ -15,13 +15,24 @@ export interface Rehearsal {
   readonly consequences: Hash;
 }
 
+export interface RehearsedOn {
+  /** The recorded state, and the receipts that may answer again. */
+  readonly world: World;
+  readonly recorded: readonly RecordedReceipt[];
+  readonly shelf: Rehearsing;
+  readonly commit: string;
+  /** Recorded traffic to run again, in place of the scenarios. */
+  readonly window?: ShadowWindow;
+}
+
 /** @throws AosError `air.invalid` for a control plane that does not hold, `scenario.invalid`, `module.refused` */
-export async function rehearse(files: WorldFiles, on: { readonly world: World; readonly recorded: readonly RecordedReceipt[]; readonly shelf: Rehearsing; readonly commit: string }): Promise<Rehearsal> {
+export async function rehearse(files: WorldFiles, on: RehearsedOn): Promise<Rehearsal> {
+  const { window } = on;
   const loaded = await loadWorld(files);
   const control = requireControl(loaded, files.place);
   for (const artifact of loaded.artifacts.values()) await on.shelf.modules.add(artifact);
   const bundle = hashBytes(bundleOf(control));
-  const report = shadow({ world: on.world, next: control, nextBundle: bundle, head: { commit: on.commit }, scenarios: loaded.scenarios, recorded: on.recorded }, on.shelf);
+  const report = shadow({ world: on.world, next: control, nextBundle: bundle, head: { commit: on.commit }, recorded: on.recorded, ...(window === undefined ? { scenarios: loaded.scenarios } : { scenarios: [], window }) }, on.shelf);
   return { loaded, control, report, reportJson: reportValue(report), reportHash: reportHash(report), consequences: consequencesHash(consequencesOf(report)) };
 }
 

@@ -28,9 +28,11 @@ export async function followBeside(repo: Repo, remote: string): Promise<void> {
 /**
  * Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones, these refs
  * alone: what the clone's configuration says could put the remote's notes over the own ones.
+ *
+ * @param also - further refspecs, and patterns of what is not fetched
  */
-export async function fetchAll(repo: Repo, remote: string): Promise<void> {
-  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`];
+export async function fetchAll(repo: Repo, remote: string, also: readonly string[] = []): Promise<void> {
+  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", "+refs/aos/inbox/*:refs/aos/inbox/*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`, ...also];
   await fetch(repo, remote, { refspecs, gone: "prune", tags: "leave", timeoutMs: FETCH_TIMEOUT_MS });
 }
 

@@ -10,6 +10,8 @@ export interface StateFolder {
   readonly journal: string;
   readonly blobs: string;
   readonly snapshots: string;
+  /** What admission made of modules; may be deleted at any time. */
+  readonly modules: string;
 }
 
 /** How a running world can be asked: the path of its control socket, and its process. */
@@ -31,7 +33,7 @@ export async function stateFolder(repo: Repo): Promise<StateFolder> {
 /** The same without making it. */
 export function stateFolderAt(repo: Repo): StateFolder {
   const path = join(repo.commonDir, "aos");
-  return { path, journal: join(path, "journal"), blobs: join(path, "blobs"), snapshots: join(path, "snapshots") };
+  return { path, journal: join(path, "journal"), blobs: join(path, "blobs"), snapshots: join(path, "snapshots"), modules: join(path, "modules") };
 }
 
 /** Puts the run file in place whole: whoever reads it meanwhile finds the old one or the new one. */

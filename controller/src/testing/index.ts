@@ -4,3 +4,7 @@ export * from "./governed-world.ts";
 export * from "./brings.ts";
 export * from "./local-history.ts";
 export * from "./review-histories.ts";
+export * from "./github-double/double.ts";
+export * from "./github-double/state.ts";
+export * from "./github-double/world.ts";
+export * from "./world-repo.ts";

@@ -1,7 +1,7 @@
 // Tamperings with what was decided, with main, and with what only a replay can know; all sealed again by the controller's key.
 
 import assert from "node:assert/strict";
-import { canonical, decode, decodeRecord, encodeBase64, encodeRecord, hashBytes, isInput, rawToHash, utf8, type Hash, type JournalRecord, type Value } from "@agentos/kernel";
+import { canonical, decode, decodeRecord, encodeBase64, encodeRecord, hashBytes, hashValue, isInput, rawToHash, utf8, type Hash, type Json, type JournalRecord, type Value } from "@agentos/kernel";
 import { decide, type DecisionInputs } from "../governance/decision.ts";
 import { decisionValue, recordedInputs } from "../governance/decision-value.ts";
 import { reviewBytes, REVIEW_NAMESPACE } from "../governance/review.ts";
@@ -73,6 +73,11 @@ const decisions: readonly Row[] = [
   { name: "the author's key as a reviewer's, approving itself", tamper: rederived(selfApproval), code: "decision.inputs", says: /another trust/, names: PLACES },
   { name: "the proposal's commit left out, so that it has no author", tamper: rederived((inputs) => ({ ...inputs, commits: [...inputs.commits, ...inputs.commits] })), code: "decision.inputs", says: /another commits/, names: PLACES },
   { name: "how many files changed", tamper: rederived((inputs) => ({ ...inputs, changed: { ...inputs.changed, other: 0 } })), code: "decision.inputs", says: /another changed/, names: PLACES },
+  { name: "which files changed", tamper: rederived((inputs) => ({ ...inputs, changes: (inputs.changes ?? []).slice(1) })), code: "decision.inputs", says: /another changes/, names: PLACES },
+  { name: "what the change brings, not as its hash", tamper: rederived((inputs) => ({ ...inputs, consequences: new Map() })), code: "decision.inputs", says: /other consequences than the ones it names by hash/, names: PLACES },
+  { name: "which definitions changed", tamper: rederived(withoutDefinitions), code: "decision.inputs", says: /other definitions than the merge changes/, names: PLACES },
+  { name: "when it was judged", tamper: rederived((inputs) => ({ ...inputs, time: 1 })), code: "decision.time", says: /it was recorded at \d+, and says that it was judged at 1/, names: PLACES },
+  { name: "what somebody approved before", tamper: rederived(approvedMore), code: "decision.carried", says: /what was approved at [0-9a-f]{12} changes other files than its decision says/, names: PLACES },
   { name: "who brought a review, as the decision has it", tamper: rederived((inputs, { world }) => ({ ...inputs, reviews: inputs.reviews.map((review) => ({ ...review, commitKey: keyId(world.keys.author.publicKey) })) })), code: "decision.commit", says: /which brought a review by reviewer, is not signed as its decision says/, names: PLACES },
   { name: "the manifest, as the record has it", tamper: applied((record) => ({ ...record, manifest: `sha256:${"5".repeat(64)}` as Hash })), code: "applied.manifest", says: /the commit holds manifest/, names: PLACES },
   { name: "the bundle, as the record has it", tamper: applied((record) => ({ ...record, bundle: hashBytes(utf8("x")) })), code: "applied.bundle", says: /the commit makes bundle/, names: PLACES },
@@ -81,6 +86,20 @@ const decisions: readonly Row[] = [
   { name: "no commit at all", tamper: noCommit, code: "applied.commit", says: /is no commit/, names: PLACES },
   { name: "no decision at all", tamper: decided(() => null), code: "decision.invalid", says: /decision/, names: PLACES },
 ];
+
+/** Consequences that speak of no definition, hash and all. */
+function withoutDefinitions(inputs: DecisionInputs): DecisionInputs {
+  assert.ok(inputs.consequences instanceof Map && inputs.consequences.size > 0);
+  const consequences: Json = new Map<string, Json>([...(inputs.consequences as ReadonlyMap<string, Json>), ["definitions", []]]);
+  return { ...inputs, consequences, consequencesHash: hashValue(consequences) };
+}
+
+/** The report on what was merged, as if it had been on fewer files. */
+function approvedMore(inputs: DecisionInputs): DecisionInputs {
+  const [shadow] = inputs.shadows;
+  assert.ok(shadow !== undefined && inputs.consequences !== undefined && inputs.consequences !== null);
+  return { ...inputs, carried: [{ ...shadow, consequences: inputs.consequences, changes: [] }] };
+}
 
 function selfApproval(inputs: DecisionInputs, { world }: PublishedWorld): DecisionInputs {
   const author = keyId(world.keys.author.publicKey);

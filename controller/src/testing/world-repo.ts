@@ -35,6 +35,8 @@ export interface WorldChange {
   readonly controllerKeys?: readonly SigningKey[];
   /** Further files of the first commit. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Fields of the trust file, made of its principals. */
+  readonly trust?: (principals: Readonly<Record<string, object>>) => object;
 }
 
 /** Makes the world of `examples/06-safe-upgrade` in a temporary repository. */
@@ -49,7 +51,7 @@ export async function safeUpgradeRepo(change: WorldChange = {}): Promise<WorldRe
   const principals = Object.fromEntries(
     Object.entries(keys).map(([name, { key }]) => [name, name === "controller" ? { kind: "controller", keys: [publicKeyLine(key), ...more] } : { kind: "person", keys: [publicKeyLine(key)] }]),
   );
-  const trust = new TextEncoder().encode(`${JSON.stringify({ version: 1, world: "test", id: "0123456789abcdef0123456789abcdef", principals }, null, 2)}\n`);
+  const trust = new TextEncoder().encode(`${JSON.stringify({ version: 1, world: "test", id: "0123456789abcdef0123456789abcdef", principals, ...change.trust?.(principals) }, null, 2)}\n`);
   const { artifact } = await bundleReducer({ entry: join(world, "reducer", "safe-upgrade.ts") });
 
   const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", LC_ALL: "C" };

@@ -54,7 +54,7 @@ export async function removeTemplate(): Promise<void> {
 export async function cloneOf(t: AtEnd, hooks: "installed" | "bare-handed" = "installed"): Promise<Clone> {
   template ??= makeTemplate();
   const base = await mkdtemp(join(tmpdir(), "aos-clone-"));
-  t.after(() => rm(base, { recursive: true, force: true }));
+  t.after(() => rm(base, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   const folder = join(base, "a clone's folder");
   await cp(await template, folder, { recursive: true });
   const clone: Clone = {

@@ -16,7 +16,7 @@ export const GONE = async (): Promise<undefined> => undefined;
 /** Refs that are on the server besieged() makes, beside main, the journal, its mirror, a report and reviews. */
 export const THERE = {
   lease: "refs/aos/lease",
-  letter: "refs/aos/inbox/author/1",
+  letter: `refs/aos/inbox/author/${"1".repeat(32)}`,
   workspace: "refs/aos/workspaces/docs",
   mirror: "refs/heads/aos/notes",
   agents: "refs/heads/proposals/agent/helper/task",

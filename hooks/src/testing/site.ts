@@ -32,7 +32,8 @@ export interface Site {
 export async function site(t: AtEnd): Promise<Site> {
   const world = await governedWorld(t);
   const server = await mkdtemp(join(tmpdir(), "aos-server-"));
-  t.after(() => rm(server, { recursive: true, force: true }));
+  // What a push left to do in the background may still write there.
+  t.after(() => rm(server, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   await initRepo(server, { kind: "bare" });
   await installServerHooks({ gitDir: server, nodePath: process.execPath, entry: ENTRY });
   return { world, server, push: (refspecs) => pushTo(world.folder, server, refspecs) };

@@ -2,6 +2,7 @@
 
 import { blobAdapter } from "./blob.ts";
 import type { AdapterEnv, AdapterFactory } from "./env.ts";
+import { governanceAdapter } from "./governance.ts";
 import { httpAdapter } from "./http.ts";
 import { llmAdapter } from "./llm/llm.ts";
 import { introspectAdapter } from "./introspect.ts";
@@ -15,6 +16,7 @@ export const ADAPTERS: Readonly<Record<string, AdapterFactory>> = {
   blob: blobAdapter,
   http: ({ blobs, clock, config }) => httpAdapter({ blobs, clock }, config.http),
   llm: (env) => llmAdapter(env, env.config.llm),
+  governance: governanceAdapter,
   introspect: introspectAdapter,
   timer: timerAdapter,
   vault: vaultAdapter,

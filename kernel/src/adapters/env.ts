@@ -4,6 +4,7 @@ import type { EventOffer } from "../core/admit.ts";
 import type { World } from "../core/world.ts";
 import type { Adapter, Blobs, Clock, SecretSource } from "../ports.ts";
 import type { AdapterConfig } from "./config.ts";
+import type { GovernancePort } from "./governance.ts";
 import type { Vault } from "./vault.ts";
 
 export interface AdapterEnv {
@@ -13,6 +14,8 @@ export interface AdapterEnv {
   /** Where secrets that the world itself puts away are kept; undefined: the effects of the vault answer `vault.missing`. */
   readonly vault: Vault | undefined;
   readonly config: AdapterConfig;
+  /** Where proposals of plans go; undefined or absent: they are answered `governance.unavailable`. */
+  readonly governance?: GovernancePort | undefined;
   /** The world as it is durable now. For use while a call runs: there is none yet when the adapter is made. */
   readonly world: () => World;
   /** Offers an event to the world; resolves when its turn is durable. */

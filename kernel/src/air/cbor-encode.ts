@@ -11,10 +11,13 @@ type KeyOrder = "sorted" | "insertion";
 const LEVEL_MAX = 127;
 const SCRATCH_BYTES = 1 << 14;
 const SCRATCH_KEPT_BYTES = 1 << 22;
+const LENDABLE_BYTES = 1 << 10;
 const TWO_32 = 0x1_0000_0000;
 
-// One scratch buffer for all calls: encoding is synchronous and calls back nowhere. Every result is a copy.
+// One scratch buffer for all calls: encoding is synchronous and calls back nowhere. What lies before `base` was lent out and is
+// never written again; all other results are copies.
 let scratch = new Uint8Array(SCRATCH_BYTES);
+let base = 0;
 let used = 0;
 let level = 0;
 /** Key or index being written at each level, for the place in an error. */
@@ -56,7 +59,10 @@ export function plain(value: Encodable): Uint8Array {
   return take();
 }
 
-/** Writes objects of one shape; a field that is undefined is left out, one that the shape does not name is not looked at. */
+/**
+ * Writes objects of one shape; a field that is undefined is left out, one that the shape does not name is not looked at. The
+ * bytes do not change any more, but may stand beside others in one `.buffer`: a result that is kept alone for long is better copied.
+ */
 export type ShapeEncoder = (object: { readonly [field: string]: Encodable | undefined }) => Uint8Array;
 
 /** {@link canonical} for objects with these fields (fewer than 24, ASCII), their order worked out once. */
@@ -70,7 +76,7 @@ export function canonicalOf(fields: readonly string[]): ShapeEncoder {
     scratch[used++] = 0xf7;
     level = 1;
     writeShape(shape, object, "sorted");
-    return take();
+    return lend();
   };
 }
 
@@ -80,7 +86,7 @@ export function plainOf(fields: readonly string[]): ShapeEncoder {
   return (object) => {
     begin();
     writeShape(shape, object, "insertion");
-    return take();
+    return lend();
   };
 }
 
@@ -125,14 +131,32 @@ function writeRaw(bytes: Uint8Array): void {
 }
 
 function begin(): void {
-  used = 0;
+  used = base;
   level = 0;
 }
 
 function take(): Uint8Array {
-  const bytes = scratch.slice(0, used);
-  if (scratch.length > SCRATCH_KEPT_BYTES) scratch = new Uint8Array(SCRATCH_BYTES);
+  const bytes = scratch.slice(base, used);
+  if (scratch.length > SCRATCH_KEPT_BYTES) renew();
   return bytes;
+}
+
+/** A view of the scratch buffer itself: memory of its own is what costs most of a small result. Large ones are copies. */
+function lend(): Uint8Array {
+  if (scratch.length > SCRATCH_BYTES) {
+    const bytes = take();
+    renew();
+    return bytes;
+  }
+  const bytes = scratch.subarray(base, used);
+  base = used;
+  if (SCRATCH_BYTES - base < LENDABLE_BYTES) renew();
+  return bytes;
+}
+
+function renew(): void {
+  scratch = new Uint8Array(SCRATCH_BYTES);
+  base = 0;
 }
 
 function reserve(count: number): void {

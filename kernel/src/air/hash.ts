@@ -20,10 +20,7 @@ const hasher = digest.create();
 
 /** SHA-256, 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(32);
-  blank._cloneInto(hasher);
-  hasher.update(bytes).digestInto(out);
-  return out;
+  return blank._cloneInto(hasher).update(bytes).digest();
 }
 
 /** Hash of bytes as they are: blobs, modules, canonical preimages. */

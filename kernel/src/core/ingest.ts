@@ -14,7 +14,7 @@ import { waitingFor, type PlanInstance } from "./world.ts";
 
 /** Takes an event that is recorded at `cause` and routed. */
 export function ingest(turn: Turn, event: DomainEvent, routed: Routed, cause: number): void {
-  const keyed = { ...event, key: routed.key };
+  const keyed = { schema: event.schema, value: event.value, key: routed.key };
   for (const plan of waitingFor(turn.world, event.schema)) offer(turn, plan, keyed, cause);
   for (const trigger of machine(turn).triggers.get(event.schema) ?? []) startPlan(turn, trigger, keyed, cause);
   for (const delivery of routed.deliveries) turn.tasks.push({ kind: "deliver", delivery, cause });

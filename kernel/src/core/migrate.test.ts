@@ -11,7 +11,7 @@ import { inPureWorld, type PureWorld, type PureWorldOptions } from "../testing/p
 import { LIMITS } from "./limits.ts";
 import { takeover } from "./migrate.ts";
 import { countedTrie } from "../testing/counted-trie.ts";
-import { trieGet } from "./trie.ts";
+import { trieGet, trieSize, type Leaf, type Node } from "./trie.ts";
 import { cellKey, type Cell } from "./world.ts";
 
 const text = { text: {} };
@@ -137,6 +137,31 @@ test("takeover: state types the same, refs and names aside: no cell is looked at
     assert.equal(takeover({ ...world.world, cells: counted.trie }, other, world.shelf.modules).migrated.length, 40);
     assert.ok(counted.reads() > 0, "the counter counts");
     assert.ok(world.apply(same) !== undefined);
+  });
+});
+
+/** The same trie, each leaf of it somewhere else: `load` tells which are fetched. */
+function apart<V>(node: Node<V> | undefined, load: (leaf: Leaf<V>) => void): Node<V> | undefined {
+  if (node === undefined || node.kind === "stub") return node;
+  if (node.kind === "branch") return { ...node, children: node.children.map((child) => apart(child, load)) };
+  const source = {
+    load() {
+      load(node);
+      return node;
+    },
+  };
+  return { kind: "stub", size: 1, digest: new Uint8Array(32), at: { file: 0, offset: 0, bytes: 0 }, source };
+}
+
+test("takeover: the state type of one reducer changes: its cells are read once each, those of another not at all", async () => {
+  await inPureWorld(optionsOf(notesAir()), async (world) => {
+    for (let id = 0; id < 40; id++) note(world, String(id), "one");
+    const other = await world.prepare(notesAir({ state: NEW, migrations: MOVE }));
+    const loaded: string[] = [];
+    const cells = { node: apart(world.world.cells.node, ({ value }) => loaded.push(value.reducer)) };
+    assert.equal(takeover({ ...world.world, cells }, other, world.shelf.modules).migrated.length, 40);
+    assert.deepEqual(loaded, new Array(40).fill("demo/Notes@1"));
+    assert.ok(trieSize(cells) > 40, "there are cells of another reducer");
   });
 });
 

@@ -1,8 +1,8 @@
 // What a journal holds: one closed union, and its bytes. A retired kind keeps its case for old journals.
 
-import { canonicalOf, decodeCanonical } from "../air/cbor.ts";
+import { canonicalOf, decode } from "../air/cbor.ts";
 import { AosError, assert } from "../air/error.ts";
-import { isHash } from "../air/hash.ts";
+import { bytesEqual, isHash } from "../air/hash.ts";
 import type { Encodable, Hash, Seq, Value } from "../air/value.ts";
 
 /** How a field travels: in memory on the left, on the wire on the right; a `?` behind the word means it may be absent. */
@@ -137,7 +137,7 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
  * @throws AosError `record.invalid` (unverified) naming the field
  */
 export function decodeRecord(bytes: Uint8Array): JournalRecord {
-  const map = readCanonical(bytes);
+  const map = read(bytes);
   if (!(map instanceof Map)) throw invalid("a record is a map");
   const { kind, seq } = { kind: map.get("kind"), seq: map.get("seq") };
   const fields = typeof kind === "string" ? FIELDS.get(kind) : undefined;
@@ -156,7 +156,10 @@ export function decodeRecord(bytes: Uint8Array): JournalRecord {
     const unknown = [...map.keys()].find((field) => typeof field !== "string" || !Object.hasOwn(out, field));
     throw invalid(`${String(kind)} at seq ${seq}: unknown field ${String(unknown)}`);
   }
-  return out as unknown as JournalRecord;
+  const record = out as unknown as JournalRecord;
+  // Every field was taken over, so these are the canonical bytes or there is a second way to write the record.
+  if (!bytesEqual(encodeRecord(record), bytes)) throw invalid("not a record: other bytes than the canonical ones");
+  return record;
 }
 
 /** Gives a draft its place. */
@@ -167,9 +170,9 @@ export function place<K extends RecordKind>(draft: Draft<K>, seq: number): Journ
   return placed as unknown as JournalRecord<K>;
 }
 
-function readCanonical(bytes: Uint8Array): Value {
+function read(bytes: Uint8Array): Value {
   try {
-    return decodeCanonical(bytes);
+    return decode(bytes);
   } catch (error) {
     if (error instanceof AosError) throw invalid(`not a record: ${error.message}`);
     throw error;

@@ -39,6 +39,8 @@ function deliver(machine: Machine, route: Route, event: DomainEvent, sent: Value
   const wrapped = route.arm === undefined ? sent : new Map<Value, Value>([["$tag", route.arm], ["$value", sent]]);
   const value = schema === event.schema ? sent : normalizerFor(schemas, schema)(wrapped);
   const key = keyOf(machine, route, event, { sent, wrapped: value });
+  // Both keys are the same where there are two: `keyOf` sees to it.
+  if (schema === event.schema && (key === undefined) === (event.key === undefined)) return { reducer: route.reducer, event };
   return { reducer: route.reducer, event: { schema, value: schema === event.schema ? event.value : canonical(value), key } };
 }
 

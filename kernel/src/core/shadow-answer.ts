@@ -17,11 +17,13 @@ export interface RecordedReceipt {
   readonly receipt: JournalRecord<"receipt">;
 }
 
-/** Where an answer came from, in the order in which they are asked. */
-export type AnswerSource = "scenario" | "recorded_intent" | "recorded_grant" | "schema";
+/** Where an answer came from, in the order in which they are asked; `virtual_time` answers timers that no scenario does. */
+export type AnswerSource = "scenario" | "recorded_intent" | "recorded_grant" | "schema" | "virtual_time";
 
 export interface ShadowAnswer extends NormalAnswer {
   readonly source: AnswerSource;
+  /** What the recorded receipt says that it cost. */
+  readonly costCents?: number;
 }
 
 /** Recorded receipts by what they may answer again, the best first: `ok` before others, then the latest. */
@@ -65,16 +67,21 @@ export interface AnswerDesk {
 /** Answers an intent. A recorded payload that does not fit the receipt schema of now is passed over. */
 export function answerOf(desk: AnswerDesk, intent: JournalRecord<"intent">): ShadowAnswer {
   const { control, book } = desk;
-  const scripted = desk.answers.find((answer) => fits(desk, answer, intent));
-  if (scripted !== undefined) {
-    desk.used.set(scripted, (desk.used.get(scripted) ?? 0) + 1);
-    return { source: "scenario", ...scriptedAnswer(control, scripted) };
-  }
+  const scripted = scriptedAnswerOf(desk, intent);
+  if (scripted !== undefined) return scripted;
   const same = recordedAnswer(control, book.byIntent.get(intent.intent));
   if (same !== undefined) return { source: "recorded_intent", ...same };
   const alike = recordedAnswer(control, book.byGrant.get(grantKey(intent)));
   if (alike !== undefined) return { source: "recorded_grant", ...alike };
   return { source: "schema", ...normalPayload(control, intent.effect, { status: "ok", payload: canonical(plainestReceipt(control, intent.effect)) }) };
+}
+
+/** The scenario's answer, which counts as used; undefined when it has none. */
+export function scriptedAnswerOf(desk: AnswerDesk, intent: JournalRecord<"intent">): ShadowAnswer | undefined {
+  const scripted = desk.answers.find((answer) => fits(desk, answer, intent));
+  if (scripted === undefined) return undefined;
+  desk.used.set(scripted, (desk.used.get(scripted) ?? 0) + 1);
+  return { source: "scenario", ...scriptedAnswer(desk.control, scripted) };
 }
 
 function fits(desk: AnswerDesk, answer: ScenarioAnswer, intent: JournalRecord<"intent">): boolean {
@@ -97,10 +104,11 @@ function scriptedAnswer(control: ControlPlane, { effect, status, payload }: Scen
 }
 
 /** The first that fits. */
-function recordedAnswer(control: ControlPlane, recorded: readonly RecordedReceipt[] | undefined): NormalAnswer | undefined {
+function recordedAnswer(control: ControlPlane, recorded: readonly RecordedReceipt[] | undefined): Omit<ShadowAnswer, "source"> | undefined {
   for (const one of recorded ?? []) {
     const answer = replayed(control, one);
-    if (answer !== undefined) return answer;
+    const { cost_cents: costCents } = one.receipt;
+    if (answer !== undefined) return { ...answer, ...(costCents === undefined ? {} : { costCents }) };
   }
   return undefined;
 }

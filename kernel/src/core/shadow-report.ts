@@ -36,8 +36,36 @@ export interface ShadowReport {
   readonly cells: readonly CellRow[];
   readonly failures: readonly FailureRow[];
   readonly rejected: readonly RejectedRow[];
-  /** Units of the sandbox used by reducers and migrations in the candidate run. */
+  /** Units of the sandbox used in the candidate run: by reducers, migrations and the enforcers of grants. */
   readonly fuel: number;
+  /** What recorded receipts say that the answers of the candidate run cost, in cents. Absent where that is nothing. */
+  readonly cost_cents?: number;
+  /** Cells that the apply itself carries over, by migration module. Absent where there are none. */
+  readonly migrated?: readonly MigratedRow[];
+  /** The recorded traffic both runs were fed: `inputs` turns from `from_seq` up to, not with, `to_seq`. The baseline is what was recorded. */
+  readonly window?: { readonly from_seq: number; readonly to_seq: number; readonly state_root: Hash; readonly inputs: number };
+  /** Where the candidate run of a window is not what was recorded. */
+  readonly divergence?: {
+    readonly turns: number;
+    readonly first_seq?: number;
+    /** Recorded inputs that had no place in the candidate run. */
+    readonly left_out: number;
+    readonly rows: readonly DivergenceRow[];
+  };
+}
+
+export interface MigratedRow {
+  readonly reducer: string;
+  readonly module: string;
+  readonly cells: number;
+}
+
+/** A recorded input after which something else happened: what was recorded and did not come, and what came instead. */
+export interface DivergenceRow {
+  readonly seq: number;
+  readonly input: string;
+  readonly recorded: readonly string[];
+  readonly candidate: readonly string[];
 }
 
 /** `cut`: the limit of effects was reached and what was left did not run. */
@@ -62,8 +90,8 @@ export interface EffectRow {
   readonly status?: ReceiptStatus;
   /** Why the answer has no payload; `receipt.invalid` when a scenario's does not fit the receipt schema. */
   readonly code?: string;
-  /** A policy holds it until a person has seen it; nothing answered it here. */
-  readonly waits_for?: "approval";
+  /** A policy holds it until a person has seen it, or its time is past the window; nothing answered it here. */
+  readonly waits_for?: "approval" | "timer";
   /** Whether the baseline run had the same intent; of several equal ones as many as it had. */
   readonly in_baseline: boolean;
 }
@@ -145,8 +173,10 @@ export interface Consequences {
   readonly effects_removed: readonly EffectTarget[];
   /** Denied to the candidate run and not to the baseline. */
   readonly effects_denied: readonly EffectTarget[];
-  /** Reducers with cells that must migrate. */
+  /** Reducers with cells that must migrate, or do. */
   readonly migrations: readonly string[];
+  /** `effects`: the candidate run was cut at that limit, so the lists may be short. Absent where no run was cut. */
+  readonly limits?: readonly "effects"[];
 }
 
 export function consequencesOf(report: ShadowReport): Consequences {
@@ -158,7 +188,8 @@ export function consequencesOf(report: ShadowReport): Consequences {
     effects_added: without(predicted, baseline),
     effects_removed: without(baseline, predicted),
     effects_denied: without(report.denied.filter((row) => !row.in_baseline).map(targetOf), []),
-    migrations: [...new Set(report.misfits.map(({ reducer }) => reducer))].sort(compareText),
+    migrations: [...new Set([...report.misfits, ...(report.migrated ?? [])].map(({ reducer }) => reducer))].sort(compareText),
+    ...(report.runs.candidate === "cut" ? { limits: ["effects"] as const } : {}),
   };
 }
 

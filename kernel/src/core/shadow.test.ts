@@ -8,7 +8,7 @@ import { httpReceipt } from "../testing/stub-adapter.ts";
 import { notesWorld, rehearsal, scenarioOf, shadowBench, START_EVENT, V2, type Recorded, type ShadowBench } from "../testing/shadow-world.ts";
 import { consequencesHash, consequencesOf, reportHash, reportValue, type ShadowReport } from "./shadow-report.ts";
 import { plainestReceipt } from "./shadow-answer.ts";
-import { SHADOW_EFFECTS_MAX } from "./shadow.ts";
+import { SHADOW_EFFECTS_MAX } from "./shadow-run.ts";
 import { trieSize } from "./trie.ts";
 
 const bench = await shadowBench();
@@ -232,6 +232,7 @@ test("shadow: a plan that asks for ever: cut at the limit, the open effect has n
   const report = rehearsal(bench, started(), { next: loop, scenarios: [scenarioOf({ events: [START_EVENT, START_EVENT] })] });
   assert.deepEqual(rowsOf(report, "runs"), { baseline: "complete", candidate: "cut" });
   assert.equal(report.effects.length, SHADOW_EFFECTS_MAX + 1);
+  assert.deepEqual(consequencesOf(report).limits, ["effects"]);
   assert.deepEqual(report.effects.filter(({ answered_by }) => answered_by === "none").length, 1);
   assert.equal(report.effects.filter(({ in_baseline }) => in_baseline).length, 2);
   assert.deepEqual(report.plans.at(-1), { plan: "demo/fetch@1", instance: SHADOW_EFFECTS_MAX + 1, status: "waiting", waits: ["wait: receipt req"] });

@@ -96,7 +96,7 @@ function saidBy({ by, reason }: Input<"cancelled">): string {
 
 function takeEvent(turn: Turn, input: Input<"event">, seq: number): void {
   const point = save(turn);
-  const event = { schema: input.schema, value: input.value, key: input.key };
+  const event = { schema: input.schema, value: input.value, key: input.key, hash: input.event_hash };
   try {
     ingest(turn, event, routeEvent(machine(turn), event), seq);
   } catch (error) {

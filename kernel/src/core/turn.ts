@@ -23,6 +23,8 @@ export interface DomainEvent {
   readonly schema: string;
   readonly value: Uint8Array;
   readonly key: Uint8Array | undefined;
+  /** Where it is known already. */
+  readonly hash?: Hash;
 }
 
 export type Task =
@@ -99,7 +101,7 @@ export function drawEntropy(turn: Turn): Uint8Array {
 }
 
 export function hashEvent(event: DomainEvent): Hash {
-  return eventHash({ schema: event.schema, value: event.value, ...(event.key === undefined ? {} : { key: event.key }) });
+  return event.hash ?? eventHash({ schema: event.schema, value: event.value, ...(event.key === undefined ? {} : { key: event.key }) });
 }
 
 /** A message short enough for a record, with a UTF-8 form: what is no character, or half of one at the cut, becomes U+FFFD. */

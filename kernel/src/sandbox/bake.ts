@@ -1,7 +1,6 @@
 // Bakes a bundle into a plain module of the WASM ABI: the engine, its memory as it stands once the bundle is loaded, and three exports.
 
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { utf8 } from "../air/bytes.ts";
 import { AosError, assert } from "../air/error.ts";
 import { artifactKind, bundleOfArtifact } from "./artifact.ts";
@@ -41,6 +40,7 @@ let engineScan: ModuleScan | undefined;
 async function borderScript(): Promise<string> {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const own = (name: string): string => fileURLToPath(new URL(`./${name}${extension}`, import.meta.url));
+  const { build } = await import("esbuild");
   const { outputFiles } = await build({
     entryPoints: [own("border")], inject: [own("text-codec")],
     bundle: true, write: false, format: "iife", globalName: "border", target: "es2022", platform: "neutral", treeShaking: true, minify: true, legalComments: "none",

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import type { BuildResult, Message, OutputFile, Plugin } from "esbuild";
 import { AosError } from "../air/error.ts";
 import type { Hash } from "../air/value.ts";
@@ -42,6 +41,8 @@ export async function bundleReducer(options: { readonly entry: string }): Promis
 }
 
 async function runEsbuild(entry: string): Promise<BuildResult<{ readonly write: false }>> {
+  // Loaded by those who build: a world that runs never needs it.
+  const { build } = await import("esbuild");
   try {
     return await build({
       // Only the default export is taken, and a missing one is found here.

@@ -39,6 +39,8 @@ export interface ShadowBench {
 export interface Recorded {
   world: World;
   readonly receipts: RecordedReceipt[];
+  /** Every turn since the genesis record. */
+  readonly turns: (readonly JournalRecord[])[];
   apply(control: ControlPlane): Recorded;
   /** Feeds an event; its intents, and those that follow, get `answer` for a receipt. */
   send(schema: string, value: Encodable, answer?: RecordedPayload): Recorded;
@@ -59,6 +61,7 @@ export async function shadowBench(reduce: NativeReducer = countAndFetch): Promis
     const recorded: Recorded = {
       world: start,
       receipts: [],
+      turns: [],
       apply(control) {
         const bundle = hashBytes(bundleOf(control));
         shelf.set(bundle, control);
@@ -81,6 +84,7 @@ export async function shadowBench(reduce: NativeReducer = countAndFetch): Promis
     const take = (input: Input): JournalRecord<"intent">[] => {
       const made = step(recorded.world, input, deps);
       recorded.world = made.world;
+      recorded.turns.push(made.records);
       return made.records.filter((made) => made.kind === "intent");
     };
     return recorded;

@@ -47,14 +47,14 @@ export interface Comment {
 }
 const COMMENT: Shape<Comment> = partial({ id: ID, user: orNull(ACCOUNT), body: maybe(orNull(WORDS)) });
 
-export interface Status {
+export interface GithubStatus {
   readonly context: string;
   readonly state: string;
   readonly description?: string | null;
   readonly created_at: string;
   readonly creator: Account | null;
 }
-const STATUS: Shape<Status> = partial({ context: WORDS, state: WORDS, description: maybe(orNull(WORDS)), created_at: WORDS, creator: orNull(ACCOUNT) });
+const STATUS: Shape<GithubStatus> = partial({ context: WORDS, state: WORDS, description: maybe(orNull(WORDS)), created_at: WORDS, creator: orNull(ACCOUNT) });
 
 export interface CheckRun {
   readonly id: number;
@@ -128,7 +128,7 @@ export interface GithubApi {
   /** @throws AosError `github.missing` when somebody has removed it */
   updateComment(id: number, body: string): Promise<void>;
   /** Newest first, of all contexts. */
-  statuses(sha: Oid): Promise<readonly Status[]>;
+  statuses(sha: Oid): Promise<readonly GithubStatus[]>;
   createStatus(sha: Oid, draft: StatusDraft): Promise<void>;
   /** Those of a name that this App made. */
   checkRuns(sha: Oid, options: { readonly name: string; readonly appId: number }): Promise<readonly CheckRun[]>;
@@ -187,7 +187,10 @@ export function githubApi(client: GithubClient): GithubApi {
     createStatus: async (sha, draft) => void (await client.send("POST", `/statuses/${sha}`, { body: { ...draft }, shape: anything })),
     checkRuns: (sha, { name, appId }) => client.list(`/commits/${sha}/check-runs?check_name=${encodeURIComponent(name)}&app_id=${appId}`, CHECK, { field: "check_runs" }),
     createCheck: (draft) => post("/check-runs", draft),
-    updateCheck: async (id, { head_sha: _, ...draft }) => void (await client.send("PATCH", `/check-runs/${id}`, { body: draft, shape: anything })),
+    async updateCheck(id, { name, status, conclusion, external_id, output }) {
+      const body = { name, status, ...(conclusion !== undefined && { conclusion }), external_id, output };
+      await client.send("PATCH", `/check-runs/${id}`, { body, shape: anything });
+    },
     async merge(pull, { sha, title, message }) {
       const body = { sha, merge_method: "merge", commit_title: title, commit_message: message };
       return (await client.send("PUT", `/pulls/${pull}/merge`, { body, shape: partial({ sha: SHA }) })).sha;

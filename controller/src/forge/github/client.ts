@@ -1,7 +1,7 @@
 // Speaks to GitHub through octokit: who we are, bounded pages, ETags, and silence where GitHub asks for it.
 
 import { AosError, jsonOf } from "@agentos/kernel";
-import { App, Octokit, RequestError } from "octokit";
+import type { App, Octokit, RequestError } from "octokit";
 import { readValue, type Shape } from "../../governance/shape.ts";
 
 /** An App acts under its own name and may make check runs; a token acts as whoever it belongs to. */
@@ -52,19 +52,24 @@ interface Page {
 
 /** Opens nothing yet: the first question does. */
 export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SIZE }: ClientOptions): GithubClient {
-  const quick = Octokit.defaults({ baseUrl: place.baseUrl, userAgent: "agentos", throttle: { enabled: false }, retry: { enabled: false }, request: { fetch: boundedFetch }, log: QUIET });
-  const app = auth.kind === "app" ? new App({ appId: auth.appId, privateKey: auth.privateKey, Octokit: quick }) : undefined;
   const pages = new Map<string, Page>();
   const repo = `/repos/${encodeURIComponent(place.owner)}/${encodeURIComponent(place.name)}`;
+  let app: Promise<App> | undefined;
   let opened: Promise<Octokit> | undefined;
   let quietUntilMs = 0;
   let waits = 0;
 
   async function open(): Promise<Octokit> {
-    if (auth.kind === "token") return new quick({ auth: auth.token });
-    if (app === undefined) throw new AosError("github.auth", "GitHub: no App", { class: "refused" });
+    if (auth.kind === "token") return new (await quietOctokit(place))({ auth: auth.token });
+    const app = await asApp();
     const { data } = await app.octokit.request(`GET ${repo}/installation`);
     return (await app.getInstallationOctokit((data as { readonly id: number }).id)) as unknown as Octokit;
+  }
+
+  function asApp(): Promise<App> {
+    if (auth.kind !== "app") throw new AosError("github.auth", "GitHub: only an App may ask this", { class: "refused", hint: "configure the App's id and private key" });
+    const { appId, privateKey } = auth;
+    return (app ??= Promise.all([import("octokit"), quietOctokit(place)]).then(([octokit, quiet]) => new octokit.App({ appId, privateKey, Octokit: quiet })));
   }
 
   async function ask(what: string, request: (octokit: Octokit) => Promise<unknown>): Promise<unknown> {
@@ -76,11 +81,11 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
       waits = 0;
       return answer;
     } catch (error) {
-      if (error instanceof RequestError && error.status === 304) throw error;
-      if (error instanceof RequestError && error.status === 401) opened = undefined;
+      if (isRequestError(error) && error.status === 304) throw error;
+      if (isRequestError(error) && error.status === 401) opened = undefined;
       const waitMs = waitOf(error, { nowMs: nowMs(), waits });
       if (waitMs === undefined) {
-        if (!(error instanceof RequestError) || error.status >= 500) opened = undefined;
+        if (!isRequestError(error) || error.status >= 500) opened = undefined;
         throw problemOf(what, error);
       }
       waits++;
@@ -102,8 +107,8 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
       if (pages.size > CACHED_MAX && oldest !== undefined) pages.delete(oldest);
       return read;
     } catch (error) {
-      if (error instanceof RequestError && error.status === 304 && known !== undefined) return known;
-      throw error instanceof RequestError ? problemOf(`GET ${url}`, error) : error;
+      if (isRequestError(error) && error.status === 304 && known !== undefined) return known;
+      throw isRequestError(error) ? problemOf(`GET ${url}`, error) : error;
     }
   }
 
@@ -131,11 +136,22 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
       return parse(answer.data, shape, path);
     },
     async getAsApp(path, shape) {
-      if (app === undefined) throw new AosError("github.auth", `GitHub: ${path}: only an App may ask this`, { class: "refused", hint: "configure the App's id and private key" });
-      const answer = (await ask(`GET ${path}`, () => app.octokit.request({ method: "GET", url: at(path) }))) as { readonly data: unknown };
+      const { octokit } = await asApp();
+      const answer = (await ask(`GET ${path}`, () => octokit.request({ method: "GET", url: at(path) }))) as { readonly data: unknown };
       return parse(answer.data, shape, path);
     },
   };
+}
+
+/** octokit is loaded when GitHub is first asked: it is large, and most worlds live without. */
+async function quietOctokit(place: GithubPlace): Promise<typeof Octokit> {
+  const octokit = await import("octokit");
+  return octokit.Octokit.defaults({ baseUrl: place.baseUrl, userAgent: "agentos", throttle: { enabled: false }, retry: { enabled: false }, request: { fetch: boundedFetch }, log: QUIET });
+}
+
+/** octokit's error for an answer that is not a success. */
+function isRequestError(error: unknown): error is RequestError {
+  return error instanceof Error && error.name === "HttpError" && "status" in error && typeof error.status === "number";
 }
 
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -170,7 +186,7 @@ function nextPage(link: string | undefined, baseUrl: string): string | undefined
 
 /** How long GitHub wants not to be asked; undefined when this is another error. */
 function waitOf(error: unknown, now: { readonly nowMs: number; readonly waits: number }): number | undefined {
-  if (!(error instanceof RequestError) || (error.status !== 403 && error.status !== 429)) return undefined;
+  if (!isRequestError(error) || (error.status !== 403 && error.status !== 429)) return undefined;
   const headers = error.response?.headers ?? {};
   const seconds = Number(headers["retry-after"]);
   if (headers["retry-after"] !== undefined && Number.isFinite(seconds)) return bounded(seconds * 1000);
@@ -196,8 +212,8 @@ const HINTS: Readonly<Record<number, string>> = {
 
 function problemOf(what: string, error: unknown): AosError {
   if (error instanceof AosError) return error;
-  if (!(error instanceof RequestError) || error.status >= 500 || CODES[error.status] === undefined) {
-    const why = error instanceof RequestError && error.status < 600 ? `status ${error.status}` : "no answer";
+  if (!isRequestError(error) || error.status >= 500 || CODES[error.status] === undefined) {
+    const why = isRequestError(error) && error.status < 600 ? `status ${error.status}` : "no answer";
     return new AosError("github.away", `GitHub: ${what}: ${why}`, { class: "outside" });
   }
   const hint = HINTS[error.status];

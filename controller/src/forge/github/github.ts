@@ -5,6 +5,7 @@ import type { Oid } from "../../git/objects.ts";
 import { firstParents, isAncestor } from "../../git/repo.ts";
 import { decisionHash } from "../../governance/decision-value.ts";
 import { isSlug } from "../../governance/review.ts";
+import { keyId } from "../../governance/ssh-key.ts";
 import type { Answer } from "../forge.ts";
 import { gatherDecision } from "../gather.ts";
 import { MAIN_REF, PROPOSALS_PREFIX } from "../local.ts";
@@ -48,8 +49,8 @@ export interface GithubForge {
   look(): Promise<readonly string[]>;
   /** Writes down reviews of what was fetched. @returns whether the notes of reviews moved, and what cannot count */
   witness(): Promise<{ readonly written: number; readonly faults: ReadonlyMap<string, readonly string[]> }>;
-  /** Posts verdicts on all open pull requests and on the merge queue, as far as they changed. */
-  post(): Promise<void>;
+  /** Posts verdicts on all open pull requests and on the merge queue, as far as they changed. @returns the approved ones */
+  post(): Promise<readonly string[]>;
   /** Posts on a commit of main what became of it. */
   postApplied(commit: Oid, outcome: { readonly state: "failure" | "success"; readonly text: string }): Promise<void>;
   /** Has GitHub merge what was decided. @throws AosError `merge.refused`, and as GithubApi.merge */
@@ -95,15 +96,18 @@ export function githubForge(witness: Witness): GithubForge {
     },
     async post() {
       const base = await main();
-      if (base === undefined) return;
+      if (base === undefined) return [];
+      const approved: string[] = [];
       for (const subject of subjects) {
         const { pull, slug } = subject;
         if (!(await isHere(subject)) || (await isAncestor(local.repo, pull.head.sha, base))) continue;
         const answer = await decideOn(slug, { base, head: pull.head.sha });
-        const report = await ownReport(witness, { base, head: pull.head.sha, tree: answer.tree });
+        if (answer.decision.verdict === "approved") approved.push(slug);
+        const report = await ownReport(local, keyId(witness.key.publicKey), { base, head: pull.head.sha, tree: answer.tree });
         await postDecision(api, posted, { pull: pull.number, head: pull.head.sha, world, decision: answer.decision, report, faults: [...answer.faults, ...(faults.get(slug) ?? [])] });
       }
       for (const [, head] of await local.refs.list(QUEUE_PREFIX)) await postQueued(base, head);
+      return approved;
     },
     postApplied: (commit, { state, text }) => postStatus(api, posted, commit, { context: APPLIED_CONTEXT, state, description: text }),
     async merge(slug) {

@@ -12,7 +12,7 @@ import { keyId } from "../../governance/ssh-key.ts";
 import type { Local } from "../forge.ts";
 import { readReviewLines, writeReview } from "../local-reviews.ts";
 import { readRules } from "../rules.ts";
-import type { GithubApi, Pull, Status } from "./api.ts";
+import type { GithubApi, GithubStatus, Pull } from "./api.ts";
 import { collapse, type LastWord } from "./collapse.ts";
 
 /** The context of the status that says what an approval given from then on binds to. */
@@ -107,7 +107,7 @@ async function boundTo({ local, api }: Witness, { word, head, main }: { readonly
 }
 
 /** A commit that GitHub has forgotten has no statuses. */
-async function statusesOf(api: GithubApi, head: Oid): Promise<readonly Status[]> {
+async function statusesOf(api: GithubApi, head: Oid): Promise<readonly GithubStatus[]> {
   try {
     return await api.statuses(head);
   } catch (error) {
@@ -117,7 +117,7 @@ async function statusesOf(api: GithubApi, head: Oid): Promise<readonly Status[]>
 }
 
 /** The content id that our own last status before a moment names. Anybody who may push may post a status: others' are not read. */
-export function lastBinding(statuses: readonly Status[], options: { readonly userId: number; readonly beforeSeconds: number }): Hash | undefined {
+export function lastBinding(statuses: readonly GithubStatus[], options: { readonly userId: number; readonly beforeSeconds: number }): Hash | undefined {
   const own = statuses
     .map((status, position) => ({ ...status, position, seconds: Math.floor(Date.parse(status.created_at) / 1000) }))
     .filter(({ context, creator, seconds }) => context === REPORT_CONTEXT && creator?.id === options.userId && seconds < options.beforeSeconds)

@@ -1,0 +1,55 @@
+// aos watch: on every save: check, build, and what the folder as it lies would change in the world, with the world's scenarios.
+
+import { AosError, createModuleRunner, InvariantError } from "@agentos/kernel";
+import { filesOfFolder, shadowLocally, type Repo } from "@agentos/controller";
+import { checkFolder } from "../check.ts";
+import { command } from "../command.ts";
+import type { Context } from "../context.ts";
+import { failureJson, failureLines } from "../render/failure.ts";
+import { checkedLine, diagnosticLines } from "../render/diagnostics.ts";
+import { markdownLines } from "../render/markdown.ts";
+import { failureOf } from "../failure.ts";
+import { buildModules, writeModules } from "../modules.ts";
+import { withUpstream } from "../upstream.ts";
+import { watchWorld } from "../watch.ts";
+import { worldFolder, worldRepo } from "../world.ts";
+
+export default command({
+  positionals: {},
+  options: {},
+  epilogue: "Until Ctrl-C. The shadow runs on the recorded state, against main: `aos shadow --worktree` is one of its rounds. Nothing leaves this folder.\nWith --json: one {round, modules, diagnostics, report?} a round.",
+  async run(cx) {
+    const repo = await worldRepo(cx);
+    const folder = await worldFolder(cx);
+    let round = 0;
+    await watchWorld(folder, async (which) => {
+      round++;
+      if (which === "later" && cx.out.mode === "text") cx.out.item(undefined, [cx.out.style.dim(`--- ${new Date().toISOString()}`)]);
+      await roundOf(cx, { repo, folder, round });
+    });
+  },
+});
+
+/** One round. What is wrong with the files is told, and does not end the watching. */
+async function roundOf(cx: Context, { repo, folder, round }: { readonly repo: Repo; readonly folder: string; readonly round: number }): Promise<void> {
+  const { style } = cx.out;
+  try {
+    const modules = await buildModules(folder);
+    await writeModules(folder, modules);
+    const built = modules.filter(({ state }) => state !== "current").map(({ name }) => name);
+    const { world, diagnostics, errors, warnings } = await checkFolder(folder);
+    const counts = { definitions: world?.control?.nodes.length ?? 0, scenarios: world?.scenarios.length ?? 0, manifest: world?.control?.manifestHash, warnings };
+    const told = [...built.map((name) => `built     ${name}`), ...diagnosticLines(diagnostics, { style, from: "" }), ...(errors === 0 ? [checkedLine(counts, style)] : [])];
+    if (errors > 0) {
+      cx.out.item({ round, ok: false, modules: built, diagnostics }, told);
+      return;
+    }
+    if (cx.out.mode === "text") cx.out.item(undefined, told);
+    const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: createModuleRunner() }));
+    cx.out.item({ round, ok: true, modules: built, diagnostics, report: json }, markdownLines(markdown, { style, for: cx.out.terminal ? "terminal" : "file" }));
+  } catch (error) {
+    if (error instanceof InvariantError || !(error instanceof AosError)) throw error;
+    const failure = failureOf(error);
+    cx.out.item({ round, ok: false, failure: failureJson(failure) }, failureLines(failure, style));
+  }
+}

@@ -1,0 +1,114 @@
+// How a push reaches the world: over its control socket, or through Git alone as a signed letter that its controller answers.
+
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AosError, hashBytes, type Blobs, type Hash, type Value } from "@agentos/kernel";
+import {
+  commitVersion, fetch, gitIn, INBOX_PREFIX, lsRemote, missingIn, OUTBOX_PREFIX, parseTrust, principalOfKey, push, readAnswer, sendFile, stagedBlobs, TRUST_PATH, WORKSPACE_COMMIT, writeLetter,
+  type ControlClient, type LetterAnswer, type NewVersion, type ObjectStore, type Oid, type Repo, type SigningKey, type StagedBlobs, type Trust,
+} from "@agentos/controller";
+
+export interface Outlet {
+  readonly staged: StagedBlobs;
+  /** Those of the blobs that the world has not. */
+  missing(hashes: readonly Hash[]): Promise<ReadonlySet<Hash>>;
+  /** Brings a large file to the world. */
+  sendLarge(path: string): Promise<Hash>;
+  /** @returns the version's number; `sent`: nobody waits for the answer. @throws AosError what the world refuses it for */
+  commit(version: NewVersion): Promise<number | "sent">;
+}
+
+export function socketOutlet(client: ControlClient, blobs: Pick<Blobs, "get">): Outlet {
+  return {
+    staged: stagedBlobs(client, blobs),
+    missing: async (hashes) => new Set(await missingIn(client, hashes)),
+    sendLarge: async (path) => (await sendFile(client, path)).hash,
+    commit: (version) => commitVersion(client, version),
+  };
+}
+
+export interface GitOutlet {
+  readonly repo: Repo;
+  readonly store: ObjectStore;
+  readonly remote: string;
+  /** The remote's main: its trust file says who may sign. */
+  readonly main: Oid;
+  readonly world: Hash;
+  readonly key: SigningKey;
+  readonly blobs: Pick<Blobs, "get">;
+  readonly answer: "detach" | "wait";
+  readonly onWait?: () => void;
+}
+
+const LOOK_MS = 500;
+const WAIT_MS = 300_000;
+
+/** Nothing leaves before the commit: all blobs that were published nowhere go with it. */
+export function gitOutlet(options: GitOutlet): Outlet {
+  const held = new Map<Hash, Uint8Array>();
+  const put = async (bytes: Uint8Array): Promise<Hash> => {
+    const hash = hashBytes(bytes);
+    if (!held.has(hash) && (await options.blobs.get(hash)) === undefined) held.set(hash, bytes);
+    return hash;
+  };
+  return {
+    staged: { put, get: async (hash) => held.get(hash) ?? options.blobs.get(hash), flush: async () => 0 },
+    async missing(hashes) {
+      const missing = new Set<Hash>();
+      for (const hash of hashes) if (!held.has(hash) && (await options.blobs.get(hash)) === undefined) missing.add(hash);
+      return missing;
+    },
+    sendLarge: async (path) => put(await readFile(path)),
+    async commit(version) {
+      const meta = new Map<Value, Value>([["root_hash", version.root], ["owner", version.owner], ["created_at", version.createdNs]]);
+      const value = new Map<Value, Value>([["workspace", version.workspace], ["expected_head", version.expectedHead], ["meta", meta]]);
+      return send(options, value, [...held.values()], version.expectedHead + 1);
+    },
+  };
+}
+
+async function send(options: GitOutlet, value: Value, blobs: readonly Uint8Array[], next: number): Promise<number | "sent"> {
+  const { repo, store, remote, key } = options;
+  const trust = parseTrust((await store.readPath(options.main, TRUST_PATH)) ?? new Uint8Array());
+  const principal = principalOfKey(trust, key.publicKey);
+  if (principal === undefined) throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+  const name = `${principal.name}/${randomBytes(16).toString("hex")}`;
+  const { commit, objects } = await writeLetter(store, { world: options.world, schema: WORKSPACE_COMMIT, value, key: undefined, blobs }, { key, principal: principal.name, timeSeconds: Math.floor(Date.now() / 1000) });
+  const pack = await store.writePack(objects);
+  try {
+    await push(repo, remote, [`${commit}:${INBOX_PREFIX}${name}`]);
+  } finally {
+    await pack.release();
+  }
+  if (options.answer === "detach") return "sent";
+  const answer = await waitFor(options, { ref: `${OUTBOX_PREFIX}${name}`, commit, trust });
+  // An answer that was read is of no more use; a remote that keeps it does no harm.
+  await push(repo, remote, [`:${OUTBOX_PREFIX}${name}`]).catch(() => undefined);
+  if (answer.kind === "refused") throw new AosError(answer.code, answer.message, { class: "refused" });
+  const failed = answer.records.find(({ kind }) => kind === "rejected" || kind === "step_failed");
+  if (failed !== undefined) throw new AosError(String(failed["code"]), String(failed["message"]), { class: "refused" });
+  return next;
+}
+
+/** @throws AosError `inbox.late` when nobody answers, `inbox.answer` (unverified) for an answer that no controller signed */
+async function waitFor(options: GitOutlet, letter: { readonly ref: string; readonly commit: Oid; readonly trust: Trust }): Promise<LetterAnswer> {
+  const { repo, remote, store } = options;
+  const { ref, commit, trust } = letter;
+  for (const until = Date.now() + WAIT_MS; ; ) {
+    const answered = (await lsRemote(repo, remote, { patterns: [ref] })).get(ref);
+    if (answered !== undefined) {
+      await fetch(repo, remote, { refspecs: [`+${ref}:${ref}`], tags: "leave" });
+      const { signer, ...answer } = await readAnswer(store, answered);
+      await gitIn(repo, ["update-ref", "-d", ref]);
+      const by = signer === undefined ? undefined : principalOfKey(trust, signer);
+      if (by?.kind === "controller" && answer.letter === commit) return answer;
+      throw new AosError("inbox.answer", `${ref}: ${by === undefined ? "nobody of this world" : by.name} signed it, and no controller answered this letter`, { class: "unverified" });
+    }
+    if (Date.now() > until) {
+      throw new AosError("inbox.late", `${remote}: no controller answered within ${WAIT_MS / 1000} s`, { class: "outside", hint: "it was sent, and counts once it is taken: pull later. Does a controller run?" });
+    }
+    options.onWait?.();
+    await sleep(LOOK_MS);
+  }
+}
