@@ -17,6 +17,7 @@ export function prepare() {
   }
   console.error("building (tsc -b) …");
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
+  run(process.execPath, [join(root, "cli", "scripts", "bundle.mjs")]);
 }
 
 /** Runs a program in the root folder with this terminal; its failure is ours. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS, leavesOf, wordOf } from "./commands.ts";
@@ -23,6 +24,9 @@ test("aos --help: lists every command, and loads neither kernel nor controller",
   for (const entry of COMMANDS) assert.ok(stdout.includes(`aos ${"usage" in entry ? entry.usage : entry.name}`), stdout);
   assert.match(stderr, /^loads .*\/yargs\//m, "the watch sees what is loaded");
   assert.doesNotMatch(stderr, /^loads .*\/(?:kernel|controller|esbuild)\//m);
+  // In the built program they are in pieces of their own, the smaller of which has half a megabyte.
+  const pieces = [...stderr.matchAll(/^loads (file:.*\/dist\/bundle\/.*)$/gm)].map(([, url = ""]) => statSync(new URL(url)).size);
+  assert.ok(pieces.reduce((sum, size) => sum + size, 0) < 100_000, `${pieces.join(" + ")} bytes`);
 });
 
 test("aos COMMAND --help: every command has help of its own, with exit code 0", async (t) => {
