@@ -3,6 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { AosError } from "@agentos/kernel";
 import { isOid, type Oid, type Pull } from "@agentos/controller";
+import { memberOf } from "./member-of.ts";
 
 export interface CiRun {
   readonly head: Oid;
@@ -24,17 +25,13 @@ export async function readCiRun(path: string): Promise<CiRun> {
   } catch {
     throw wrong("not JSON");
   }
-  const run = field(event, "workflow_run");
-  const head = field(run, "head_sha");
-  const repositoryId = field(field(run, "head_repository"), "id");
-  const kind = field(run, "event");
+  const run = memberOf(event, "workflow_run");
+  const head = memberOf(run, "head_sha");
+  const repositoryId = memberOf(memberOf(run, "head_repository"), "id");
+  const kind = memberOf(run, "event");
   if (typeof head !== "string" || !isOid(head)) throw wrong("/workflow_run/head_sha: no commit");
   if (typeof repositoryId !== "number" || !Number.isSafeInteger(repositoryId)) throw wrong("/workflow_run/head_repository/id: no number");
   return { head, repositoryId, event: typeof kind === "string" ? kind : "" };
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 }
 
 /** The open pull requests whose head the run was on. */

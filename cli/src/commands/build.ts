@@ -28,7 +28,7 @@ export default command({
     if (watch) return watchWorld(folder, (round) => buildAgain(cx, { folder, target, round }));
     const modules = await buildModules(folder);
     if (!check) await writeModules(folder, modules);
-    const rows = [...modules.map((module) => rowOf(module, check)), ...(target === undefined ? [] : await bakeAll(modules, target))];
+    const rows = [...modules.map((module) => rowOf(module, check ? "check" : "write")), ...(target === undefined ? [] : await bakeAll(modules, target))];
     cx.out.result({ modules: rows }, moduleLines(rows, cx.out.style));
     const first = rows.find(({ outcome }) => outcome === "stale" || outcome === "missing");
     if (first !== undefined) throw new AosError(`module.${first.outcome}`, `${first.path}: the module is ${first.outcome}`, { at: { file: first.path }, hint: "run `aos build`" });
@@ -59,12 +59,12 @@ async function buildRound(cx: Context, at: Round): Promise<void> {
   await writeModules(at.folder, modules);
   const changed = at.round === "first" ? modules : modules.filter(({ state }) => state !== "current");
   if (changed.length === 0 && at.round === "later") return;
-  const rows = [...changed.map((module) => rowOf(module, false)), ...(at.target === undefined ? [] : await bakeAll(changed, at.target))];
+  const rows = [...changed.map((module) => rowOf(module, "write")), ...(at.target === undefined ? [] : await bakeAll(changed, at.target))];
   cx.out.item({ modules: rows }, moduleLines(rows, cx.out.style));
 }
 
-function rowOf({ name, hash, artifact, path, state }: ModuleBuild, check: boolean): ModuleRow {
-  return { name, hash, bytes: artifact.length, path, outcome: state === "current" ? "cached" : check ? state : "built" };
+function rowOf({ name, hash, artifact, path, state }: ModuleBuild, mode: "check" | "write"): ModuleRow {
+  return { name, hash, bytes: artifact.length, path, outcome: state === "current" ? "cached" : mode === "check" ? state : "built" };
 }
 
 /** Writes `<folder>/<module>.wasm` for each module. */

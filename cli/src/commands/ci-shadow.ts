@@ -7,6 +7,7 @@ import { fetch, gitIn, MAIN_REF, NOTES_REF, readRef, resolveCommit, shadowLocall
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { worldRepo } from "../world.ts";
+import { memberOf } from "../member-of.ts";
 
 const REMOTE = "origin";
 
@@ -45,24 +46,23 @@ async function askedByForge(): Promise<Asked | undefined> {
     throw new AosError("ci.event", `${path}: the event cannot be read`, { at: { file: path }, cause, class: "outside" });
   });
   if (text.length > EVENT_BYTES_MAX) throw new AosError("ci.event", `${path}: an event of ${text.length} characters`, { at: { file: path } });
-  const [base, head] = [shaIn(text, "base"), shaIn(text, "head")];
+  const event = parsed(text);
+  const [base, head] = [shaIn(event, "base"), shaIn(event, "head")];
   if (base === undefined || head === undefined) throw new AosError("ci.event", `${path}: not the event of a pull request`, { at: { file: path }, hint: "name the commits with --base and --head" });
   return { base, head };
 }
 
-function shaIn(text: string, side: "base" | "head"): string | undefined {
-  let event: unknown;
+function parsed(text: string): unknown {
   try {
-    event = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
-  const sha = memberOf(memberOf(memberOf(event, "pull_request"), side), "sha");
-  return typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha) ? sha : undefined;
 }
 
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+function shaIn(event: unknown, side: "base" | "head"): string | undefined {
+  const sha = memberOf(memberOf(memberOf(event, "pull_request"), side), "sha");
+  return typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha) ? sha : undefined;
 }
 
 /** The whole history of both commits and the published journal: a job's clone has one commit and no notes. */

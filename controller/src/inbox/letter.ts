@@ -6,6 +6,7 @@ import { editTree, type PathChange } from "../git/edit-tree.ts";
 import { commitObject, verifyCommit, type GitObject, type Oid } from "../git/objects.ts";
 import type { ObjectStore } from "../git/store.ts";
 import type { RecordJson } from "../control/record-json.ts";
+import { jsonObject } from "../json-object.ts";
 
 export const INBOX_PREFIX = "refs/aos/inbox/";
 export const OUTBOX_PREFIX = "refs/aos/outbox/";
@@ -111,14 +112,7 @@ export async function readAnswer(store: ObjectStore, commit: Oid): Promise<Lette
 }
 
 function parseAnswer(text: string): LetterAnswer | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { kind, letter, records, code, message } = value as { readonly [field: string]: unknown };
+  const { kind, letter, records, code, message } = jsonObject(text) ?? {};
   if (typeof letter !== "string") return undefined;
   if (kind === "taken" && Array.isArray(records)) return { kind, letter: letter as Oid, records: records as readonly RecordJson[] };
   return kind === "refused" && typeof code === "string" && typeof message === "string" ? { kind, letter: letter as Oid, code, message } : undefined;

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { AosError, isHash, type Hash } from "@agentos/kernel";
 import { configGet, configSet, type Repo } from "../git/repo.ts";
+import { jsonObject } from "../json-object.ts";
 
 export interface StateFolder {
   readonly path: string;
@@ -55,14 +56,7 @@ export async function readRunFile(folder: StateFolder): Promise<RunFile | undefi
 }
 
 function parseRunFile(text: string): RunFile | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { pid, socket, principal, since } = value as { readonly [field: string]: unknown };
+  const { pid, socket, principal, since } = jsonObject(text) ?? {};
   if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0 || typeof socket !== "string" || typeof principal !== "string" || typeof since !== "string") return undefined;
   return { pid, socket, principal, since };
 }
