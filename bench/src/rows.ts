@@ -11,7 +11,10 @@ import { decisionRows } from "./decision-rows.ts";
 import { hooksRows } from "./hooks-rows.ts";
 import { expect, type Row, type Work } from "./measure.ts";
 import { planRow } from "./plan-row.ts";
+import { proposalRows } from "./proposal-rows.ts";
 import { shadowRows } from "./shadow-rows.ts";
+import { startRows } from "./start-rows.ts";
+import { syncRows } from "./sync-rows.ts";
 import { FULL, SHORT, worldRows } from "./world-rows.ts";
 import { wsRows } from "./ws-rows.ts";
 import { blobsOf, memoryWorld, scriptCounter, wasmCounter, WORLD, type MemoryWorld, type Subject } from "./worlds.ts";
@@ -32,9 +35,12 @@ export async function rows(size: Size): Promise<readonly Row[]> {
     { ...replayRow("replay, raw WASM", wasm, events), reach: 1 / 0.8 },
     { ...replayRow("replay, TypeScript", script, events), reach: 1 / 0.8 },
     ...shadowRows(wasm, size === "full" ? 10_000 : 100),
+    ...proposalRows(),
     planRow(),
     ...worldRows(size === "full" ? FULL : SHORT),
     ...wsRows({ files: size === "full" ? 100_000 : 2_000 }),
+    ...syncRows(size === "full" ? 10_000 : 200),
+    ...startRows(),
     ...hooksRows(size === "full" ? 100 : 5),
     ...airRows(size === "full" ? { definitions: 1_000, events: 100_000 } : { definitions: 1_000, events: 2_000 }),
     ...decisionRows({ reviews: 1_000, times: size === "full" ? 100 : 3 }),

@@ -1,11 +1,9 @@
 // A running world's answers, or what can be said without it: the same shapes from both.
 
-import { AosError, isInput } from "@agentos/kernel";
-import {
-  connectWorld, readApprovals, readCells, readEffects, readPlan, readPlans, readState, readWorldOffline, recordJson, repositoryModules,
-  type ApprovalRow, type ControlClient, type EffectRow, type OfflineWorld, type PlanDetail, type PlanRow, type RecordJson, type Repo, type Times,
-} from "@agentos/controller";
+import { AosError } from "@agentos/kernel";
+import { connectWorld, type ApprovalRow, type ControlClient, type EffectRow, type OfflineWorld, type PlanDetail, type PlanRow, type RecordJson, type Repo } from "@agentos/controller";
 import type { Context } from "./context.ts";
+import { queryOf, type Query } from "./query.ts";
 import { placeOf } from "./world.ts";
 
 export interface StateAnswer {
@@ -55,9 +53,10 @@ export interface Answers {
 export async function answersOf(cx: Context, repo: Repo): Promise<Answers> {
   const client = await connectWorld(repo);
   if (client !== undefined) return running(client);
-  const offline = await readWorldOffline(repo, { modules: repositoryModules(repo) });
+  const { replayedAnswers } = await import("./replayed-answers.ts");
+  const offline = await replayedAnswers(repo);
   cx.out.notice(offline.from === "local" ? "the world is not running; this is what its journal says" : "the world does not run here; this is what was published");
-  return replayed(offline);
+  return offline;
 }
 
 /** The running world. @throws AosError `world.away` when there is none */
@@ -78,51 +77,5 @@ function running(client: ControlClient): Answers {
     effects: () => ask("/effects"),
     approvals: () => ask("/approvals"),
     journal: (range) => ask("/journal", { ...range }),
-  };
-}
-
-type Query = Readonly<Record<string, string | number | undefined>>;
-
-function queryOf(query: Query): URLSearchParams {
-  const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
-  return given;
-}
-
-function replayed(offline: OfflineWorld): Answers {
-  const { world } = offline;
-  const times = timesIn(offline);
-  return {
-    from: offline.from,
-    state: async (reducer, key) => readState(world, { path: "/state", query: queryOf({ reducer, key }) }) as StateAnswer,
-    cells: async (reducer, page) => readCells(world, { path: "/cells", query: queryOf({ reducer, ...page }) }) as CellsAnswer,
-    plans: (page) => readPlans(world, { path: "/plans", query: queryOf({ ...page }) }, times),
-    plan: (id) => readPlan(world, id, times),
-    effects: () => readEffects(world, times),
-    approvals: () => readApprovals(world, times),
-    async journal({ from, limit }) {
-      const records: RecordJson[] = [];
-      for await (const record of offline.records()) {
-        if (record.seq >= from) records.push(recordJson(record));
-        if (records.length >= limit) break;
-      }
-      return { records, next: (records.at(-1)?.seq ?? from - 1) + 1, end: world.nextSeq };
-    },
-  };
-}
-
-/** When records came in: the time of the input that each follows from. */
-function timesIn(offline: Pick<OfflineWorld, "records">): Times {
-  return async (seqs) => {
-    const wanted = new Set(seqs);
-    const found = new Map<number, bigint>();
-    let now: bigint | undefined;
-    if (wanted.size > 0) {
-      for await (const record of offline.records()) {
-        if (isInput(record)) now = record.now_ns;
-        if (now !== undefined && wanted.has(record.seq)) found.set(record.seq, now);
-      }
-    }
-    return found;
   };
 }

@@ -4,41 +4,41 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { aos, eventually, git, startAos, temporaryFolder, type Ran } from "./testing/aos.ts";
+import { aos, aosProcess, eventually, git, startAos, temporaryFolder, type Ran } from "./testing/aos.ts";
 
 const EVENT = "demo/CounterEvent@1";
 const REDUCER = "demo/CounterSM@1";
 
 test("by hand: one repository, one person, no approval: init, run, events, state, journal, log, verify", async (t) => {
   const folder = await temporaryFolder(t);
-  const made = json(await aos(["init", "my-world", "--author", "ada", "--json"], { cwd: folder }));
+  const made = json(await aosProcess(["init", "my-world", "--author", "ada", "--json"], { cwd: folder }));
   assert.match(String(made["trust"]), /^sha256:[0-9a-f]{64}$/);
   const world = join(folder, "my-world");
   assert.equal(await git(world, "status", "--porcelain"), "");
   await git(world, "-c", "core.pager=cat", "verify-commit", "HEAD");
-  assert.match(ok(await aos(["check"], { cwd: world })).stdout, /^ok {2}6 definitions, 1 scenario, no warnings, manifest sha256:/);
-  assert.match(ok(await aos(["build"], { cwd: world })).stdout, /^cached {2}demo\/CounterSM@1 {2}sha256:[0-9a-f]{12} {2}\d+ bytes/);
-  assert.match(ok(await aos(["status"], { cwd: world })).stdout, /NotRunning/);
+  assert.match(ok(await aosProcess(["check"], { cwd: world })).stdout, /^ok {2}6 definitions, 1 scenario, no warnings, manifest sha256:/);
+  assert.match(ok(await aosProcess(["build"], { cwd: world })).stdout, /^cached {2}demo\/CounterSM@1 {2}sha256:[0-9a-f]{12} {2}\d+ bytes/);
+  assert.match(ok(await aosProcess(["status"], { cwd: world })).stdout, /NotRunning/);
 
   const running = await startAos(t, ["run"], { cwd: world, ready: /the world begins/ });
-  const started = json(await aos(["event", "send", EVENT, '{"$tag":"Start","$value":{"target":2}}', "--json"], { cwd: world }));
+  const started = json(await aosProcess(["event", "send", EVENT, '{"$tag":"Start","$value":{"target":2}}', "--json"], { cwd: world }));
   assert.deepEqual((started["records"] as { kind: string }[]).map(({ kind }) => kind), ["event", "stepped"]);
-  ok(await aos(["event", "send", EVENT, "@-", "--wait"], { cwd: world, stdin: '{"$tag":"Tick","$value":null}' }));
+  ok(await aosProcess(["event", "send", EVENT, "@-", "--wait"], { cwd: world, stdin: '{"$tag":"Tick","$value":null}' }));
   await writeFile(join(folder, "tick.json"), '{"$tag":"Tick","$value":null}\n');
-  ok(await aos(["event", "send", EVENT, "@../tick.json", "--wait"], { cwd: world }));
-  const live = json(await aos(["state", "get", REDUCER, "--json"], { cwd: world }));
+  ok(await aosProcess(["event", "send", EVENT, "@../tick.json", "--wait"], { cwd: world }));
+  const live = json(await aosProcess(["state", "get", REDUCER, "--json"], { cwd: world }));
   assert.deepEqual(live["state"], { pc: { $tag: "Done" }, remaining: 0 });
-  assert.match(ok(await aos(["state", "ls", REDUCER], { cwd: world })).stdout, /^\(no key\) {2}sha256:[0-9a-f]{12} {2}29 bytes\n$/);
-  assert.match(ok(await aos(["status"], { cwd: world })).stdout, /ready +True {2}Applied/);
-  const tail = ok(await aos(["journal", "tail", "--limit", "2"], { cwd: world })).stdout;
+  assert.match(ok(await aosProcess(["state", "ls", REDUCER], { cwd: world })).stdout, /^\(no key\) {2}sha256:[0-9a-f]{12} {2}29 bytes\n$/);
+  assert.match(ok(await aosProcess(["status"], { cwd: world })).stdout, /ready +True {2}Applied/);
+  const tail = ok(await aosProcess(["journal", "tail", "--limit", "2"], { cwd: world })).stdout;
   assert.match(tail, /^#6 +event +demo\/CounterEvent@1 \{"\$tag":"Tick","\$value":null\} from control\n#7 +stepped +demo\/CounterSM@1 state sha256:/);
   assert.equal(await running.stop(), 0, running.output());
 
-  const resting = json(await aos(["state", "get", REDUCER, "--json"], { cwd: world }));
+  const resting = json(await aosProcess(["state", "get", REDUCER, "--json"], { cwd: world }));
   assert.deepEqual(resting, live, "the replayed journal says what the running world said");
-  assert.match(ok(await aos(["journal", "verify"], { cwd: world })).stdout, /^ok {2}8 records in 5 turns replayed alike/);
-  assert.match(ok(await aos(["log", "-n", "1"], { cwd: world })).stdout, /^seal [0-9a-f]{12} .*Z, controller\n {4}seal \d+: seq /);
-  const verified = json(await aos(["verify", "--replay", "--json"], { cwd: world }));
+  assert.match(ok(await aosProcess(["journal", "verify"], { cwd: world })).stdout, /^ok {2}8 records in 5 turns replayed alike, 8 of them published as they are, state root sha256:/);
+  assert.match(ok(await aosProcess(["log", "-n", "1"], { cwd: world })).stdout, /^seal [0-9a-f]{12} .*Z, controller\n {4}seal \d+: seq /);
+  const verified = json(await aosProcess(["verify", "--replay", "--json"], { cwd: world }));
   assert.equal(verified["ok"], true);
   assert.deepEqual((verified["replayed"] as { seq: number }).seq, 8);
 });
@@ -104,7 +104,7 @@ test("by hand: a shared repository with hooks, an author, a reviewer, a controll
   assert.match(await git(join(folder, "auditor"), "log", "-1", "--notes=aos", "main"), /1 of 1 approvals: reviewer/);
 });
 
-test("by hand: a rebased proposal takes the place of the old one only when that is said", async (t) => {
+test("by hand: a rebased proposal takes the place of the old one only when that is said; it is called what was said last", async (t) => {
   const folder = await temporaryFolder(t);
   ok(await aos(["init", "world", "--template", "empty", "--quiet"], { cwd: folder }));
   const world = join(folder, "world");
@@ -118,6 +118,15 @@ test("by hand: a rebased proposal takes the place of the old one only when that 
   assert.deepEqual([refused.code, /hint: `aos propose notes --replace`/.test(refused.stderr)], [2, true]);
   assert.equal(json(await aos(["propose", "--replace", "--json"], { cwd: world }))["outcome"], "replaced");
   assert.equal(await git(world, "rev-parse", "refs/heads/proposals/notes"), await git(world, "rev-parse", "HEAD"));
+
+  const said = ["propose", "--json", "-m", "Take notes\n\nSo that nothing is lost.\nAnd no more."];
+  const told = json(await aos(said, { cwd: world }));
+  assert.deepEqual([told["outcome"], told["title"], told["commits"]], ["moved", "Take notes", 2]);
+  assert.equal(json(await aos(said, { cwd: world }))["outcome"], "unchanged");
+  assert.equal(await git(world, "rev-parse", "refs/heads/proposals/notes"), await git(world, "rev-parse", "refs/heads/notes"));
+  assert.deepEqual([await git(world, "status", "--porcelain"), await git(world, "diff", "HEAD~1", "HEAD")], ["", ""]);
+  await git(world, "verify-commit", "HEAD");
+  assert.match(ok(await aos(["proposals"], { cwd: world })).stdout, /^notes {2}[0-9a-f]{12} {2}waits\n {4}Take notes \(author\)\n {6}So that nothing is lost\.\n {6}And no more\.\n/);
 });
 
 test("by hand: init: an empty repository keeps its settings, an empty folder stays the same folder", async (t) => {

@@ -2,14 +2,15 @@
 
 import { lstat, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { AosError, fromUtf8, hashValue, readJson, type Hash } from "@agentos/kernel";
+import { AosError, fromUtf8, hashValue, readJson } from "@agentos/kernel";
+import { consequencesHashOf, judgeCiWord, stateIn, type ReportWord } from "@agentos/controller";
 
 /** The one file that is looked at; whatever else an artifact holds stays where it is. */
 export const REPORT_FILE = "report.json";
 export const REPORT_BYTES_MAX = 8 << 20;
 const FILES_MAX = 16;
 
-export type CiReport = { readonly kind: "absent" } | { readonly kind: "unreadable"; readonly why: string } | { readonly kind: "read"; readonly hash: Hash };
+export type CiReport = { readonly kind: "absent" } | { readonly kind: "unreadable"; readonly why: string } | { readonly kind: "read"; readonly word: ReportWord };
 
 /** Reads the report of a folder that an artifact was unpacked to. Nothing in it is run, followed or believed. */
 export async function readCiReport(folder: string): Promise<CiReport> {
@@ -25,7 +26,7 @@ export async function readCiReport(folder: string): Promise<CiReport> {
     try {
       const { json } = readJson(fromUtf8(await file.readFile()), REPORT_FILE);
       if (!(json instanceof Map)) return { kind: "unreadable", why: "it is no JSON object" };
-      return { kind: "read", hash: hashValue(json) };
+      return { kind: "read", word: { by: "CI", report: hashValue(json), consequences: consequencesHashOf(json), state: stateIn(json) } };
     } finally {
       await file.close();
     }
@@ -36,10 +37,13 @@ export async function readCiReport(folder: string): Promise<CiReport> {
 }
 
 /** The sentence about CI's report beside the controllers' own on the same merge; undefined when there is nothing to say. */
-export function judgeCiReport(report: CiReport, own: readonly Hash[]): string | undefined {
-  if (report.kind === "absent") return undefined;
-  if (report.kind === "unreadable") return `CI's report is refused: ${report.why}`;
-  if (own.length === 0) return `CI reported ${report.hash.slice(0, 19)}…, which no controller has computed yet: it counts for nothing`;
-  if (own.includes(report.hash)) return undefined;
-  return `CI reported ${report.hash.slice(0, 19)}…, the controller computed ${own.map((hash) => `${hash.slice(0, 19)}…`).join(", ")} on the same merge: CI ran on another state, or it lies. Only the controller's counts`;
+export function judgeCiReport(report: CiReport, own: readonly ReportWord[]): string | undefined {
+  switch (report.kind) {
+    case "absent":
+      return undefined;
+    case "unreadable":
+      return `CI's report is refused: ${report.why}`;
+    default:
+      return judgeCiWord(report.word, own);
+  }
 }

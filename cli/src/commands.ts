@@ -115,6 +115,13 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
       { usage: "repair", describe: "Cut a damaged journal at its first bad record", load: () => import("./commands/journal-repair.ts") },
     ],
   },
+  {
+    name: "vault", describe: "Secrets of a world: put them away, list them", commands: [
+      { usage: "ls", describe: "List names and versions, no values", load: () => import("./commands/vault-ls.ts") },
+      { usage: "put <name>", describe: "Put a value away, typed or piped in", load: () => import("./commands/vault-put.ts") },
+      { usage: "rotate <name> <number>", describe: "Make an earlier version the current one", load: () => import("./commands/vault-rotate.ts") },
+    ],
+  },
   { usage: "log", describe: "Print what was decided and published, newest first", load: () => import("./commands/log.ts") },
   { usage: "push [dir] [ref]", describe: "Bring changed folders into the world: files into workspaces, AIR as a proposal", load: () => import("./commands/push.ts") },
   { usage: "pull [dir] [ref]", describe: "Bring changed workspaces into their folders, merged with what changed there", load: () => import("./commands/pull.ts") },

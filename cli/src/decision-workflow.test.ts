@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { hashValue, jsonOf } from "@agentos/kernel";
 import { ACCOUNTS, githubDouble, safeUpgradeRepo, type GithubDouble, type WorldRepo } from "@agentos/controller/testing";
 import { gitIn, mergeTree, openLocal, parseOid, policyHash, readRules, writeShadowNote } from "@agentos/controller";
+import { judgeCiReport, readCiReport } from "./ci-report.ts";
 import { runWorkflow, type Ran } from "./testing/workflow-run.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -39,7 +40,7 @@ async function here(t: { after(end: () => Promise<void>): void }): Promise<Here>
       const left = join(folder, "artifact");
       await mkdir(left);
       await artifact?.(left);
-      const token = double.token({ kind: "workflow", actor: BOT, grants: { contents: "read", metadata: "read", pull_requests: "write", issues: "write", statuses: "write" } });
+      const token = double.token({ kind: "workflow", actor: BOT, grants: { actions: "read", contents: "read", metadata: "read", pull_requests: "write", statuses: "write" } });
       // As GitHub sends it: of a fork's run there are no pull requests.
       const event = {
         action: "completed",
@@ -47,9 +48,9 @@ async function here(t: { after(end: () => Promise<void>): void }): Promise<Here>
         repository: { id: double.state.repositoryId, full_name: "demo/world", default_branch: "main" },
       };
       return runWorkflow("decision.yml", {
-        root: ROOT, folder, event, remote, artifact: artifact === undefined ? undefined : left,
+        root: ROOT, folder, event, remote, ...(double.state.private && { origin: double.gitUrl() }), artifact: artifact === undefined ? undefined : left,
         context: { "github.event.repository.default_branch": "main", "github.event.workflow_run.id": "9", "github.event.workflow_run.head_sha": head, "github.token": token },
-        env: { GITHUB_REPOSITORY: "demo/world", GITHUB_API_URL: double.baseUrl, GITHUB_SERVER_URL: "https://github.com", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+        env: { GITHUB_REPOSITORY: "demo/world", GITHUB_API_URL: double.baseUrl, GITHUB_SERVER_URL: double.state.private ? double.baseUrl : "https://github.com", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
       });
     },
   };
@@ -76,9 +77,10 @@ async function report({ world, remote }: Here, head: string): Promise<void> {
   }
 }
 
-test("decision.yml: a pull request whose CI says what the controller says: the decision stands on it, and no check was forged", async (t) => {
+test("decision.yml: a pull request in a private repository, whose CI says what the controller says: the decision stands on it, and no check was forged", async (t) => {
   const ours = await here(t);
   const { world, double } = ours;
+  double.state.private = true;
   const head = await world.proposeUpgrade("follow");
   await world.git("push", "--quiet", "origin", `${head}:refs/heads/proposals/follow`, `${head}:refs/pull/1/head`);
   const pull = double.openPull({ ref: "proposals/follow", sha: head, by: ACCOUNTS.author });
@@ -88,24 +90,25 @@ test("decision.yml: a pull request whose CI says what the controller says: the d
   assert.match(body, /### Waiting\n[\s\S]*0 of 1 approvals[\s\S]*Shadow run/);
   assert.ok(!body.includes("CI reported"), body);
   assert.deepEqual(double.state.statuses.get(head)?.filter(({ context }) => context === "aos/decision").map(({ state }) => state), ["pending"]);
+  assert.ok(double.gitCalls.some((call) => call.endsWith("/git-upload-pack 200 github-actions[bot]")), double.gitCalls.join("\n"));
 });
 
-/** What a fork's job may leave behind, and what is said of it. */
-const LIES: readonly { readonly name: string; readonly says: RegExp; leave(folder: string): Promise<void> }[] = [
-  { name: "a forged report", says: /CI reported sha256&#58;[0-9a-f]{12}…, the controller computed/, leave: (folder) => writeFile(join(folder, "report.json"), JSON.stringify({ definitions: [], note: "all is well" })) },
+/** What a fork's job may leave behind, and what is said of it: in the comment of a whole run, or by what reads it. */
+const LIES: readonly { readonly name: string; readonly run?: "workflow"; readonly says: RegExp; leave(folder: string): Promise<void> }[] = [
+  { name: "a forged report", run: "workflow", says: /CI reported sha256&#58;[0-9a-f]{12}…, and controller computed/, leave: (folder) => writeFile(join(folder, "report.json"), JSON.stringify({ definitions: [], note: "all is well" })) },
   {
-    name: "a forged number of another pull request", says: /the controller computed/,
+    name: "a forged number of another pull request", run: "workflow", says: /and controller computed/,
     async leave(folder) {
       await writeFile(join(folder, "NR"), "1");
       await writeFile(join(folder, "pr_number"), "1");
       await writeFile(join(folder, "report.json"), JSON.stringify({ pull_request: 1, verdict: "approved" }));
     },
   },
-  { name: "an oversized report", says: /CI's report is refused&#58; 9437184 bytes/, leave: (folder) => writeFile(join(folder, "report.json"), Buffer.alloc(9 << 20, "x")) },
+  { name: "an oversized report", run: "workflow", says: /CI's report is refused&#58; 9437184 bytes/, leave: (folder) => writeFile(join(folder, "report.json"), Buffer.alloc(9 << 20, "x")) },
   { name: "a link instead of a report", says: /report\.json is no plain file/, leave: (folder) => symlink("/etc/passwd", join(folder, "report.json")) },
   { name: "a folder instead of a report", says: /report\.json is no plain file/, async leave(folder) { await mkdir(join(folder, "report.json", "..", "report.json", "x"), { recursive: true }); } },
-  { name: "no JSON, but Markdown that acts", says: /it is no JSON/, leave: (folder) => writeFile(join(folder, "report.json"), "</details><img src=x onerror=alert(1)> @everyone [approved](https://evil.test)") },
-  { name: "depth without end", says: /CI.{0,8}s report is refused/, leave: (folder) => writeFile(join(folder, "report.json"), "[".repeat(200_000)) },
+  { name: "no JSON, but Markdown that acts", run: "workflow", says: /it is no JSON/, leave: (folder) => writeFile(join(folder, "report.json"), "</details><img src=x onerror=alert(1)> @everyone [approved](https://evil.test)") },
+  { name: "depth without end", says: /CI's report is refused/, leave: (folder) => writeFile(join(folder, "report.json"), "[".repeat(200_000)) },
   {
     name: "a hundred files", says: /expected at most 16/,
     async leave(folder) {
@@ -128,7 +131,15 @@ test("decision.yml: a fork's pull request whose CI lies: gets nothing, is named,
   const pull = double.openPull({ ref: "proposals/follow", sha: head, by: ACCOUNTS.outsider, fork: true });
   await report(ours, head);
   let told = 0;
-  for (const { name, says, leave } of LIES) {
+  for (const { name, run, says, leave } of LIES) {
+    if (run === undefined) {
+      const folder = await mkdtemp(join(tmpdir(), "aos-artifact-"));
+      t.after(() => rm(folder, { recursive: true, force: true }));
+      await leave(folder);
+      assert.match(judgeCiReport(await readCiReport(folder), []) ?? "", says, name);
+      told++;
+      continue;
+    }
     assertRan(await ours.decide({ head, repository: FORK, artifact: leave }), 5);
     const comments = double.state.comments.get(pull) ?? [];
     assert.equal(comments.length, 1, name);

@@ -55,7 +55,7 @@ export async function checkHere(cx: Context, repo: Repo, store: ObjectStore): Pr
   });
   if (rules instanceof AosError) return [bad("rules", rules.message, rules.hint ?? "mend .aos on main, in a proposal")];
   return [
-    fine("rules", `${rules.trust.principals.length} principals, ${rules.policy.approvals} approvals needed`),
+    fine("rules", `principals: ${rules.trust.principals.length}, approvals needed: ${rules.policy.approvals}`),
     checkTrust(await readPinnedTrust(repo), await genesisTrust(repo, store, main)),
     await checkKey(cx, repo, rules),
     await checkSigners(repo, store, { main, rules }),

@@ -43,6 +43,7 @@ export function githubPlace(text: string, api: string | undefined): GithubPlace 
 export async function githubAuth(cx: Context, from: { readonly app: number | undefined; readonly keyFile: string | undefined }): Promise<GithubAuth> {
   const { app, keyFile } = from;
   if ((app === undefined) !== (keyFile === undefined)) throw new AosError("cli.github", "--github-app and --github-app-key belong together", { hint: "the App's id, and the file of its private key" });
+  if (app !== undefined && !Number.isSafeInteger(app)) throw new AosError("cli.github", "--github-app: expected the App's id, a number", { hint: "it is in the App's settings on GitHub" });
   if (app !== undefined && keyFile !== undefined) {
     const privateKey = await readFile(resolve(cx.cwd, keyFile), "utf8").catch(() => undefined);
     if (privateKey?.includes("PRIVATE KEY") !== true) throw new AosError("github.auth", `${keyFile}: no private key in PEM`, { at: { file: keyFile }, hint: "download one in the App's settings" });

@@ -1,7 +1,7 @@
 // What the commands of hooks are about: a clone or a server's repository, and the program that the hooks run.
 
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AosError } from "@agentos/kernel";
 import { openRepo, type Repo } from "@agentos/controller";
@@ -23,5 +23,5 @@ export async function serverAt(cx: Context, server: string): Promise<string> {
 }
 
 export function hooksProgram(): Program {
-  return { nodePath: process.execPath, entry: join(fileURLToPath(new URL(".", import.meta.resolve("@agentos/hooks"))), "main.js") };
+  return { nodePath: process.execPath, entry: fileURLToPath(new URL("../bin/aos-hook.js", import.meta.url)) };
 }

@@ -132,7 +132,9 @@ async function run(argv: readonly string[]): Promise<void> {
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new UsageProblem(message ?? "the words do not fit any command", scope);
     });
-  for (const entry of COMMANDS) program.command(entryOf([], entry) as never);
+  // Where the first word is a command, the others are out of the question.
+  const named = COMMANDS.filter((entry) => wordAt(entry) === argv[0]);
+  for (const entry of named.length > 0 ? named : COMMANDS) program.command(entryOf([], entry) as never);
   await program.parseAsync().catch((error: unknown) => {
     // Some of what is wrong with the words comes as yargs' own error, without asking `fail`.
     throw error instanceof Error && error.name === "YError" ? new UsageProblem(error.message, scope) : error;

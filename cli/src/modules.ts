@@ -22,7 +22,7 @@ export interface ModuleBuild {
  *
  * @throws AosError `sync.*`; `build.*` with the place in the source, `module.refused`
  */
-export async function buildModules(folder: string): Promise<readonly ModuleBuild[]> {
+export async function buildModules(folder: string, onBuilt?: (total: number) => void): Promise<readonly ModuleBuild[]> {
   const files = filesOfFolder(folder);
   const sync = await readSyncMap(files);
   return Promise.all([...sync.sources].map(async ([name, source]): Promise<ModuleBuild> => {
@@ -39,6 +39,7 @@ export async function buildModules(folder: string): Promise<readonly ModuleBuild
         throw placed(error, { name, source, sourceMap });
       });
     }
+    onBuilt?.(sync.sources.size);
     return { name, source, path, artifact, hash, state };
   }));
 }

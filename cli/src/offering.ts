@@ -1,7 +1,7 @@
 // Offers commits as a proposal: which ones may be offered, and the branch that is moved, on the remote or here.
 
 import { AosError } from "@agentos/kernel";
-import { casRef, commitSigner, commitsOf, gitIn, isAncestor, push, readRules, signerOf, trustInput, type Oid } from "@agentos/controller";
+import { casRef, commitSigner, commitsOf, gitIn, isAncestor, proposalText, push, readRules, signerOf, trustInput, type Oid } from "@agentos/controller";
 import { proposalRef, type Upstream } from "./upstream.ts";
 
 /** The commits to offer. @throws AosError `git.diverged`, `git.nothing`, `git.unsigned` */
@@ -23,8 +23,8 @@ export async function offerable({ local, main, remote }: Upstream, head: Oid): P
       });
     }
   }
-  const { message } = await store.readCommit(commits[0] ?? head);
-  return { commits, title: message.split("\n")[0] ?? "" };
+  const messages = (await Promise.all(commits.map((commit) => store.readCommit(commit)))).map(({ message }) => message);
+  return { commits, title: proposalText(messages).title };
 }
 
 /** Moves the proposal's branch. @throws AosError `proposal.diverged`, `git.rejected`, `git.remote` */

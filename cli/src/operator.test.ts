@@ -107,6 +107,7 @@ test("aos plan, approvals, effects, snapshot: a world that waits, from an order 
   const cancelled = await run("plan", "cancel", "2", "--reason", "no need");
   assert.match(cancelled.stdout, /cancelled {4}plan #2 by control: no need\n[^]*plan_ended[^]*withdrawn/);
   assert.match((await run("snapshot")).stdout, /^snapshot at seq \d+, \d+ bytes: \S+\.aoss\nstate root {2}sha256:[0-9a-f]{64}\n$/);
+  assert.match((await run("snapshot", "--full")).stdout, /^full snapshot at seq \d+, \d+ bytes: \d+\.full\.aoss\n/);
   assert.equal((await run("plan", "ls")).stdout, "no plan runs\n");
   assert.equal(await world.stop(), 0);
   const { stdout, stderr, code } = await run("verify", "--replay");
@@ -155,7 +156,7 @@ test("aos run: one line of JSON for each thing that happens, at the level asked 
   await place.run("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: `${place.silent}/?key=canary-7f3a91` }));
   const second = await place.run("run");
   assert.equal(second.code, 2);
-  assert.match(second.stderr, /process \d+ \(aos run\) has worked on this world since [^]*hint: stop that process first/);
+  assert.match(second.stderr, /held by pid \d+ \(aos run\) on host \S+ since [^]*hint: stop that process first/);
   assert.equal(await world.stop(), 0);
   const lines = world.output().trim().split("\n").map((line) => JSON.parse(line) as Row);
   for (const line of lines) assert.deepEqual(Object.keys(line).slice(0, 2), ["level", "time"], JSON.stringify(line));

@@ -8,6 +8,8 @@ import { createStyle, type Style } from "./render/style.ts";
 
 export interface Output {
   readonly mode: "json" | "text";
+  /** Are no notices wanted? */
+  readonly quiet: boolean;
   /** Is a person likely to read stdout as it is printed? */
   readonly terminal: boolean;
   readonly style: Style;
@@ -29,6 +31,7 @@ export function createOutput(options: { readonly json: boolean; readonly quiet: 
   const noticeStyle = styleOf(process.stderr);
   return {
     mode,
+    quiet: options.quiet,
     terminal: process.stdout.isTTY,
     style,
     result: print,

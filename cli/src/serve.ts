@@ -1,6 +1,6 @@
 // Runs a world in the foreground until it is told to stop.
 
-import { jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOptions, type LogLevel, type LoopbackPlace, type RunningController } from "@agentos/controller";
+import { WAITING_FOR_WINDOW, jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOptions, type LogLevel, type LoopbackPlace, type RunningController } from "@agentos/controller";
 import { AosError } from "@agentos/kernel";
 import type { Context } from "./context.ts";
 import { logLine, type LogLineView } from "./render/log-line.ts";
@@ -36,6 +36,7 @@ function printLog(cx: Context, text: string): void {
 export const SERVE_OPTIONS = {
   "poll-ms": { type: "number", requiresArg: true, describe: "How often to look at the repository without a hint [default: 1000]" },
   http: { type: "string", requiresArg: true, describe: "Answer on loopback HTTP too, at [HOST:]PORT, to whoever has the token" },
+  "agent-key": { type: "string", requiresArg: true, describe: "The key of an agent, which signs what plans propose [default: git config aos.agentkey, else the controller's signs]" },
   "log-level": { choices: LOG_LEVELS, default: "info", describe: "Which lines to log" },
 } as const;
 
@@ -44,14 +45,22 @@ export function serveArgs(args: { readonly "poll-ms": number | undefined; readon
   return { ...pollOf(args["poll-ms"]), ...(args.http === undefined ? {} : { http: parseLoopback(args.http) }), logLevel: args["log-level"] };
 }
 
-/** Waits until the controller has looked at the repository and has nothing left to do, or is stopped by something. */
-export async function untilIdle(controller: RunningController): Promise<void> {
+/**
+ * Waits until the controller has looked at the repository and has nothing left that it can do. A merge whose time has not come is
+ * told and left: nothing failed, and the next run takes it up.
+ *
+ * @throws AosError `run.stalled` (refused) when somebody must act before it can go on; `run.busy` when it does not come to rest
+ */
+export async function untilIdle(cx: Context, controller: Pick<RunningController, "status">): Promise<void> {
   const until = Date.now() + ONCE_TIMEOUT_MS;
   for (;;) {
     const { observedRevision, reconciling, openIntents, ready, stalled, proposals } = controller.status();
-    const done = observedRevision !== undefined && reconciling.status !== "True" && openIntents.length === 0;
+    const waits = reconciling.reason === WAITING_FOR_WINDOW;
+    const done = observedRevision !== undefined && (reconciling.status !== "True" || waits) && openIntents.length === 0;
     const reported = proposals.every(({ shadow }) => shadow !== "pending");
-    if (done && ((ready.status === "True" && reported) || stalled.status === "True")) return;
+    if (done && stalled.status === "True") throw new AosError("run.stalled", `${stalled.reason}: ${stalled.message}`, { class: "refused", hint: "`aos status` says more; what is in force keeps running" });
+    if (done && waits) return cx.out.notice(reconciling.message);
+    if (done && ready.status === "True" && reported) return;
     if (Date.now() > until) throw new AosError("run.busy", "the world did not come to rest", { class: "outside", hint: "run it without --once, and look at `aos status`" });
     await new Promise((resolve) => setTimeout(resolve, ONCE_LOOK_MS));
   }

@@ -2,13 +2,16 @@
 
 import { AosError, nearest } from "@agentos/kernel";
 import {
-  configGet, fetch, isAncestor, listProposals, listRefs, MAIN_REF, PROPOSALS_PREFIX, readProposal, readRef, refView,
+  configGet, fetch, isAncestor, listProposals, listRefs, lsRemote, MAIN_REF, PROPOSALS_PREFIX, readProposal, readRef, refView,
   type Local, type ObjectStore, type Oid, type Proposal, type ProposalRef, type RefView, type Repo,
 } from "@agentos/controller";
+import type { Output } from "./output.ts";
+import { withProgress } from "./progress.ts";
 import { placeOf, withStore } from "./world.ts";
 
 const REMOTE = "origin";
 const HEADS = "refs/heads/";
+const NOTES = "refs/notes/aos";
 
 export interface Upstream {
   /** Name of the remote; undefined where this repository itself is where people look. */
@@ -17,10 +20,12 @@ export interface Upstream {
   readonly main: Oid;
 }
 
-/** Runs `use` with the upstream, fetched first unless told `as-is`. */
-export async function withUpstream<T>(repo: Repo, freshness: "fetch" | "as-is", use: (upstream: Upstream) => Promise<T>): Promise<T> {
+/** As it was fetched last, or fetched first, with a line there that says so when it takes long. */
+export type Freshness = "as-is" | { readonly fetch: Pick<Output, "mode" | "quiet"> };
+
+export async function withUpstream<T>(repo: Repo, freshness: Freshness, use: (upstream: Upstream) => Promise<T>): Promise<T> {
   const remote = (await configGet(repo, `remote.${REMOTE}.url`)) === undefined ? undefined : REMOTE;
-  if (remote !== undefined && freshness === "fetch") await fetchUpstream(repo, remote);
+  if (remote !== undefined && freshness !== "as-is") await withProgress(freshness.fetch, `fetching from ${remote}`, () => fetchUpstream(repo, remote));
   return withStore(repo, async (store) => use(await look(repo, store, remote)));
 }
 
@@ -39,12 +44,34 @@ async function look(repo: Repo, store: ObjectStore, remote: string | undefined):
  */
 async function fetchUpstream(repo: Repo, remote: string): Promise<void> {
   await fetch(repo, remote, { refspecs: [`+${HEADS}*:refs/remotes/${remote}/*`], gone: "prune" });
-  await fetch(repo, remote, { refspecs: ["refs/notes/aos*:refs/notes/aos*"] }).catch((cause: unknown) => {
+  await fetch(repo, remote, { refspecs: [`${NOTES}*:${NOTES}*`] }).catch(async (cause: unknown) => {
     if (!(cause instanceof AosError) || cause.code !== "git.failed") throw cause;
-    throw new AosError("git.rewritten", `${remote}: its notes do not continue the ones of this clone`, {
-      class: "unverified", cause, hint: "somebody rewrote refs/notes/aos*, there or here: compare both before you trust either",
-    });
+    // Git refuses too where this clone has what the remote does not have yet, as a controller's has between a seal and its push.
+    if (!(await continuesHere(repo, remote))) {
+      throw new AosError("git.rewritten", `${remote}: its notes do not continue the ones of this clone`, {
+        class: "unverified", cause, hint: "somebody rewrote refs/notes/aos*, there or here: compare both before you trust either",
+      });
+    }
   });
+}
+
+/** Is each of the remote's notes refs part of the one here, or goes on from it? Only refs that a fetch brought are judged. */
+async function continuesHere(repo: Repo, remote: string): Promise<boolean> {
+  for (const [ref, there] of await lsRemote(repo, remote, { patterns: [`${NOTES}*`] })) {
+    const here = await readRef(repo.commonDir, ref);
+    if (here === undefined || here === there) continue;
+    const inLine = await inOneLine(repo, here, there).catch((cause: unknown) => {
+      // A commit that is not here was pushed after the fetch: the next one judges it.
+      if (cause instanceof AosError && cause.code === "git.failed") return true;
+      throw cause;
+    });
+    if (!inLine) return false;
+  }
+  return true;
+}
+
+async function inOneLine(repo: Repo, a: Oid, b: Oid): Promise<boolean> {
+  return (await isAncestor(repo, a, b)) || isAncestor(repo, b, a);
 }
 
 /** Branches are those of the remote, under the names they have there; everything else is as it is here. */

@@ -28,12 +28,22 @@ const ROWS: readonly (readonly [string, string, RegExp])[] = [
   ["a title in a script", `on: pull_request\npermissions: {}\n${HEAD}      - run: |\n          echo "\${{ github.event.pull_request.title }}"\n`, /belongs into env/],
   ["a checkout that keeps the token", `on: push\npermissions: {}\n${HEAD}      - uses: actions/checkout@${"1".repeat(40)}\n`, /leaves the token/],
   ["an action's script with an input in it", "runs:\n  using: composite\n  steps:\n    - shell: bash\n      run: aos verify ${{ inputs.trust }}\n", /belongs into env/],
+  ["pull_request with all rights by a word", `on: pull_request\npermissions: write-all\n${HEAD}      - run: "true"\n`, /on pull_request it may write everything/],
+  ["all rights by a word, of one job", `on: pull_request\npermissions: {}\njobs:\n  a:\n    runs-on: x\n    permissions: write-all\n    timeout-minutes: 1\n    steps:\n      - run: "true"\n`, /on pull_request it may write everything/],
+  ["pull_request whose one job may write", `on: pull_request\npermissions: {}\njobs:\n  a:\n    runs-on: x\n    permissions:\n      checks: write\n    timeout-minutes: 1\n    steps:\n      - run: "true"\n`, /may write checks/],
+  ["a reusable workflow of a branch", "on: push\npermissions: {}\njobs:\n  a:\n    uses: some/thing/.github/workflows/x.yml@main\n", /not pinned/],
+  ["a reusable workflow that gets all secrets", `on: push\npermissions: {}\njobs:\n  a:\n    uses: some/thing/.github/workflows/x.yml@${"1".repeat(40)}\n    secrets: inherit\n`, /all secrets/],
+  ["an image by its tag", `on: push\npermissions: {}\n${HEAD}      - uses: docker://alpine:3\n`, /not pinned/],
+  ["a short commit", `on: push\npermissions: {}\n${HEAD}      - uses: actions/cache@${"1".repeat(12)}\n`, /not pinned/],
+  ["a title in a script of an action", `on: push\npermissions: {}\n${HEAD}      - uses: actions/github-script@${"1".repeat(40)}\n        with:\n          script: console.log("\${{ github.event.head_commit.message }}")\n`, /belongs into env/],
+  ["a checkout of the head after a comment", `on: issue_comment\npermissions: {}\n${HEAD}      - run: gh pr checkout "$NUMBER"\n`, /names a stranger's commit/],
+  ["a checkout of the head with rights to write, in a script", `on: push\npermissions:\n  contents: write\n${HEAD}      - run: git checkout "$GITHUB_HEAD_REF"\n`, /names a stranger's commit/],
   ["a job without an end", "on: push\npermissions: {}\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: \"true\"\n", /no end in time/],
 ];
 
 test("workflows: what the rules forbid: is found", () => {
   for (const [name, text, fault] of ROWS) assert.match(workflowFaults(text).join("\n"), fault, name);
-  assert.equal(ROWS.length, 12);
+  assert.equal(ROWS.length, 22);
 });
 
 test("workflows: YAML that the reader does not read: refused, not guessed", () => {

@@ -15,12 +15,14 @@ export interface Checkout {
   readonly dir: string;
   /** What becomes of files that are there and have other bytes. */
   readonly over: "refuse" | "replace";
+  /** A file or folder is there, of so many. */
+  readonly onEntry?: (total: number) => void;
 }
 
 const SHOWN_MAX = 10;
 
 /** @throws AosError `checkout.names` (no file can be called so here), `checkout.taken` (files are there): nothing is written then; as trees.walkTree */
-export async function checkOut(workspaces: Pick<Workspaces, "blobs" | "pieces">, { root, path, dir, over }: Checkout): Promise<{ readonly files: number; readonly bytes: number }> {
+export async function checkOut(workspaces: Pick<Workspaces, "blobs" | "pieces">, { root, path, dir, over, onEntry }: Checkout): Promise<{ readonly files: number; readonly bytes: number }> {
   const entries: trees.PathEntry[] = [];
   for await (const entry of trees.walkTree(workspaces.blobs, root, { scope: "subtree", ...(path === undefined ? {} : { path }) })) entries.push(entry);
   const below = (entry: trees.PathEntry): string => (path === undefined ? entry.path : entry.path.slice(path.length + 1));
@@ -36,6 +38,7 @@ export async function checkOut(workspaces: Pick<Workspaces, "blobs" | "pieces">,
       await writeFile(workspaces, entry, place);
       bytes += entry.size;
     }
+    onEntry?.(places.length);
   }
   return { files: entries.filter(({ kind }) => kind === "file").length, bytes };
 }

@@ -1,6 +1,6 @@
 // Workspaces as commands use them: opened, resolved to a tree, changed by one version.
 
-import { AosError, createModuleRunner, isSegment, nearest, trees, utf8, type Hash } from "@agentos/kernel";
+import { AosError, isSegment, nearest, trees, utf8, type Hash, type ModuleRunner } from "@agentos/kernel";
 import { commitVersion, configGet, MESSAGE_KEY, openWorkspaces, stagedBlobs, type ControlClient, type Repo, type StagedBlobs, type VersionRow, type Workspaces } from "@agentos/controller";
 import type { Context } from "./context.ts";
 import { placeOf, worldRepo } from "./world.ts";
@@ -9,7 +9,7 @@ import type { WorkspacePlace } from "./workspace-ref.ts";
 /** Runs `use` with the world's workspaces, and says where they are read when the world does not run. */
 export async function withWorkspaces<T>(cx: Context, use: (workspaces: Workspaces, repo: Repo) => Promise<T>): Promise<T> {
   const repo = await worldRepo(cx);
-  const workspaces = await openWorkspaces(repo, { modules: createModuleRunner });
+  const workspaces = await openWorkspaces(repo, { modules: moduleRunner });
   if (workspaces.from === "local") cx.out.notice("the world is not running; this is what its journal says");
   if (workspaces.from === "published") cx.out.notice("the world does not run here; this is what was published");
   try {
@@ -17,6 +17,12 @@ export async function withWorkspaces<T>(cx: Context, use: (workspaces: Workspace
   } finally {
     await workspaces.close();
   }
+}
+
+/** Only a replay needs one. */
+async function moduleRunner(): Promise<ModuleRunner> {
+  const { createModuleRunner } = await import("@agentos/kernel");
+  return createModuleRunner();
 }
 
 /** The version a place is in. @throws AosError `workspace.unknown`, `workspace.version` */

@@ -71,6 +71,12 @@ export async function controllerKey(cx: Context, repo: Repo): Promise<SigningKey
   return readPrivateKey((await configPath(repo, "aos.controllerkey")) ?? join(repo.commonDir, "aos", "keys", "controller"));
 }
 
+/** The private key of the agent whose plans run here, where one is named: by path, else by git config `aos.agentkey`. */
+export async function agentKey(cx: Context, repo: Repo, named: string | undefined): Promise<{ readonly agent?: SigningKey }> {
+  const path = named === undefined ? await configPath(repo, "aos.agentkey") : resolve(cx.cwd, named);
+  return path === undefined ? {} : { agent: await readPrivateKey(path) };
+}
+
 /** The world's id: pinned in this repository's configuration, else as the first commit of main says, with a notice. */
 export async function worldId(cx: Context, repo: Repo, store: ObjectStore): Promise<Hash> {
   const pinned = await readPinnedTrust(repo);

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { aos, eventually } from "./testing/aos.ts";
 import { workspaceWorld } from "./testing/workspace-world.ts";
 
-const LIMIT = { timeout: 600_000 };
+const LIMIT = { timeout: 180_000 };
 type Row = Readonly<Record<string, unknown>>;
 
 test("aos ws: a workspace from its first file to its last version: written, read, compared, checked out, and told by git", LIMIT, async (t) => {

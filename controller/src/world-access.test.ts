@@ -1,9 +1,11 @@
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, open, readdir, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createModuleRunner, stateRoot, type JournalRecord } from "@agentos/kernel";
+import {
+  createModuleRunner, fileBlobs, fileSnapshots, openFileJournal, openHost, SANDBOX_VERSION, stateRoot, systemClock, systemEntropy, type JournalRecord,
+} from "@agentos/kernel";
 import { parseOid } from "./git/objects.ts";
 import { initRepo, openRepo } from "./git/repo.ts";
 import { openStore } from "./git/store.ts";
@@ -12,7 +14,8 @@ import { readSeals } from "./publish/published.ts";
 import { markRestoring, stateFolder, writeRunFile } from "./reconcile/state-folder.ts";
 import { publishedWorld, type PublishedWorld } from "./testing/published-world.ts";
 import { filesOfFolder } from "./world-source.ts";
-import { connectWorld, readWorldOffline, shadowLocally, type OfflineWorld } from "./world-access.ts";
+import { connectWorld } from "./control/connect.ts";
+import { readWorldOffline, shadowLocally, type OfflineWorld } from "./world-access.ts";
 
 let published: PublishedWorld;
 let empty: string;
@@ -83,6 +86,31 @@ test("shadow locally: a head and the same files in a folder: the same consequenc
   assert.equal(head.consequences, folder.consequences);
   assert.ok(head.markdown.length > 0);
   assert.equal(await world.git("for-each-ref"), before);
+});
+
+test("shadow locally: from a snapshot, whole or damaged: the report that a replay from the start gives, of scenarios and of a window", async (t) => {
+  const { world } = published;
+  const repo = await openRepo(`${world.folder}/world`);
+  const main = parseOid(await world.git("rev-parse", "main"));
+  const modules = createModuleRunner();
+  const options = { base: main, head: main, modules };
+  const reports = async (): Promise<readonly unknown[]> => [(await shadowLocally(repo, options)).json, (await shadowLocally(repo, { ...options, window: { last: 2 } })).json];
+  const replayed = await reports();
+  const folder = await stateFolder(repo);
+  t.after(() => rm(folder.snapshots, { recursive: true, force: true }));
+  const host = await openHost({
+    journal: await openFileJournal({ dir: folder.journal, mode: "read" }), blobs: fileBlobs(folder.blobs), snapshots: fileSnapshots(folder.snapshots), clock: systemClock(),
+    entropy: systemEntropy(), signer: world.keys.author, modules, adapters: [], sandbox: SANDBOX_VERSION, world: world.trust,
+  });
+  await host.snapshot();
+  await host.stop();
+  const [name] = await readdir(folder.snapshots);
+  const offline = await readWorldOffline(repo, { modules, from: "snapshot" });
+  assert.equal(stateRoot(offline.world), stateRoot((await readWorldOffline(repo, { modules })).world));
+  await offline.close();
+  assert.deepEqual(await reports(), replayed);
+  await truncate(join(folder.snapshots, name ?? ""), 40);
+  assert.deepEqual(await reports(), replayed);
 });
 
 test("connect: nobody runs, a socket that is gone, a live one: only the live one is a world", async () => {

@@ -1,39 +1,19 @@
-// A world from outside its process: ask the running one, or replay what it left.
+// A world from outside its process: replays what it left.
 
-import { connect } from "node:net";
 import {
-  AosError, type ControlPlane, controlShelf, decodeRecord, fileBlobs, fold, openFileJournal, turnsOf, type Blobs, type JournalRecord, type ModuleRunner, type RecordedReceipt, type ShadowReport, type ShadowWindow,
-  renderReport, type Hash, type Json,
+  AosError, controlShelf, decodeRecord, fileBlobs, fileSnapshots, fold, openFileJournal, openSnapshots, openWorld, recordedWindow, renderReport, SANDBOX_VERSION, StateLost, turnsOf,
+  type Blobs, type ControlPlane, type ControlShelf, type Hash, type JournalRecord, type Json, type ModuleRunner, type RecordedReceipt, type ShadowReport, type ShadowWindow, type SnapshotStore,
+  type WindowSource, type WindowWanted, type World,
 } from "@agentos/kernel";
-import { controlClient, type ControlClient } from "./control/client.ts";
 import type { Oid } from "./git/objects.ts";
 import { mergeTree, type Repo } from "./git/repo.ts";
 import { openStore, type ObjectStore } from "./git/store.ts";
 import { publishedBlobs, readSeals, readSegment } from "./publish/published.ts";
 import { verifyPublished, type VerifyReport } from "./publish/verify.ts";
-import { receiptBook, rehearse } from "./reconcile/rehearse.ts";
-import { isRestoring, readRunFile, stateFolderAt } from "./reconcile/state-folder.ts";
+import { receiptBook } from "./reconcile/receipt-book.ts";
+import { rehearse } from "./reconcile/rehearse.ts";
+import { isRestoring, stateFolderAt } from "./reconcile/state-folder.ts";
 import { filesOfCommit, type WorldFiles } from "./world-source.ts";
-import type { World } from "@agentos/kernel";
-
-/** The running world of a repository; undefined when no live process has it. */
-export async function connectWorld(repo: Repo): Promise<ControlClient | undefined> {
-  const run = await readRunFile(stateFolderAt(repo));
-  // The run file of a process that was killed stays, and its pid may be another process by now: only a listener answers.
-  return run === undefined || !(await listens(run.socket)) ? undefined : controlClient(run.socket);
-}
-
-function listens(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket);
-    const end = (answer: boolean) => (): void => {
-      probe.destroy();
-      resolve(answer);
-    };
-    probe.on("connect", end(true));
-    probe.on("error", end(false));
-  });
-}
 
 /** A world that was replayed, with what its journal says. */
 export interface OfflineWorld {
@@ -43,29 +23,32 @@ export interface OfflineWorld {
   readonly records: () => AsyncIterable<JournalRecord>;
   readonly recorded: readonly RecordedReceipt[];
   readonly shelf: ReturnType<typeof controlShelf>;
-  /** Recorded traffic up to now: replays what was before it once more. @throws AosError `shadow.window` when nothing is in it */
+  /** Recorded traffic up to now, as recordedWindow() reads it. @throws AosError `shadow.window` when nothing is in it */
   readonly window: (wanted: WindowWanted) => Promise<ShadowWindow>;
+  /** Lets go what was opened; parts of a world from a snapshot are read from there while it is looked at. */
+  close(): Promise<void>;
 }
 
-/** The last inputs, `last` of them; those from a seq on; or those since a time, in nanoseconds since 1970. */
-export type WindowWanted = { readonly last: number } | { readonly sinceSeq: number } | { readonly sinceNs: bigint };
+export interface OfflineOptions {
+  readonly modules: ModuleRunner;
+  /** `snapshot`: the local journal is taken up from its newest good snapshot, and only what follows is replayed; by default all of it is. */
+  readonly from?: "start" | "snapshot";
+}
 
 /**
  * Replays the local journal, or the published one where there is no local one, or only a part that is being rebuilt.
  *
- * @throws AosError `world.none` when there is neither; as fold()
+ * @throws AosError `world.none` when there is neither; as fold() and openWorld()
  */
-export async function readWorldOffline(repo: Repo, options: { readonly modules: ModuleRunner }): Promise<OfflineWorld> {
+export async function readWorldOffline(repo: Repo, { modules, from }: OfflineOptions): Promise<OfflineWorld> {
   const folder = stateFolderAt(repo);
   const journal = await openFileJournal({ dir: folder.journal, mode: "read" }).catch((error: unknown) => {
     if (error instanceof AosError && error.code === "journal.missing") return undefined;
     throw error;
   });
   if (journal !== undefined && journal.nextSeq > 0 && !(await isRestoring(folder))) {
-    const turns = async function* (): AsyncGenerator<readonly Uint8Array[]> {
-      for await (const turn of journal.read(0)) yield turn.records;
-    };
-    return offline("local", turns, { modules: options.modules, blobs: fileBlobs(folder.blobs) });
+    const snapshots = from === "snapshot" ? fileSnapshots(folder.snapshots) : undefined;
+    return offline("local", journal, { modules, blobs: fileBlobs(folder.blobs), snapshots });
   }
   const store = openStore(repo.commonDir);
   try {
@@ -75,48 +58,70 @@ export async function readWorldOffline(repo: Repo, options: { readonly modules: 
     const records: Uint8Array[] = [];
     for (const seal of seals) records.push(...(await readSegment(store, seal, tip.oid)).segment.records);
     const blobs = await publishedBlobs(store, tip.oid);
-    return await offline("published", () => asyncOf(turnsOf(records)), { modules: options.modules, blobs });
+    return await offline("published", heldJournal(records), { modules, blobs, snapshots: undefined });
   } finally {
     await store.close();
   }
 }
 
+type ReadJournal = WindowSource["journal"];
+
+/** The records of a whole journal, as one reads a journal. */
+function heldJournal(records: readonly Uint8Array[]): ReadJournal {
+  return {
+    nextSeq: records.length,
+    async *read(fromSeq) {
+      let firstSeq = 0;
+      for (const turn of turnsOf(records)) {
+        if (firstSeq + turn.length > fromSeq) yield { firstSeq, records: turn };
+        firstSeq += turn.length;
+      }
+    },
+  };
+}
+
 async function offline(
   from: OfflineWorld["from"],
-  turns: () => AsyncIterable<readonly Uint8Array[]>,
-  deps: { readonly modules: ModuleRunner; readonly blobs: Pick<Blobs, "get"> },
+  journal: ReadJournal,
+  deps: { readonly modules: ModuleRunner; readonly blobs: Pick<Blobs, "get">; readonly snapshots: SnapshotStore | undefined },
 ): Promise<OfflineWorld> {
   const shelf = controlShelf(deps.modules, deps.blobs);
-  const world = await fold(turns(), shelf);
+  const turns = async function* (): AsyncGenerator<readonly Uint8Array[]> {
+    for await (const turn of journal.read(0)) yield turn.records;
+  };
+  const snapshots = await usable(journal, deps.snapshots);
+  const world = await openReadOnly(journal, shelf, snapshots);
   if (world === undefined) throw new AosError("world.none", "the journal is empty");
   const book = receiptBook();
   for await (const turn of turns()) book.take(turn.map(decodeRecord));
   const records = async function* (): AsyncGenerator<JournalRecord> {
     for await (const turn of turns()) for (const bytes of turn) yield decodeRecord(bytes);
   };
-  return { world, from, records, recorded: book.recorded, shelf, window: (wanted) => windowOf(turns, shelf, wanted) };
+  // A journal that a running world goes on writing ends here where the world does that was read of it.
+  const read = { nextSeq: world.nextSeq, read: (seq: number) => journal.read(seq) };
+  return {
+    world, from, records, recorded: book.recorded, shelf,
+    window: (wanted) => recordedWindow({ journal: read, shelf, snapshots }, wanted),
+    close: async () => deps.snapshots?.close(),
+  };
 }
 
-/** The world before the window is folded up to there; what follows is kept decoded. */
-async function windowOf(turns: () => AsyncIterable<readonly Uint8Array[]>, shelf: ReturnType<typeof controlShelf>, wanted: WindowWanted): Promise<ShadowWindow> {
-  const heads: JournalRecord[] = [];
-  for await (const [head] of turns()) if (head !== undefined) heads.push(decodeRecord(head));
-  const first = "last" in wanted ? heads.length - wanted.last : heads.findIndex((head) => ("sinceSeq" in wanted ? head.seq >= wanted.sinceSeq : "now_ns" in head && head.now_ns >= wanted.sinceNs));
-  // Before a control plane is in force there is nothing to run again.
-  const begun = heads.findIndex(({ kind }) => kind === "applied");
-  const from = first < 0 && !("last" in wanted) ? heads.length : Math.max(first, begun + 1);
-  if (begun < 0 || from >= heads.length) throw new AosError("shadow.window", "no recorded input is in the window", { hint: `the journal holds ${heads.length} inputs, the last at seq ${heads.at(-1)?.seq ?? 0}` });
-  const window: (readonly JournalRecord[])[] = [];
-  let index = 0;
-  const before = async function* (): AsyncGenerator<readonly Uint8Array[]> {
-    for await (const turn of turns()) {
-      if (index++ < from) yield turn;
-      else window.push(turn.map(decodeRecord));
-    }
+/** Snapshots of another build are left alone, and the journal is replayed from its start, which says what differs. */
+async function usable(journal: ReadJournal, store: SnapshotStore | undefined): Promise<WindowSource["snapshots"]> {
+  if (store === undefined) return undefined;
+  for await (const { records: [first] } of journal.read(0)) {
+    const genesis = first === undefined ? undefined : decodeRecord(first);
+    return genesis?.kind === "genesis" && genesis.sandbox === SANDBOX_VERSION ? { store, world: genesis.world, sandbox: genesis.sandbox } : undefined;
+  }
+  return undefined;
+}
+
+async function openReadOnly(journal: ReadJournal, shelf: ControlShelf, snapshots: WindowSource["snapshots"]): Promise<World | undefined> {
+  if (snapshots !== undefined) return (await openWorld(journal, shelf, { ...snapshots, snapshots: openSnapshots(snapshots.store, shelf, snapshots) })).world;
+  const turns = async function* (): AsyncGenerator<readonly Uint8Array[]> {
+    for await (const turn of journal.read(0)) yield turn.records;
   };
-  const world = await fold(before(), shelf);
-  if (world === undefined) throw new AosError("world.none", "the journal is empty");
-  return { world, turns: window };
+  return fold(turns(), shelf);
 }
 
 /** A shadow run in this process, on the recorded state. */
@@ -138,15 +143,27 @@ export async function shadowLocally(
   repo: Repo,
   options: { readonly base: Oid; readonly head: Oid | WorldFiles; readonly modules: ModuleRunner; readonly window?: WindowWanted },
 ): Promise<LocalShadow> {
-  const { world, recorded, shelf, window } = await readWorldOffline(repo, { modules: options.modules });
-  const traffic = options.window === undefined ? {} : { window: await window(options.window) };
+  try {
+    return await rehearseOffline(repo, "snapshot", options);
+  } catch (error) {
+    // A running world may have taken away a snapshot that was about to be read.
+    if (!(error instanceof StateLost)) throw error;
+    return rehearseOffline(repo, "start", options);
+  }
+}
+
+async function rehearseOffline(repo: Repo, from: "start" | "snapshot", options: Parameters<typeof shadowLocally>[1]): Promise<LocalShadow> {
+  const offlineWorld = await readWorldOffline(repo, { modules: options.modules, from });
+  const { world, recorded, shelf, window } = offlineWorld;
   const store = openStore(repo.commonDir);
   try {
+    const traffic = options.window === undefined ? {} : { window: await window(options.window) };
     const files = typeof options.head === "string" ? filesOfCommit(store, await mergeTree(repo, options.base, options.head)) : options.head;
     const commit = typeof options.head === "string" ? options.head : "worktree";
     const { report, reportJson, consequences, control } = await rehearse(files, { world, recorded, shelf, commit, ...traffic });
     return { report, json: reportJson, markdown: renderReport(report), consequences, planes: { before: world.control, after: control } };
   } finally {
+    await offlineWorld.close();
     await store.close();
   }
 }
@@ -164,8 +181,4 @@ export async function verifyRepository(options: {
   } finally {
     await store.close();
   }
-}
-
-async function* asyncOf<T>(values: Iterable<T>): AsyncGenerator<T> {
-  yield* values;
 }

@@ -4,11 +4,11 @@ import { MAIN_REF, PROPOSALS_PREFIX, commitSigner, isSlug, signerOf } from "@age
 import type { Local, Oid, Signer, TrustInput } from "@agentos/controller";
 import { newCommits } from "./new-commits.ts";
 import type { Push, RefMove } from "./push.ts";
-import { PROPOSAL_LIMITS, faultsOfSize } from "./size.ts";
+import { PROPOSAL_LIMITS, broughtBy } from "./size.ts";
 
 /**
- * A push carries no identity, but commits are signed. In an agent's name stands only what that agent signed; elsewhere
- * nothing stands that an agent put there. What a person offers may be unsigned: who a proposal is from is asked when it is merged.
+ * A push carries no identity, but commits are signed. In an agent's name stands only what that agent signed, and a controller
+ * speaks for plans without a key in its own; elsewhere nothing stands that an agent put there. What a person offers may be unsigned: who a proposal is from is asked when it is merged.
  * Anybody may take a branch or tag away: nothing that is decided hangs on it.
  *
  * @returns what is wrong, nothing when the branch or tag may move
@@ -19,14 +19,14 @@ export async function judgeBranch(push: Push, { ref, to }: RefMove, trusts: read
   if (to === null) return [];
   if (slug !== undefined && !isSlug(slug)) return ["not a proposal's name: lower-case letters, digits and -, an agent's below agent/NAME/"];
   const known = [...new Set((await push.before.list("refs/")).values())];
-  const faults = await faultsOfSize(local.repo, to, { known, limits: PROPOSAL_LIMITS });
+  const { commits, faults } = await broughtBy(local.repo, to, { known, limits: PROPOSAL_LIMITS });
   if (faults.length > 0) return faults;
   const tip = await peel(local, to);
   if (tip === undefined) return slug === undefined && ref !== MAIN_REF ? [] : ["it must point to a commit"];
   const agent = slug === undefined ? undefined : /^agent\/([^/]+)\//.exec(slug)?.[1];
   // What main brings in the same push is judged as main.
   const main = await local.refs.read(MAIN_REF);
-  if (agent !== undefined) return judgeAgents(push, { agent, tip, known: main === undefined ? known : [...known, main], trusts });
+  if (agent !== undefined) return judgeAgents(push, { agent, tip, commits: main === undefined || known.includes(main) ? commits : await newCommits(local.repo, tip, [...known, main]), trusts });
   const signer = await signerAmong(local, tip, trusts);
   return signer?.known === true && signer.kind === "agent" ? [`commit ${tip.slice(0, 12)} is signed by ${signer.name}, an agent: agents write only below ${PROPOSALS_PREFIX}agent/${signer.name}/`] : [];
 }
@@ -34,22 +34,32 @@ export async function judgeBranch(push: Push, { ref, to }: RefMove, trusts: read
 interface AgentsPush {
   readonly agent: string;
   readonly tip: Oid;
-  readonly known: readonly Oid[];
+  /** New ones. */
+  readonly commits: readonly Oid[];
   readonly trusts: readonly TrustInput[];
 }
 
-async function judgeAgents({ local }: Push, { agent, tip, known, trusts }: AgentsPush): Promise<readonly string[]> {
-  if (!trusts.some(({ principals }) => principals.some(({ name, kind }) => name === agent && kind === "agent"))) return [`there is no agent ${agent} in the trust file of main`];
-  for (const commit of new Set([...(await newCommits(local.repo, tip, known)), tip])) {
-    const signer = await signerAmong(local, commit, trusts);
+async function judgeAgents({ local }: Push, { agent, tip, commits, trusts }: AgentsPush): Promise<readonly string[]> {
+  if (!trusts.some(({ principals }) => principals.some(({ name, kind }) => name === agent && (kind === "agent" || kind === "controller")))) return [`there is no agent ${agent} in the trust file of main`];
+  for await (const { commit, signer } of signersAmong(local, [...new Set([...commits, tip])], trusts)) {
     if (signer?.known !== true) return [`commit ${commit.slice(0, 12)} is not signed by ${agent}: ${signer?.why ?? "nobody is trusted"}`];
     if (signer.name !== agent) return [`commit ${commit.slice(0, 12)} is signed by ${signer.name}: only ${agent} writes there`];
   }
   return [];
 }
 
+/** Commits read at a time: git is not asked one by one, and what they hold at most is bounded. */
+const READ_AHEAD = 32;
+
+/** Who signed each of these commits, in their order. */
+export async function* signersAmong(local: Local, commits: readonly Oid[], trusts: readonly TrustInput[]): AsyncGenerator<{ readonly commit: Oid; readonly signer: Signer | undefined }> {
+  for (let at = 0; at < commits.length; at += READ_AHEAD) {
+    yield* await Promise.all(commits.slice(at, at + READ_AHEAD).map(async (commit) => ({ commit, signer: await signerAmong(local, commit, trusts) })));
+  }
+}
+
 /** Who signed a commit, by the first trust file that knows the key; undefined where there is none. */
-export async function signerAmong({ store }: Local, commit: Oid, trusts: readonly TrustInput[]): Promise<Signer | undefined> {
+async function signerAmong({ store }: Local, commit: Oid, trusts: readonly TrustInput[]): Promise<Signer | undefined> {
   const key = await commitSigner(store, commit);
   const signers = trusts.map((trust) => signerOf(trust, key));
   return signers.find(({ known }) => known) ?? signers[0];

@@ -9,7 +9,7 @@ export const CLIENT_MARK = "# Installed by aos for this clone; `aos hooks uninst
 export interface Program {
   /** The node to run, absolute. */
   readonly nodePath: string;
-  /** This package's main.js, absolute. */
+  /** The program that runs a hook by its name, absolute. */
   readonly entry: string;
 }
 

@@ -19,7 +19,7 @@ export interface ServerHooks {
   readonly gitDir: string;
   /** The node to run, absolute. */
   readonly nodePath: string;
-  /** This package's main.js, absolute. */
+  /** The program that runs a hook by its name, absolute. */
   readonly entry: string;
   /** Pins the world's id in the repository's configuration; without it the hook takes the one the repository names. */
   readonly world?: Hash;

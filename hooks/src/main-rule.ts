@@ -7,7 +7,7 @@ import {
 } from "@agentos/controller";
 import type { Oid, PrincipalKind, Repo } from "@agentos/controller";
 import type { Push, RefMove } from "./push.ts";
-import { PROPOSAL_LIMITS, faultsOfSize } from "./size.ts";
+import { PROPOSAL_LIMITS, broughtBy } from "./size.ts";
 
 /** Setting of the repository that pins the world's id. */
 export const WORLD_SETTING = "aos.world";
@@ -19,7 +19,7 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
   if ((await push.local.store.read(to))?.type !== "commit") return ["it must point to a commit"];
   if (from === null && push.begun) return ["main is gone although the world has begun: restore it where the repository is"];
   if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: main is never rewritten"];
-  const oversize = await faultsOfSize(repo, to, { known: from === null ? [] : [from], limits: PROPOSAL_LIMITS });
+  const { faults: oversize } = await broughtBy(repo, to, { known: from === null ? [] : [from], limits: PROPOSAL_LIMITS });
   if (oversize.length > 0) return oversize;
   if (from === null || !push.begun) return [];
   const world = await worldOf(push, from);
@@ -35,13 +35,19 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
 /** Agents and CI propose and report; they put nothing in force. */
 const MERGERS: readonly PrincipalKind[] = ["person", "controller"];
 
+/** What the controller calls a proposal that its merge does not name. */
+const UNNAMED = "unnamed";
+
 interface Step {
   readonly base: Oid;
   readonly step: Oid;
   readonly world: Hash;
 }
 
-/** One move of main: a signed merge commit of the base and a proposal's head that the rules of the base approve. */
+/**
+ * One move of main: a merge commit of the base and a proposal's head that the rules of the base approve. It is signed by who may
+ * merge and names its proposal, unless the base leaves merging to a forge, which signs with a key of its own and writes its own words.
+ */
 async function judgeStep({ local }: Push, { base, step, world }: Step): Promise<readonly string[]> {
   const { store } = local;
   const name = `commit ${step.slice(0, 12)}`;
@@ -50,17 +56,19 @@ async function judgeStep({ local }: Push, { base, step, world }: Step): Promise<
   if (first !== base || head === undefined || others.length > 0) return [`${name} does not merge a proposal into main: main moves by merges of approved proposals only`];
   const { trust, trustHash: hash } = await readRules(store, base);
   const signer = signerOf(trustInput(trust, hash), await commitSigner(store, step));
-  if (!signer.known) return [`${name} is not signed by a principal: ${signer.why}`];
-  if (!MERGERS.includes(signer.kind)) return [`${name} is signed by ${signer.name}: only persons and controllers merge`];
+  const byForge = trust.merges === "forge";
+  if (!signer.known && !byForge) return [`${name} is not signed by a principal: ${signer.why}`];
+  if (signer.known && !MERGERS.includes(signer.kind)) return [`${name} is signed by ${signer.name}: only persons and controllers merge`];
   const trailers = parseMergeMessage(commit.message);
-  if (trailers === undefined) return [`${name} does not say which proposal it merges (Proposal:, Decision: and Cid: at the end of its message)`];
-  const { decision, tree } = await gatherDecision(local, { base, head, slug: trailers.slug, world });
+  if (trailers === undefined && !byForge) return [`${name} does not say which proposal it merges (Proposal:, Decision: and Cid: at the end of its message)`];
+  const slug = trailers?.slug ?? UNNAMED;
+  const { decision, tree } = await gatherDecision(local, { base, head, slug, world });
   if (decision.verdict !== "approved") {
     const reasons = decision.reasons.flatMap(({ holds, text }) => (holds ? [] : [text]));
-    return reasons.map((reason) => `proposal '${trailers.slug}' is not approved: ${reason}`);
+    return reasons.map((reason) => `proposal '${slug}' is not approved: ${reason}`);
   }
   if (commit.tree !== tree) return [`${name} holds something else than the merge of its parents`];
-  if (trailers.cid !== decision.cid) return [`${name} names another Cid than ${decision.cid}, which was approved`];
+  if (trailers !== undefined && trailers.cid !== decision.cid) return [`${name} names another Cid than ${decision.cid}, which was approved`];
   return [];
 }
 

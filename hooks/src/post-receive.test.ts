@@ -3,9 +3,9 @@ import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { configSet, initRepo, openRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
+import { eventually } from "@agentos/controller/testing";
 import { CONTROLLER_SETTING } from "./nudge.ts";
 import { postReceive } from "./post-receive.ts";
 import { enqueue, shadowFolders, workQueue } from "./shadow-queue.ts";
@@ -34,13 +34,8 @@ async function listening(t: { after(end: () => Promise<void>): void }, repo: Rep
   return asked;
 }
 
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 600; tries++) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    await sleep(100);
-  }
-  throw new Error("it did not come");
+function until<T>(look: () => Promise<T | undefined>): Promise<Exclude<T, undefined | false>> {
+  return eventually(() => look().catch(() => undefined), look.toString());
 }
 
 test("post-receive: a push, no controller: the proposal is rehearsed in the background, and the push does not wait", async (t) => {

@@ -9,7 +9,7 @@ import { enqueue, startWorker } from "./shadow-queue.ts";
  * A controller that answers makes the signed report of every proposal, so a second run would tell nothing. Nothing here can
  * undo the push or hold up whoever pushed.
  *
- * @param entry - this package's main.js, which the worker runs
+ * @param entry - the program that runs a hook by its name: the worker is one of them
  */
 export async function postReceive(gitDir: string, lines: readonly PushedLine[], { entry }: { readonly entry: string }): Promise<{ readonly nudged: "answered" | "nobody"; readonly rehearsed: readonly string[] }> {
   const repo = await openRepo(gitDir);

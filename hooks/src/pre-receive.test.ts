@@ -61,6 +61,10 @@ const GROWN: readonly Row[] = [
     await world.propose("agent/helper/plain", { "air/p.txt": "p\n" }, { by: "helper" });
     return ["refs/heads/proposals/agent/helper/plain"];
   }, "taken"],
+  ["a proposal by a controller, for a plan without a key", async (world) => {
+    await world.propose("agent/ctl/p7", { "air/p.txt": "p\n" }, { by: "ctl" });
+    return ["refs/heads/proposals/agent/ctl/p7"];
+  }, "taken"],
   ["a proposal rewritten, as a rebase does", async (world) => {
     await world.propose("plain", { "air/q.txt": "q\n" }, { by: "author" });
     return ["+refs/heads/proposals/plain:refs/heads/proposals/plain"];
@@ -132,11 +136,14 @@ const GROWN: readonly Row[] = [
     const letter = (await world.local.refs.read("refs/test/letter")) ?? assert.fail();
     return [`${await answerTo(world, letter)}:refs/aos/outbox/helper/${LETTER}`, `:refs/aos/inbox/helper/${LETTER}`];
   }, "taken"],
+  ["an answer taken away after years", async () => [`:refs/aos/outbox/helper/${LETTER}`], "taken"],
+  ["an answer of today", async (world) => [`${await answerTo(world, await world.main(), { timeSeconds: Math.floor(Date.now() / 1000) })}:refs/aos/outbox/helper/${LETTER}`], "taken"],
+  ["an answer taken away on its day", async () => [`:refs/aos/outbox/helper/${LETTER}`], /never deleted, but for [^,]*, and an answer that is a week old/],
   ["the lease taken by the controller", async (world) => [`${await world.commit({ parents: [], files: { lease: "{}" }, by: "ctl" })}:refs/aos/lease`], "taken"],
 ];
 
-function answerTo(world: GovernedWorld, letter: Oid): Promise<Oid> {
-  return world.commit({ parents: [], files: { "answer.json": `${JSON.stringify({ kind: "taken", letter, records: [] })}\n` }, by: "ctl" });
+function answerTo(world: GovernedWorld, letter: Oid, time: { readonly timeSeconds?: number } = {}): Promise<Oid> {
+  return world.commit({ parents: [], files: { "answer.json": `${JSON.stringify({ kind: "taken", letter, records: [] })}\n` }, by: "ctl", ...time });
 }
 
 assert.ok(GROWN.length >= 15);

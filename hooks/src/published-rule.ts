@@ -1,12 +1,12 @@
 // The rule of refs that are published: they only grow, and every commit is signed by who may write there.
 
 import { AosError } from "@agentos/kernel";
-import { INBOX_PREFIX, NOTE_BYTES_MAX, OUTBOX_PREFIX, gitIn, isAncestor, noteHistory, readAnswer } from "@agentos/controller";
-import type { Local, Oid, PrincipalKind, TrustInput } from "@agentos/controller";
-import { signerAmong } from "./branch-rule.ts";
+import { INBOX_PREFIX, NOTE_BYTES_MAX, OUTBOX_PREFIX, gitIn, isAncestor, isOldAnswer, noteHistory, readAnswer } from "@agentos/controller";
+import type { Local, Oid, PrincipalKind, Signer, TrustInput } from "@agentos/controller";
+import { signersAmong } from "./branch-rule.ts";
 import { newCommits } from "./new-commits.ts";
 import type { Push, RefMove } from "./push.ts";
-import { LETTER_LIMITS, PUBLISHED_LIMITS, blobSizes, faultsOfSize } from "./size.ts";
+import { LETTER_LIMITS, PUBLISHED_LIMITS, blobSizes, broughtBy } from "./size.ts";
 
 const JOURNAL_REF = "refs/notes/aos";
 /** A branch that mirrors refs/notes/aos for hosts that protect only branches. */
@@ -37,23 +37,30 @@ function writersOf(ref: string): Writers {
 /** @returns what is wrong, nothing when the ref may move */
 export async function judgePublished({ local, before }: Push, { ref, from, to }: RefMove, trusts: readonly TrustInput[]): Promise<readonly string[]> {
   const { repo, store } = local;
-  if (to === null) return (await isAnswered(local, ref, from)) ? [] : ["what is published is never deleted, but for a letter that is answered"];
+  if (to === null) return (await mayGo(local, ref, from)) ? [] : ["what is published is never deleted, but for a letter that is answered, and an answer that is a week old"];
   if (!PUBLISHED_ROOMS.test(ref)) return ["not a ref of a world: below refs/aos/ there are lease, workspaces/NAME, inbox/PRINCIPAL/ID and outbox/PRINCIPAL/ID (32 hex digits); notes have no folders"];
   if (trusts.length === 0) return ["there is no main that says whose keys count"];
   if ((await store.read(to))?.type !== "commit") return ["it must point to a commit"];
   if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: what is published is never rewritten"];
   const known = from === null ? [...new Set((await before.list("refs/")).values())] : [from];
-  const oversize = await faultsOfSize(repo, to, { known, limits: ref.startsWith(INBOX_PREFIX) ? LETTER_LIMITS : PUBLISHED_LIMITS });
-  if (oversize.length > 0) return oversize;
+  const brought = await broughtBy(repo, to, { known, limits: ref.startsWith(INBOX_PREFIX) ? LETTER_LIMITS : PUBLISHED_LIMITS });
+  if (brought.faults.length > 0) return brought.faults;
   const writers = writersOf(ref);
-  for (const commit of await newCommits(repo, to, from === null ? [] : [from])) {
-    const fault = (await faultOfSigner(local, commit, { writers, trusts })) ?? (isJournal(ref) ? await faultOfSeal(local, commit) : undefined);
+  // Of a ref that is new here, every commit is judged, known by another name or not.
+  const commits = from === null ? await newCommits(repo, to, []) : brought.commits;
+  for await (const { commit, signer } of signersAmong(local, commits, trusts)) {
+    const fault = faultOfSigner(signer, writers) ?? (isJournal(ref) ? await faultOfSeal(local, commit) : undefined);
     if (fault !== undefined) return [`commit ${commit.slice(0, 12)} ${fault}`];
   }
   const changed = isJournal(ref) ? await faultOfSegments(local, { from, to }) : undefined;
   if (changed !== undefined) return [changed];
   if (ref === MIRROR_REF && !(await isMirrored(local, to))) return [`it mirrors ${JOURNAL_REF}, which does not have this commit`];
   return faultsOfNotes(local, { from, to });
+}
+
+function mayGo(local: Local, ref: string, from: Oid | null): Promise<boolean> {
+  if (ref.startsWith(OUTBOX_PREFIX)) return from === null ? Promise.resolve(false) : isOldAnswer(local.store, from, Math.floor(Date.now() / 1000));
+  return isAnswered(local, ref, from);
 }
 
 /** A letter goes with the controller's answer to it, which has to be there after the push; that it is a controller's, its own ref is held to. */
@@ -74,10 +81,8 @@ interface Step {
   readonly to: Oid;
 }
 
-async function faultOfSigner(local: Local, commit: Oid, by: { readonly writers: Writers; readonly trusts: readonly TrustInput[] }): Promise<string | undefined> {
-  const signer = await signerAmong(local, commit, by.trusts);
+function faultOfSigner(signer: Signer | undefined, { kinds, name, text }: Writers): string | undefined {
   if (signer?.known !== true) return `is not signed by a principal: ${signer?.why ?? "nobody is trusted"}`;
-  const { kinds, name, text } = by.writers;
   return kinds.includes(signer.kind) && (name === undefined || name === signer.name) ? undefined : `is signed by ${signer.name}: ${text}`;
 }
 

@@ -5,7 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AosError, createModuleRunner, jsonOf, lockWorld, writeJson } from "@agentos/kernel";
 import type { WorldLock } from "@agentos/kernel";
-import { MAIN_REF, PROPOSALS_PREFIX, isSlug, openRepo, readRef, shadowLocally } from "@agentos/controller";
+import { MAIN_REF, PROPOSALS_PREFIX, hookReport, hookReports, isSlug, openRepo, readRef, shadowLocally } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
 
 /** Proposals that may wait; what is pushed beyond them is not run. */
@@ -22,8 +22,7 @@ interface Folders {
 
 /** `<git folder>/aos/shadows/`; a proposal's file is named by its slug, `/` written as `+`. */
 export function shadowFolders({ commonDir }: Pick<Repo, "commonDir">): Folders {
-  const path = join(commonDir, "aos", "shadows");
-  return { queue: join(path, "queue"), reports: join(path, "reports") };
+  return { queue: join(commonDir, "aos", "shadows", "queue"), reports: hookReports({ commonDir }) };
 }
 
 /** Puts proposals in the queue. @returns those that found room */
@@ -88,10 +87,10 @@ async function runOne(repo: Repo, entry: string, name: string): Promise<void> {
 /** One run, written down: the report for people and as JSON, or why there is none. */
 export async function runShadow(gitDir: string, slug: string): Promise<void> {
   const repo = await openRepo(gitDir);
-  const { reports } = await made(repo);
+  await made(repo);
   const [base, head] = [await readRef(repo.commonDir, MAIN_REF), isSlug(slug) ? await readRef(repo.commonDir, PROPOSALS_PREFIX + slug) : undefined];
   if (base === undefined || head === undefined) return;
-  const file = join(reports, fileOf(slug));
+  const file = hookReport(repo, slug);
   try {
     const { json, markdown } = await shadowLocally(repo, { base, head, modules: createModuleRunner() });
     await place(`${file}.json`, `${writeJson(jsonOf({ slug, base, head, report: json }))}\n`);

@@ -1,5 +1,6 @@
 // One effect at its adapter: secrets go in, attempts are made until the deadline, and nothing secret comes out.
 
+import { after } from "./adapters/alarms.ts";
 import { canonical } from "./air/cbor.ts";
 import { AosError } from "./air/error.ts";
 import type { ControlPlane } from "./air/types.ts";
@@ -25,6 +26,8 @@ export interface CallOf {
   readonly control: ControlPlane;
   /** The adapter says that it no longer waits. */
   readonly awake: () => void;
+  /** Called before a wait between attempts; gives what is to be called the moment it is over. */
+  readonly resting?: () => () => void;
 }
 export interface RunningCall {
   /** Never rejects; undefined when the call was cut off: its outcome is not known. */
@@ -35,14 +38,12 @@ export interface RunningCall {
   cut(): void;
 }
 
-/** How long after an abort an adapter may still answer, with what it learned until then. */
+/** How long after an abort an adapter may still answer, with what it learned until then: time of the process, whatever the clock. */
 const LATE_MS = 1_000;
 const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = { first: 100, most: 10_000 } as const;
-/** The longest span of the system's timers. */
-const TIMER_MS_MAX = 0x7fff_ffff;
 
-/** Starts a call. It ends by itself within the adapter's limit and a second. */
+/** Starts a call. It ends by itself within the adapter's limit on the clock, and a second. */
 export function startCall(deps: CallDeps, of: CallOf): RunningCall {
   const abort = new AbortController();
   const timeoutMs = of.adapter.timeoutMs ?? deps.timeoutMs;
@@ -50,23 +51,23 @@ export function startCall(deps: CallDeps, of: CallOf): RunningCall {
   let expired = false;
   let settle: (answer: AdapterResult | undefined) => void = () => undefined;
   const answer = new Promise<AdapterResult | undefined>((resolve) => (settle = resolve));
-  const timers = new Set<NodeJS.Timeout>();
+  let deadline: () => void = () => undefined;
+  let late: () => void = () => undefined;
 
-  const after = (ms: number, act: () => void): void => void timers.add(setTimeout(act, Math.min(ms, TIMER_MS_MAX)));
   const end = (result: AdapterResult | undefined): void => {
-    for (const timer of timers) clearTimeout(timer);
-    timers.clear();
+    deadline();
+    late();
     if (result !== undefined && cancelled) settle({ ...result, status: "error", code: "cancelled" });
     // An error after the deadline is what the abort made of it.
     else if (result?.status === "error" && expired) settle({ ...result, status: "timeout", code: result.code ?? "adapter.timeout" });
     else settle(result);
   };
   if (timeoutMs !== "none") {
-    after(timeoutMs, () => {
+    deadline = after(deps.clock, timeoutMs, () => {
       expired = true;
+      late = after(undefined, LATE_MS, () => end(noAnswer("adapter.timeout")));
       abort.abort(new DOMException("the deadline passed", "TimeoutError"));
     });
-    after(timeoutMs + LATE_MS, () => end(noAnswer("adapter.timeout")));
   }
   // An adapter reports what the outside did as a status; what it throws is its own fault and may hold secrets.
   attempt({ ...deps, timeoutMs }, of, abort.signal).then(end, () => end(noAnswer(abort.signal.aborted ? "adapter.timeout" : "adapter.failed")));
@@ -75,7 +76,8 @@ export function startCall(deps: CallDeps, of: CallOf): RunningCall {
     cancel() {
       if (cancelled) return;
       cancelled = true;
-      after(LATE_MS, () => end(noAnswer("cancelled")));
+      late();
+      late = after(undefined, LATE_MS, () => end(noAnswer("cancelled")));
       abort.abort();
     },
     cut() {
@@ -98,7 +100,7 @@ export function callOf(intent: OpenIntent, control: ControlPlane): Parameters<Ad
 
 type Limited = Omit<CallDeps, "timeoutMs"> & { readonly timeoutMs: number | "none" };
 
-async function attempt(deps: Limited, { adapter, intent, control, awake }: CallOf, signal: AbortSignal): Promise<AdapterResult> {
+async function attempt(deps: Limited, { adapter, intent, control, awake, resting }: CallOf, signal: AbortSignal): Promise<AdapterResult> {
   const startNs = deps.clock.monotonic();
   const leftMs = (): number => (deps.timeoutMs === "none" ? Number.POSITIVE_INFINITY : deps.timeoutMs - Number((deps.clock.monotonic() - startNs) / 1_000_000n));
   const injected = await inject(deps, intent, control);
@@ -119,7 +121,7 @@ async function attempt(deps: Limited, { adapter, intent, control, awake }: CallO
     if (result.transient !== true || tried >= ATTEMPTS_MAX || signal.aborted || adapter.retry?.(call) !== true) return result;
     const waitMs = Math.max(backoffMs(tried, deps.entropy), result.retryAfterMs ?? 0);
     if (waitMs >= leftMs()) return result;
-    await pause(waitMs, signal);
+    if (waitMs > 0) await pause(waitMs, { clock: deps.clock, signal, over: resting?.() });
     if (signal.aborted) return result;
   }
 }
@@ -140,15 +142,20 @@ export function backoffMs(tried: number, entropy: Entropy): number {
   return Math.floor(fraction * Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (tried - 1)));
 }
 
-/** Waits, or until the signal says that it is no use. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits so much time, of the clock or of the process, or until the signal says that it is no use.
+ *
+ * @param of.over - called the moment the wait is over
+ */
+export function pause(ms: number, { clock, signal, over }: { readonly clock: Clock | undefined; readonly signal: AbortSignal; readonly over?: (() => void) | undefined }): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      clearTimeout(timer);
+      takeBack();
       signal.removeEventListener("abort", done);
+      over?.();
       resolve();
     };
-    const timer = setTimeout(done, Math.min(ms, TIMER_MS_MAX));
+    const takeBack = after(clock, ms, done);
     signal.addEventListener("abort", done);
     if (signal.aborted) done();
   });

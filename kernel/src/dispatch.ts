@@ -140,7 +140,15 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     let result: AdapterResult | undefined = noAnswer("adapter.missing");
     if (adapter !== undefined) {
       turn(task, adapter.timeoutMs === "none" ? "waiting" : "running");
-      task.call = startCall(options, { adapter, intent: task.intent, control: task.control, awake: () => task.state === "waiting" && turn(task, "running") });
+      const awake = (): void => {
+        if (task.state === "waiting") turn(task, "running");
+      };
+      // On a clock that does not run by itself nobody would move it while the wait counts as running.
+      const resting = (): (() => void) => {
+        if (options.clock.wake !== undefined && task.state === "running") turn(task, "waiting");
+        return awake;
+      };
+      task.call = startCall(options, { adapter, intent: task.intent, control: task.control, awake, resting });
       result = await task.call.answer;
     }
     if (result !== undefined) await answer(task, result, startedNs);
@@ -167,7 +175,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
         // The world stopped: the intent stays open and is taken up at the next start.
         if (error.class !== "outside" || error.code === "world.stopping") return;
       }
-      await pause(backoffMs(tried, options.entropy), stopped.signal);
+      // What keeps a receipt from being recorded is here, on this machine: its time is the process's.
+      await pause(backoffMs(tried, options.entropy), { clock: undefined, signal: stopped.signal });
     }
   }
 

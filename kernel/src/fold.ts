@@ -45,18 +45,34 @@ export function controlShelf(modules: ModuleRunner, blobs: Pick<Blobs, "get">): 
  * Replays turns onto a world, from the start when there is none.
  *
  * @param turns - each the canonical bytes of an input and of all it led to
+ * @param after - called with the world after each turn
  * @throws AosError `replay.divergence`, `record.invalid`, `blob.missing` (all unverified)
  */
 export async function fold(
   turns: AsyncIterable<readonly Uint8Array[]> | Iterable<readonly Uint8Array[]>,
   shelf: ControlShelf,
   start?: World,
+  after?: (world: World) => void,
 ): Promise<World | undefined> {
   let world = start;
-  for await (const bytes of turns) {
+  const take = (bytes: readonly Uint8Array[]): Promise<void> | undefined => {
     const turn = heldTurn(bytes);
-    if (turn.head?.kind === "applied") await shelf.prepare(turn.head.bundle);
-    world = replayTurn(world, turn, shelf);
+    const replay = (): void => {
+      world = replayTurn(world, turn, shelf);
+      after?.(world);
+    };
+    if (turn.head?.kind === "applied") return shelf.prepare(turn.head.bundle).then(replay);
+    replay();
+    return undefined;
+  };
+  if (Symbol.asyncIterator in turns) {
+    for await (const bytes of turns) await take(bytes);
+    return world;
+  }
+  // What is there already is not waited for, turn by turn.
+  for (const bytes of turns) {
+    const waits = take(bytes);
+    if (waits !== undefined) await waits;
   }
   return world;
 }

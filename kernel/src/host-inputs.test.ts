@@ -69,7 +69,7 @@ for (const restarted of ["while it runs", "after a restart"]) {
 test("host: a plan's deadline: ends it at that time, with what it waits for; one that ended before brings nothing", async () => {
   const parts = notesParts();
   const adapter = heldAdapter();
-  const host = await openOn(parts, { adapters: [adapter] });
+  const host = await openOn(parts, { adapters: [adapter], effectTimeoutMs: 10 * 3_600_000 });
   await applyNotes(host, parts, { plan: { deadline_ns: Number(HOUR) } });
   host.startEffects();
   await host.submit(startOffer("a"));

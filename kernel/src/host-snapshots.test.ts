@@ -9,10 +9,11 @@ import { openFileJournal } from "./adapters/journal/file.ts";
 import { fileSnapshots } from "./adapters/snapshots/file.ts";
 import { memorySnapshots } from "./adapters/snapshots/memory.ts";
 import { AosError } from "./air/error.ts";
+import { ZERO_HASH } from "./air/hash.ts";
 import { stateRoot, type World } from "./core/world.ts";
 import { controlShelf, fold, type ControlShelf } from "./fold.ts";
 import type { Host } from "./host.ts";
-import { openWorld } from "./opening.ts";
+import { openWorld, type WorldCheckpoint } from "./opening.ts";
 import type { Journal, JournalTurn, SnapshotStore } from "./ports.ts";
 import { openSnapshots, type TakenSnapshot } from "./snapshots.ts";
 import { end, openOn, quiet, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
@@ -133,7 +134,7 @@ test("host: without a place for snapshots: none is taken, asking for one is an e
   const parts = notesParts();
   const host = await openOn(parts);
   await assert.rejects(host.snapshot(), (error) => error instanceof AosError && error.code === "snapshot.none");
-  assert.deepEqual(host.opened, { snapshotSeq: undefined, replayed: 0, passed: [] });
+  assert.deepEqual(host.opened, { snapshotSeq: undefined, snapshot: undefined, replayed: 0, passed: [] });
   await end(host, parts);
   const after = await openOn({ ...notesParts(), snapshots: memorySnapshots() } as Parameters<typeof openOn>[0]);
   await after.stop();
@@ -172,11 +173,56 @@ test("host: opening: reads the tail since the last snapshot, whatever is before 
   let calls = 0;
   const modules = { ...parts.modules, call: (call: Parameters<typeof parts.modules.call>[0]) => (calls++, parts.modules.call(call)) };
   const again = await openOn({ ...parts, modules, journal: await openFileJournal(place) }, { snapshots: fileSnapshots(join(dir, "snapshots")) });
-  assert.deepEqual(again.opened, { snapshotSeq: world.nextSeq - 20, replayed: 20, passed: [] });
+  const { snapshot, ...opened } = again.opened;
+  assert.deepEqual(opened, { snapshotSeq: world.nextSeq - 20, replayed: 20, passed: [] });
+  assert.equal(snapshot?.nextSeq, opened.snapshotSeq);
   assert.equal(calls, 10);
   assert.equal(stateRoot(again.world), stateRoot(world));
   assert.ok(bytes < 600_000, `${bytes} bytes read`);
   await again.stop();
+});
+
+test("host: opening: on its way the world must be what is vouched for; a snapshot of another state is passed over", async () => {
+  const parts = notesParts();
+  const host = await openOn(parts);
+  await NOTES_ACTS[0]?.(host, parts);
+  const { world } = host;
+  const last = (await turnsIn(parts.journal)).at(-1)?.records.at(-1) ?? assert.fail();
+  await host.submit(noteOffer("note 1", "later"));
+  const live = host.world;
+  const at = (of: World): WorldCheckpoint => ({ nextSeq: of.nextSeq, root: stateRoot(of) });
+  const refused = (of: World): WorldCheckpoint => ({ ...at(of), root: ZERO_HASH });
+  const taken = async (of: World): Promise<SnapshotStore> => {
+    const snapshots = memorySnapshots();
+    await openSnapshots(snapshots, host.shelf, { world: TEST_WORLD_ID, sandbox: TEST_SANDBOX }).take(of, { last, mode: "full" });
+    return snapshots;
+  };
+  const [good, bad] = [await taken(world), await taken({ ...world, nextInstance: world.nextInstance + 1 })];
+  const before: World = { ...world, nextSeq: world.nextSeq - 1 };
+  const rows: readonly (readonly [what: string, snapshots: SnapshotStore | undefined, checkpoint: WorldCheckpoint | undefined, outcome: "taken up" | "passed over" | "refused" | "replayed"])[] = [
+    ["a good snapshot, vouched for", good, at(world), "taken up"],
+    ["a good snapshot, its end vouched for", good, at(live), "taken up"],
+    ["another state, where nobody vouches", bad, undefined, "taken up"],
+    ["another state, vouched for there", bad, at(world), "passed over"],
+    ["another state, vouched for at the end", bad, at(live), "passed over"],
+    ["another state, vouched for before it", bad, refused(before), "taken up"],
+    ["no snapshot, vouched for", undefined, at(live), "replayed"],
+    ["no snapshot, another root", undefined, refused(world), "refused"],
+    ["a good snapshot, another root", good, refused(live), "refused"],
+  ];
+  for (const [what, snapshots, checkpoint, outcome] of rows) {
+    const build = { world: TEST_WORLD_ID, sandbox: TEST_SANDBOX };
+    const shelf = controlShelf(parts.modules, parts.blobs);
+    const opening = openWorld(parts.journal, shelf, { ...build, snapshots: snapshots === undefined ? undefined : openSnapshots(snapshots, shelf, build), ...(checkpoint === undefined ? {} : { checkpoint }) });
+    if (outcome === "refused") await assert.rejects(opening, { code: "replay.checkpoint", class: "unverified", at: { seq: (checkpoint?.nextSeq ?? 0) - 1 } }, what);
+    else {
+      const { opened } = await opening;
+      assert.equal(opened.snapshotSeq === undefined ? (snapshots === undefined ? "replayed" : "passed over") : "taken up", outcome, what);
+      assert.deepEqual(opened.passed.map(({ code }) => code), outcome === "passed over" ? ["replay.checkpoint"] : [], what);
+    }
+  }
+  assert.equal(rows.length, 9);
+  await end(host, parts);
 });
 
 test("crash: a journal cut at every byte of its last records, with snapshots: exactly the whole turns, and appending goes on (I2, I6)", async (t) => {

@@ -19,7 +19,7 @@ import { createDispatcher, type CallState, type Dispatcher } from "./dispatch.ts
 import { watchDues } from "./dues.ts";
 import { controlShelf, type ControlShelf } from "./fold.ts";
 import { decode, canonical } from "./air/cbor.ts";
-import { openWorld, type Opened } from "./opening.ts";
+import { openWorld, type Opened, type WorldCheckpoint } from "./opening.ts";
 import type { Adapter, Blobs, Clock, Entropy, Journal, ModuleRunner, SecretSource, Signer, SnapshotStore } from "./ports.ts";
 import { snapshotKeeper, SNAPSHOT_PACE, type SnapshotKeeper, type SnapshotPace } from "./snapshot-keeper.ts";
 import { openSnapshots, type TakenSnapshot } from "./snapshots.ts";
@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly secrets?: SecretSource;
   /** Where the world is written down, so that opening need not replay all of its journal. */
   readonly snapshots?: SnapshotStore;
+  /** What the world must be on its way; a snapshot that does not lead there is passed over. */
+  readonly checkpoint?: WorldCheckpoint;
   /** When it is written down by itself. */
   readonly snapshotPace?: SnapshotPace;
   /** Gets pieces of answers as they arrive, secrets redacted. */
@@ -120,7 +122,7 @@ interface Waiting {
 /**
  * Opens a world: takes up its newest good snapshot and replays its journal from there on, comparing every derived record.
  *
- * @throws AosError `replay.divergence`, `world.other` (another world's journal), `sandbox.version`
+ * @throws AosError `replay.divergence`, `replay.checkpoint`, `world.other` (another world's journal), `sandbox.version`
  */
 export async function openHost(options: HostOptions): Promise<Host> {
   const { journal, blobs } = options;
@@ -319,7 +321,7 @@ function refuseMisfits(world: World, control: ControlPlane, modules: ModuleRunne
   const cells = misfits(world, control, modules);
   const [first] = cells;
   if (first === undefined) return;
-  throw new AosError("apply.misfit", `${cells.length} cells do not fit the new state schemas, first ${first.reducer}: ${first.reason}`, {
+  throw new AosError("apply.misfit", `${cells.length} cells do not fit the new schemas, first ${first.reducer}: ${first.reason}`, {
     hint: "keep the state schema, or propose a migration", data: { cells: cells.map(({ reducer, reason }) => ({ reducer, reason })) },
   });
 }

@@ -1,5 +1,7 @@
 // The kernel as other packages see it: same journal in, same world out.
 
+import "./adapters/sha256.ts";
+
 export * from "./air/error.ts";
 export * from "./air/value.ts";
 export * from "./air/types.ts";
@@ -45,7 +47,8 @@ export { controlShelf, fold, type ControlShelf } from "./fold.ts";
 export { receiptFacts, signReceipt, type CallState } from "./dispatch.ts";
 export { openSnapshots, type PassedOver, type Snapshots, type TakenSnapshot } from "./snapshots.ts";
 export { SNAPSHOT_PACE, type SnapshotPace } from "./snapshot-keeper.ts";
-export { openWorld, type Opened } from "./opening.ts";
+export { recordedWindow, type WindowSource, type WindowWanted } from "./recorded-window.ts";
+export { openWorld, type Opened, type WorldCheckpoint } from "./opening.ts";
 export { openHost, artifactHashes, type ApplyRequest, type DurableTurn, type Host, type HostOptions } from "./host.ts";
 
 export { ADAPTERS, allAdapters } from "./adapters/all.ts";

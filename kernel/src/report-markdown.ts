@@ -81,7 +81,7 @@ function divergence({ divergence: found, window }: ShadowReport): string {
 
 function notes({ runs, misfits, scenarios, window }: ShadowReport): string {
   const lines = [
-    misfits.length > 0 ? "Nothing was run: the new state schemas do not take over every cell, so an apply is refused until a migration is named." : "",
+    misfits.length > 0 ? "Nothing was run: the new schemas do not take over every cell, so an apply is refused until a migration is named." : "",
     runs.candidate === "cut" ? "The run was cut at its limit of effects: what follows is not everything." : "",
     runs.baseline === "cut" ? "The run of the control plane in force was cut at its limit of effects: “new” and “gone” may say too much." : "",
     runs.baseline === "none" ? "No control plane is in force yet: everything is new." : "",
@@ -117,7 +117,7 @@ const ANSWERS: Readonly<Record<EffectRow["answered_by"], string>> = {
   recorded_grant: "a recorded receipt of its kind",
   schema: "a made-up value",
   virtual_time: "time, which jumps to it",
-  none: "nothing (cut)",
+  none: "nothing",
 };
 
 /** What answered an effect, in words of Markdown. */

@@ -155,6 +155,7 @@ const GOOD: readonly (readonly [string, unknown])[] = [
   ["trust.schema.json", { $schema: "x", ...TRUST }],
   ["policy.schema.json", { $schema: "x", version: 1, approvals: 2, shadow: "optional" }],
   ["scenario.schema.json", { $schema: "x", events: [{ schema: "a/E@1", value: null }] }],
+  ["scenario.schema.json", { events: [{ schema: "a/E@1", value: { $bytes: "AQ==" } }, { approve: { effect: "http.request", cap: "http", match: { url: "https://" }, decision: "deny", reason: "not now" } }] }],
   ["trust.schema.json", { ...TRUST, retired: [{ key: `SHA256:${"a".repeat(43)}`, principal: "ann", fromSeq: 0 }] }],
   ["policy.schema.json", { version: 1, approvals: 2, shadow: "optional" }],
   ["aos.sync.schema.json", { version: 1 }],
@@ -171,7 +172,7 @@ const GOOD: readonly (readonly [string, unknown])[] = [
 ];
 test("schemas: other documents that are right: pass", () => {
   for (const [file, document] of GOOD) accepted(file, document, JSON.stringify(document));
-  assert.equal(GOOD.length, 21);
+  assert.equal(GOOD.length, 22);
 });
 
 // --- what is broken does not
@@ -254,6 +255,8 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["no event", "scenario.schema.json", { events: [] }],
   ["an answer without a payload", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], answers: [{ effect: "k" }] }],
   ["an answer that is late", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], answers: [{ effect: "k", status: "late", payload: 1 }] }],
+  ["an approval without a decision", "scenario.schema.json", { events: [{ approve: { effect: "k" } }] }],
+  ["an approval that is an event too", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1, approve: { effect: "k", decision: "grant" } }] }],
   ["an event without a value", "scenario.schema.json", { events: [{ schema: "a/E@1" }] }],
   ["a sync map of another version", "aos.sync.schema.json", { version: 2 }],
   ["a way out of the world", "aos.sync.schema.json", { version: 1, air: { dir: "../air" } }],

@@ -35,8 +35,7 @@ async function bytesOf(store: SnapshotStore): Promise<ReadonlyMap<number, string
   return new Map((await store.list()).map(({ file, bytes }) => [file, Buffer.from(store.read({ file, offset: 0, bytes })).toString("hex")]));
 }
 
-async function open(parts: HostParts, snapshots: SnapshotStore, journal: Journal = parts.journal): ReturnType<typeof openWorld> {
-  const shelf = controlShelf(parts.modules, parts.blobs);
+async function open(parts: HostParts, snapshots: SnapshotStore, journal: Journal = parts.journal, shelf = controlShelf(parts.modules, parts.blobs)): ReturnType<typeof openWorld> {
   return openWorld(journal, shelf, { ...IDENTITY, snapshots: openSnapshots(snapshots, shelf, IDENTITY) });
 }
 
@@ -207,9 +206,10 @@ test("snapshot: a newest file cut at any byte: passed over and told, the one bef
   const { worlds, seqs } = await told(parts, snapshots, NOTES_ACTS.slice(0, 2));
   const { file, bytes } = (await snapshots.list()).at(-1) ?? { file: 0, bytes: 0 };
   const root = stateRoot(worlds.at(-1) as World);
+  const shelf = controlShelf(parts.modules, parts.blobs);
   let cuts = 0;
   for (let length = 0; length < bytes; length += length > bytes - 600 || length < 40 ? 1 : 97, cuts++) {
-    const { world, opened } = await open(parts, await harmed(snapshots, file, (whole) => whole.subarray(0, length)));
+    const { world, opened } = await open(parts, await harmed(snapshots, file, (whole) => whole.subarray(0, length)), parts.journal, shelf);
     assert.equal(stateRoot(world as World), root);
     assert.deepEqual([opened.snapshotSeq, opened.passed.map((one) => one.file)], [seqs[0], [file]], `cut at ${length}`);
   }
@@ -222,15 +222,17 @@ test("snapshot: any byte of the newest file flipped: passed over, or refused whe
   const { worlds, seqs } = await told(parts, snapshots, NOTES_ACTS.slice(0, 2));
   const { file, bytes } = (await snapshots.list()).at(-1) ?? { file: 0, bytes: 0 };
   const root = stateRoot(worlds.at(-1) as World);
+  const shelf = controlShelf(parts.modules, parts.blobs);
+  const expected = [...trieEntries((worlds[1] as World).cells)];
   const outcomes = new Map<string, number>();
   for (let at = 0; at < bytes; at += 7) {
     const store = await harmed(snapshots, file, (whole) => whole.map((byte, index) => (index === at ? byte ^ 0x20 : byte)));
-    const { world, opened } = await open(parts, store);
+    const { world, opened } = await open(parts, store, parts.journal, shelf);
     assert.equal(stateRoot(world as World), root);
     let outcome = opened.snapshotSeq === seqs[1] ? "taken up" : "passed over";
     try {
       const entries = [...trieEntries((world as World).cells)];
-      assert.deepEqual(entries, [...trieEntries((worlds[1] as World).cells)], `byte ${at}`);
+      assert.deepEqual(entries, expected, `byte ${at}`);
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "StateLost") throw error;
       assert.match(error.message, /snapshot/);

@@ -7,6 +7,7 @@ import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { failureOf } from "../failure.ts";
 import { buildModules, writeModules, type ModuleBuild } from "../modules.ts";
+import { withProgress } from "../progress.ts";
 import { failureJson, failureLines } from "../render/failure.ts";
 import { moduleLines, type ModuleRow } from "../render/modules.ts";
 import { watchWorld } from "../watch.ts";
@@ -26,7 +27,7 @@ export default command({
     const folder = await worldFolder(cx);
     const target = bake === undefined ? undefined : resolve(cx.cwd, bake);
     if (watch) return watchWorld(folder, (round) => buildAgain(cx, { folder, target, round }));
-    const modules = await buildModules(folder);
+    const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(folder, (total) => shown.step({ total })));
     if (!check) await writeModules(folder, modules);
     const rows = [...modules.map((module) => rowOf(module, check ? "check" : "write")), ...(target === undefined ? [] : await bakeAll(modules, target))];
     cx.out.result({ modules: rows }, moduleLines(rows, cx.out.style));

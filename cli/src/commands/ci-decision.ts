@@ -3,7 +3,7 @@
 import { AosError, type Hash } from "@agentos/kernel";
 import {
   fetch, gatherDecision, githubApi, githubClient, nothingPosted, ownReport, postDecision, readRules, readShadowNote, subjectsOf, trustInput, signerOf,
-  type Answer, type Local, type Oid, type Subject,
+  controllersWords, type Answer, type Local, type Oid, type ReportWord, type Subject,
 } from "@agentos/controller";
 import { judgeCiReport, readCiReport } from "../ci-report.ts";
 import { pullsOf, readCiRun } from "../ci-run.ts";
@@ -25,15 +25,15 @@ export default command({
     const pulls = subjectsOf(await api.openPulls("main")).filter(({ pull }) => pullsOf(run, [pull]).length > 0);
     const report = artifact === undefined ? ({ kind: "absent" } as const) : await readCiReport(artifact);
     const repo = await worldRepo(cx);
-    const said = await withUpstream(repo, "fetch", async ({ local, main }) => {
+    const said = await withUpstream(repo, { fetch: cx.out }, async ({ local, main }) => {
       const world = await worldId(cx, repo, local.store);
       const rows: { readonly pull: number; readonly slug: string; readonly verdict: string; readonly ci: string | undefined }[] = [];
       for (const subject of pulls) {
         const { pull, slug } = subject;
         await fetch(repo, "origin", { refspecs: [`+refs/pull/${pull.number}/head:refs/aos-ci/pull/${pull.number}`], tags: "leave" });
         const answer = await gatherDecision(local, { base: main, head: pull.head.sha, slug, world });
-        const own = await controllersReports(local, { base: main, subject, answer });
-        const ci = judgeCiReport(report, own.hashes);
+        const own = await controllersReports(local, { base: main, subject, answer, world });
+        const ci = judgeCiReport(report, own.words);
         const faults = [...answer.faults, ...(ci === undefined ? [] : [ci])];
         await postDecision(api, nothingPosted(), { pull: pull.number, head: pull.head.sha, world, decision: answer.decision, report: own.text, faults });
         rows.push({ pull: pull.number, slug, verdict: answer.decision.verdict, ci });
@@ -45,18 +45,19 @@ export default command({
   },
 });
 
-/** What the controllers that main trusts have computed on this merge. */
-async function controllersReports(local: Local, of: { readonly base: Oid; readonly subject: Subject; readonly answer: Answer }): Promise<{ readonly hashes: readonly Hash[]; readonly text: string | undefined }> {
-  const { base, subject: { pull }, answer: { tree } } = of;
+/** What the controllers that main trusts have computed on this merge, and the last one's text. */
+async function controllersReports(local: Local, of: { readonly base: Oid; readonly subject: Subject; readonly answer: Answer; readonly world: Hash }): Promise<{ readonly words: readonly ReportWord[]; readonly text: string | undefined }> {
+  const { base, subject: { pull, slug }, answer: { tree }, world } = of;
+  const head = pull.head.sha;
   const rules = await readRules(local.store, base);
   const trust = trustInput(rules.trust, rules.trustHash);
-  const found = (await readShadowNote(local, pull.head.sha)).entries.filter(({ key, claim }) => {
+  const { entries } = await readShadowNote(local, head);
+  const last = entries.findLast(({ key, claim }) => {
     const signer = signerOf(trust, key);
     return signer.known && signer.kind === "controller" && claim.base === base && claim.tree === tree;
   });
-  const last = found.at(-1);
-  const text = last?.key === undefined || last.key === null ? undefined : await ownReport(local, last.key, { base, head: pull.head.sha, tree });
-  return { hashes: found.map(({ claim }) => claim.report), text };
+  const text = last === undefined || last.key === null ? undefined : await ownReport(local, last.key, { base, head, tree });
+  return { words: controllersWords({ world, slug, base, head, tree }, { trust, entries }), text };
 }
 
 function need(name: string): string {

@@ -43,7 +43,7 @@ async function askedByForge(): Promise<Asked | undefined> {
   const path = process.env["GITHUB_EVENT_PATH"];
   if (path === undefined || path === "" || process.env["GITHUB_EVENT_NAME"]?.startsWith("pull_request") !== true) return undefined;
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new AosError("ci.event", `${path}: the event cannot be read`, { at: { file: path }, cause, class: "outside" });
+    throw new AosError("ci.event", `${path}: the event cannot be read`, { at: { file: path }, cause, class: "outside", hint: "GITHUB_EVENT_PATH names it; outside of a job, name the commits with --base and --head" });
   });
   if (text.length > EVENT_BYTES_MAX) throw new AosError("ci.event", `${path}: an event of ${text.length} characters`, { at: { file: path } });
   const event = parsed(text);
@@ -106,7 +106,7 @@ async function report(cx: Context, made: LocalShadow, at: { readonly base: Oid; 
     await tellForge(made, { hash, folder });
   } catch (cause) {
     if (cause instanceof AosError) throw cause;
-    throw new AosError("cli.write", `${folder}: the report cannot be written`, { at: { file: folder }, cause, class: "outside" });
+    throw new AosError("cli.write", `${folder}: the report cannot be written`, { at: { file: folder }, cause, class: "outside", hint: "name another folder with --out" });
   }
   cx.out.result({ base: at.base, head: at.head, report: hash, consequences: made.consequences, summary, files }, [summary, `report ${hash}`, ...files]);
 }

@@ -3,10 +3,12 @@
 import { readdir, realpath, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AosError, isHash } from "@agentos/kernel";
-import { clone, configGet, configureAuthoritative, openRepo, readPrivateKey, type Repo } from "@agentos/controller";
+import { clone, configGet, configureAuthoritative, gitAccess, githubClient, openRepo, readPrivateKey, type GithubOptions, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
 import { githubArgs } from "../github-place.ts";
+import { withProgress } from "../progress.ts";
 import { serve, SERVE_OPTIONS, serveArgs } from "../serve.ts";
+import { agentKey } from "../world.ts";
 
 export default command({
   positionals: {},
@@ -29,24 +31,26 @@ export default command({
     const asked = serveArgs(args);
     const key = await readPrivateKey(resolve(cx.cwd, cx.key));
     const github = await githubArgs(cx, args);
-    const repo = await openClone(url, resolve(cx.cwd, dir));
-    await serve(cx, { repo, key, remote: "origin", trust, ...github, ...asked }, "stopped");
+    const repo = await withProgress(cx.out, "cloning the repository", () => openClone(url, resolve(cx.cwd, dir), github.github));
+    await serve(cx, { repo, key, remote: "origin", trust, ...(await agentKey(cx, repo, args["agent-key"])), ...github, ...asked }, "stopped");
   },
 });
 
 /** Clones beside the folder and moves the clone there when it is whole: a clone that was cut off never stands in its place. */
-async function cloneWhole(url: string, dir: string): Promise<Repo> {
+async function cloneWhole(url: string, dir: string, github: GithubOptions | undefined): Promise<Repo> {
   const draft = `${dir}.cloning-${process.pid}`;
   await rm(draft, { recursive: true, force: true });
-  await configureAuthoritative(await clone(url, draft, { kind: "bare" }));
+  const access = github === undefined ? undefined : gitAccess(githubClient(github), url);
+  await access?.refresh();
+  await configureAuthoritative(await clone(url, draft, { kind: "bare", ...(access !== undefined && { env: access.env }) }));
   await rename(draft, dir);
   return openRepo(dir);
 }
 
-/** @throws AosError `controller.dir` when the folder is something else than a clone of that repository; `git.*` */
-async function openClone(url: string, dir: string): Promise<Repo> {
+/** @throws AosError as GithubClient; `controller.dir` when the folder is something else than a clone of that repository; `git.*` */
+async function openClone(url: string, dir: string, github: GithubOptions | undefined): Promise<Repo> {
   const names = await readdir(dir).catch(() => []);
-  if (names.length === 0) return cloneWhole(url, dir);
+  if (names.length === 0) return cloneWhole(url, dir, github);
   const wrong = (what: string): AosError => new AosError("controller.dir", `${dir}: ${what}`, { at: { file: dir }, hint: "name another folder: the controller makes its own clone there" });
   const repo = await openRepo(dir);
   if (![repo.gitDir, repo.workTree].includes(await realpath(dir))) throw wrong("not a repository of its own");

@@ -28,6 +28,6 @@ export default command({
     const keyPath = cx.key === undefined ? undefined : resolve(cx.cwd, cx.key);
     const made = await makeWorld(folder, { template, name: worldName, author, keyPath, persons, github: github === undefined ? undefined : parseActionsPlace(github) });
     cx.out.result(made, madeLines({ ...made, folder: dir }, cx.out.style));
-    if (persons.length === 0) cx.out.notice("this world has one person: nobody can approve what they propose. Add another with --person, or later in .aos/trust.json");
+    if (persons.length === 0) cx.out.notice("this world has one person: nobody can approve what they propose, not even a second person later. Name another now, with --person");
   },
 });

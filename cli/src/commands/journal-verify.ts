@@ -1,17 +1,21 @@
-// aos journal verify: replays the local journal; every derived record is compared.
+// aos journal verify: replays the local journal; every derived record is compared, and what is published with it.
 
 import { controlShelf, createModuleRunner, fileBlobs, fold, openFileJournal, stateRoot } from "@agentos/kernel";
-import { stateFolderAt } from "@agentos/controller";
+import { checkPublished, readTip, stateFolderAt } from "@agentos/controller";
 import { command } from "../command.ts";
 import { count } from "../render/style.ts";
-import { worldRepo } from "../world.ts";
+import { withStore, worldRepo } from "../world.ts";
 
 export default command({
   positionals: {},
   options: {},
-  epilogue: "Exit code 4 at the first frame or record that is not what it should be. Changes nothing, and may run beside the world.\nFor a clone, and for signatures, there is `aos verify`.",
+  epilogue:
+    "Every derived record is compared with what the replay makes, and every published segment is made again of local records. Exit code 4 at\nthe first frame, record or segment that is not what it should be. Changes nothing, and may run beside the world.\nFor a clone, and for signatures, there is `aos verify`.",
   async run(cx) {
-    const folder = stateFolderAt(await worldRepo(cx));
+    const repo = await worldRepo(cx);
+    const folder = stateFolderAt(repo);
+    // A world that runs beside seals on: what is published by now is in the journal that is opened next.
+    const tip = await withStore(repo, readTip);
     const journal = await openFileJournal({ dir: folder.journal, mode: "read" });
     let turns = 0;
     const counted = async function* (): AsyncGenerator<readonly Uint8Array[]> {
@@ -21,8 +25,10 @@ export default command({
       }
     };
     const world = await fold(counted(), controlShelf(createModuleRunner(), fileBlobs(folder.blobs)));
+    await withStore(repo, (store) => checkPublished(store, journal, { place: folder.journal, tip, fromSeq: 0 }));
     const root = world === undefined ? undefined : stateRoot(world);
     const records = world?.nextSeq ?? 0;
-    cx.out.result({ ok: true, turns, records, stateRoot: root }, [`${cx.out.style.green("ok")}  ${count(records, "record")} in ${count(turns, "turn")} replayed alike${root === undefined ? "" : `, state root ${root}`}`]);
+    const published = tip === undefined ? 0 : tip.checkpoint.lastSeq + 1;
+    cx.out.result({ ok: true, turns, records, published, stateRoot: root }, [`${cx.out.style.green("ok")}  ${count(records, "record")} in ${count(turns, "turn")} replayed alike${tip === undefined ? "" : `, ${published} of them published as they are`}${root === undefined ? "" : `, state root ${root}`}`]);
   },
 });

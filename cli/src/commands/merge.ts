@@ -17,7 +17,7 @@ export default command({
   async run(cx, { slug }) {
     const repo = await worldRepo(cx);
     const key = await personKey(cx, repo);
-    const done = await withUpstream(repo, "fetch", async (upstream) => {
+    const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
       const { local, main } = upstream;
       const proposal = await openProposal(upstream, slug);
       const { trust } = await readRules(local.store, main);

@@ -22,7 +22,7 @@ export default command({
     if (merged && slug !== undefined) throw new AosError("cli.usage", "aos policy simulate: name a proposal or say --merged, not both", { hint: "aos policy simulate FILE --merged" });
     const { file, policy } = await readPolicyFile(cx, typed);
     const repo = await worldRepo(cx);
-    const rows = await withUpstream(repo, "fetch", async (upstream) => {
+    const rows = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
       const cases = merged ? await mergedCases(upstream) : await openCases(cx, upstream, slug);
       return cases.map(({ inputs, commit }) => rowOf(inputs, commit, policy));
     });

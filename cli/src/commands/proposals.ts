@@ -13,7 +13,7 @@ export default command({
   options: { all: { type: "boolean", default: false, describe: "Merged ones too" } },
   async run(cx, { all }) {
     const repo = await worldRepo(cx);
-    const rows = await withUpstream(repo, "fetch", async (upstream) => {
+    const rows = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
       const refs = (await proposalsOf(upstream)).filter(({ state }) => all || state === "open");
       const made: ProposalRow[] = [];
       for (const ref of refs) made.push(await rowOf(cx, upstream, ref));
@@ -26,9 +26,9 @@ export default command({
 async function rowOf(cx: Context, upstream: Upstream, { slug, head, state }: ProposalRef): Promise<ProposalRow> {
   const { local, main } = upstream;
   const found = state === "open" ? await readProposal(local, slug) : undefined;
-  if (found === undefined) return { slug, head, state, title: "", authors: [], verdict: undefined, reasons: [], notes: [] };
-  const { decision } = await gatherDecision(local, { base: main, head, slug, world: await worldId(cx, local.repo, local.store) });
-  return { slug, head, state, title: found.title, authors: found.authors, verdict: decision.verdict, reasons: decision.reasons.map(({ holds, text }) => ({ holds, text })), notes: notesOf(decision) };
+  if (found === undefined) return { slug, head, state, title: "", body: "", authors: [], verdict: undefined, reasons: [], notes: [] };
+  const { decision, faults } = await gatherDecision(local, { base: main, head, slug, world: await worldId(cx, local.repo, local.store) });
+  return { slug, head, state, title: found.title, body: found.body, authors: found.authors, verdict: decision.verdict, reasons: decision.reasons.map(({ holds, text }) => ({ holds, text })), notes: [...notesOf(decision), ...faults] };
 }
 
 function notesOf({ counted, ignored }: Decision): readonly string[] {

@@ -4,21 +4,26 @@ import { AosError } from "@agentos/kernel";
 import { connectWorld, isSlug, status, type Oid, type Repo } from "@agentos/controller";
 import { checkFolder } from "../check.ts";
 import { command } from "../command.ts";
+import { describeProposal, requireText } from "../describing.ts";
 import { offerable, placeProposal } from "../offering.ts";
 import { diagnosticLines } from "../render/diagnostics.ts";
 import { proposedLines } from "../render/proposal.ts";
 import { withUpstream } from "../upstream.ts";
-import { worldRepo } from "../world.ts";
+import { personKey, worldRepo } from "../world.ts";
 
 export default command({
   positionals: { slug: { type: "string", describe: "The proposal's name [default: the branch's]" } },
-  options: { replace: { type: "boolean", default: false, describe: "Put this branch in the place of the proposal of that name, after a rebase" } },
-  epilogue: "Offers the commits of this branch that main does not have. Reviewers see the first line of the oldest one as its title.",
-  async run(cx, { slug: typed, replace }) {
+  options: {
+    message: { alias: "m", type: "string", requiresArg: true, describe: "Its title, and after an empty line what else is to be said: in a signed commit on this branch that changes no file" },
+    replace: { type: "boolean", default: false, describe: "Put this branch in the place of the proposal of that name, after a rebase" },
+  },
+  epilogue: "Offers the commits of this branch that main does not have. Reviewers see what -m said last; without it, the message of the oldest commit.",
+  async run(cx, { slug: typed, message, replace }) {
     const repo = await worldRepo(cx);
     const { workTree } = repo;
     if (workTree === undefined) throw new AosError("propose.bare", `${repo.gitDir}: a bare repository has no branch at hand`, { hint: "propose from a clone with files" });
-    const { branch, head } = await standing(repo);
+    const text = message === undefined ? undefined : requireText(message);
+    const { branch, head: found } = await standing(repo);
     const slug = typed ?? slugOf(branch);
     if (!isSlug(slug)) throw new AosError("proposal.name", `${slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
     const { diagnostics, errors } = await checkFolder(workTree);
@@ -26,7 +31,10 @@ export default command({
       if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
       throw new AosError("check.failed", `${workTree}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, correct them, and commit" });
     }
-    const done = await withUpstream(repo, "fetch", async (upstream) => {
+    const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
+      // What may not be offered is not described either.
+      if (text !== undefined) await offerable(upstream, found);
+      const head = text === undefined ? found : await describeProposal(upstream, { slug, text, branch, head: found, key: await personKey(cx, repo), timeSeconds: Math.floor(Date.now() / 1000) });
       const { commits, title } = await offerable(upstream, head);
       const outcome = await placeProposal(upstream, { slug, head, replace });
       return { slug, head, base: upstream.main, commits: commits.length, title, outcome, remote: upstream.remote };

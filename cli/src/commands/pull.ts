@@ -1,13 +1,15 @@
 // aos pull: what changed in the world's workspaces comes into their folders, merged with what changed there.
 
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { AosError, createModuleRunner } from "@agentos/kernel";
-import { configGet, connectWorld, filesOfFolder, openWorkspaces, readSyncMap, type Repo } from "@agentos/controller";
+import { configGet, connectWorld, editAnnotations, filesOfFolder, openWorkspaces, readSyncMap, SYNC_FILE, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { progress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { pulledLines } from "../render/sync.ts";
 import { chosenLinks } from "../sync/links.ts";
-import { pullLink, type LinkPulled } from "../sync/pull-link.ts";
+import { pullLink, type LinkPulled, type PullOptions } from "../sync/pull-link.ts";
 import { listed } from "../sync/push-link.ts";
 import { withUpstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
@@ -24,11 +26,12 @@ export default command({
   },
   epilogue:
     "Files that both sides changed are merged: AIR by definition, other text by lines. What cannot be merged is marked in the file as git\n" +
-    "marks it, and listed; exit code 3 then. A pull that was cut off is finished by the next one. The control plane comes with git: git pull.",
+    "marks it, and listed; exit code 3 then. Annotations come into aos.sync.json. A pull that was cut off is finished by the next one. The control plane comes with git: git pull.",
   async run(cx, { dir, ref, "dry-run": dry, prune, force }) {
     const repo = await worldRepo(cx);
     const root = await worldFolder(cx);
-    const links = chosenLinks(await readSyncMap(filesOfFolder(root)), { dir, ref }, { root, cwd: cx.cwd });
+    const sync = await readSyncMap(filesOfFolder(root));
+    const links = chosenLinks(sync, { dir, ref }, { root, cwd: cx.cwd });
     const mode = dry ? "dry-run" : "pull";
     const text = cx.out.mode === "text";
     const pulled: LinkPulled[] = [];
@@ -38,11 +41,13 @@ export default command({
     try {
       for (const link of links) {
         if (workspaces === undefined) break;
-        const [reading, writing] = [progress(cx.out, `reading ${link.dir}`, undefined), progress(cx.out, `writing ${link.dir}`, undefined)];
-        const place = { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step };
-        const done = await pullLink(place, { extra: prune ? "prune" : "keep", changed: force ? "overwrite" : "keep", mode, onFile: writing.step }).finally(() => {
-          reading.end();
-          writing.end();
+        const done = await withProgress(cx.out, `reading ${link.dir}`, (shown) => {
+          const place = { link, root, gitDir: repo.commonDir, workspaces, onFile: () => shown.step() };
+          const onFile = (total: number): void => {
+            shown.next(`writing ${link.dir}`);
+            shown.step({ total });
+          };
+          return pullLink(place, { extra: prune ? "prune" : "keep", changed: force ? "overwrite" : "keep", mode, onFile, ...keeping(root, sync.workspaces.indexOf(link)) });
         });
         pulled.push(done);
         if (text) cx.out.item(done, pulledLines(done, mode, cx.out.style));
@@ -52,7 +57,7 @@ export default command({
     }
     if (!text) cx.out.result({ workspaces: pulled, dryRun: dry }, []);
     else if (links.length === 0) cx.out.item(undefined, ["nothing to pull: aos.sync.json links no folder to a workspace"]);
-    const conflicts = pulled.flatMap((link) => link.changes.filter(({ act }) => act === "conflict").map(({ path }) => (link.dir === "." ? path : `${link.dir}/${path}`)));
+    const conflicts = pulled.flatMap((link) => link.changes.filter(({ act }) => act === "conflict").map(({ path, key }) => `${[link.dir, path].filter((part) => part !== "." && part !== "").join("/") || "."}${key === undefined ? "" : ` (annotation ${key})`}`));
     if (conflicts.length === 0) return;
     throw new AosError("sync.conflict", `${conflicts.length === 1 ? "1 file was" : `${conflicts.length} files were`} changed here and in the workspace: ${listed(conflicts)}`, {
       class: "refused", hint: "edit them, then `aos push`; or take one side: `aos push --force`, `aos pull --force`", data: { paths: conflicts },
@@ -60,10 +65,23 @@ export default command({
   },
 });
 
+/** A link of the sync map has its annotations there; one that was named on the command line has none. */
+function keeping(root: string, link: number): Pick<PullOptions, "keepAnnotations"> {
+  if (link < 0) return {};
+  const file = join(root, SYNC_FILE);
+  return {
+    async keepAnnotations(annotations) {
+      const draft = `${file}.${process.pid}`;
+      await writeFile(draft, editAnnotations(await readFile(file, "utf8"), link, annotations));
+      await rename(draft, file);
+    },
+  };
+}
+
 /** Where the world runs elsewhere, what it published is fetched; a remote that is away leaves what was fetched before. */
 async function fetchPublished(cx: Context, repo: Repo): Promise<void> {
   if ((await configGet(repo, "remote.origin.url")) === undefined || (await connectWorld(repo)) !== undefined) return;
-  await withUpstream(repo, "fetch", async () => undefined).catch((error: unknown) => {
+  await withUpstream(repo, { fetch: cx.out }, async () => undefined).catch((error: unknown) => {
     if (!(error instanceof AosError) || error.class !== "outside") throw error;
     cx.out.notice(`${error.message}: these are the workspaces as they were fetched last`);
   });

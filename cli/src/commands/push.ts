@@ -6,7 +6,7 @@ import { checkFolder } from "../check.ts";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { buildModules, writeModules } from "../modules.ts";
-import { progress } from "../progress.ts";
+import { progress, withProgress, type Progress } from "../progress.ts";
 import { diagnosticLines } from "../render/diagnostics.ts";
 import { airPushedLines, pushedLines } from "../render/sync.ts";
 import { chosenLinks, ownerOf } from "../sync/links.ts";
@@ -46,15 +46,17 @@ export default command({
     const pushed: LinkPushed[] = [];
     const open = links.filter((link) => link.version === undefined || dir !== undefined);
     if (open.length > 0) {
-      await withOutlet(cx, repo, detach ? "detach" : "wait", async (outlet, workspaces) => {
+      await withOutlet(cx, repo, detach ? "detach" : "wait", async (outlet, workspaces, shown) => {
         for (const link of open) {
-          const [reading, sending] = [progress(cx.out, `reading ${link.dir}`, undefined), progress(cx.out, `sending ${link.dir}`, undefined)];
-          const done = await pushLink(outlet(), { link, root, gitDir: repo.commonDir, workspaces, onFile: reading.step }, {
-            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: await ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent: sending.step,
-          }).finally(() => {
-            reading.end();
-            sending.end();
+          shown.next(`reading ${link.dir}`);
+          const onSent = (total: number): void => {
+            shown.next(`sending ${link.dir}`);
+            shown.step({ total });
+          };
+          const done = await pushLink(outlet(), { link, root, gitDir: repo.commonDir, workspaces, onFile: () => shown.step() }, {
+            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: await ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent,
           });
+          shown.hide();
           pushed.push(done);
           if (text) cx.out.item(done, pushedLines(done, mode, cx.out.style));
         }
@@ -66,23 +68,23 @@ export default command({
 });
 
 /** The world that runs here; else the remote, whose controller answers through Git. @throws AosError `world.away` where there is neither */
-async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", use: (outlet: () => Outlet, workspaces: Workspaces) => Promise<void>): Promise<void> {
+async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", use: (outlet: () => Outlet, workspaces: Workspaces, shown: Progress) => Promise<void>): Promise<void> {
   const client = await connectWorld(repo);
-  const upstream = client === undefined ? await withUpstream(repo, "fetch", async ({ remote, main }) => ({ remote, main })) : undefined;
+  const upstream = client === undefined ? await withUpstream(repo, { fetch: cx.out }, async ({ remote, main }) => ({ remote, main })) : undefined;
   if (client === undefined && upstream?.remote === undefined) {
     throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
   }
   const workspaces = await openWorkspaces(repo, { modules: () => createModuleRunner() });
   const store = openStore(repo.commonDir);
-  const waiting = progress(cx.out, "waiting for the controller", undefined);
+  const shown = progress(cx.out, "looking for the world");
   try {
-    if (client !== undefined) return await use(() => socketOutlet(client, workspaces.blobs), workspaces);
+    if (client !== undefined) return await use(() => socketOutlet(client, workspaces.blobs), workspaces, shown);
     if (upstream?.remote === undefined) return;
     const { remote, main } = upstream;
     const [world, key] = [await worldId(cx, repo, store), await personKey(cx, repo)];
-    await use(() => gitOutlet({ repo, store, remote, main, world, key, blobs: workspaces.blobs, answer, onWait: waiting.step }), workspaces);
+    await use(() => gitOutlet({ repo, store, remote, main, world, key, blobs: workspaces.blobs, answer, onWait: () => shown.next("waiting for the controller") }), workspaces, shown);
   } finally {
-    waiting.end();
+    shown.end();
     await workspaces.close();
     await store.close();
   }
@@ -93,7 +95,7 @@ async function pushControl(
   cx: Context, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap }, options: { readonly mode: "push" | "dry-run"; readonly message: string | undefined; readonly slug: string | undefined },
 ): Promise<AirPushed | undefined> {
   const { repo, root } = world;
-  const modules = await buildModules(root);
+  const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(root, (total) => shown.step({ total })));
   if (options.mode === "push") {
     await writeModules(root, modules);
     const { diagnostics, errors } = await checkFolder(root);
@@ -102,7 +104,7 @@ async function pushControl(
       throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
     }
   }
-  const done = await withUpstream(repo, "fetch", async (upstream) => {
+  const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
     const pushed = await pushAir(upstream, { ...world, modules, key: () => personKey(cx, repo) }, { ...options, timeSeconds: Math.floor(Date.now() / 1000) });
     return { pushed, remote: upstream.remote };
   });

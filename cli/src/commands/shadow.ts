@@ -2,12 +2,13 @@
 
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { AosError, createModuleRunner, renderHtml } from "@agentos/kernel";
-import { filesOfFolder, jointShadow, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound, type WindowWanted } from "@agentos/controller";
+import { AosError, createModuleRunner, renderHtml, type WindowWanted } from "@agentos/kernel";
+import { filesOfFolder, jointShadow, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { jointLines } from "../render/joint.ts";
 import { markdownLines } from "../render/markdown.ts";
+import { withProgress } from "../progress.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
 
@@ -31,16 +32,16 @@ export default command({
     const [slug, ...others] = slugs;
     if (others.length > 0) return runTogether(cx, repo, { slugs, alone: html === undefined && window === undefined && !wait });
     const here = window !== undefined || html !== undefined;
-    const found = slug === undefined || here ? undefined : await findReport(repo, slug, wait);
+    const found = slug === undefined || here ? undefined : await withProgress(cx.out, wait ? "waiting for a report" : "looking for a report", () => findReport(repo, slug, wait));
     if (found !== undefined) {
       cx.out.notice(`report of ${found.by}, signed`);
       return print(cx, { by: found.by, report: found.entry.report, markdown: summaryOf(found.entry) });
     }
     if (slug !== undefined && !here) cx.out.notice("no report on this head yet: run here, on the recorded state");
     const folder = slug === undefined ? await worldFolder(cx) : undefined;
-    const made = await withUpstream(repo, here && slug !== undefined ? "fetch" : "as-is", async (upstream) => {
+    const made = await withUpstream(repo, here && slug !== undefined ? { fetch: cx.out } : "as-is", async (upstream) => {
       const head = slug === undefined || folder !== undefined ? filesOfFolder(folder ?? cx.cwd) : (await openProposal(upstream, slug)).head;
-      return shadowLocally(repo, { base: upstream.main, head, modules: createModuleRunner(), ...(window === undefined ? {} : { window }) });
+      return withProgress(cx.out, "rehearsing", () => shadowLocally(repo, { base: upstream.main, head, modules: createModuleRunner(), ...(window === undefined ? {} : { window }) }));
     });
     if (html !== undefined) await writePage(cx, html, made);
     return print(cx, { by: null, report: made.json, markdown: made.markdown });
@@ -65,7 +66,7 @@ function windowWanted(since: string | undefined, last: number | undefined): Wind
 
 async function runTogether(cx: Context, repo: Repo, { slugs, alone }: { readonly slugs: readonly string[]; readonly alone: boolean }): Promise<void> {
   if (!alone) throw new AosError("cli.usage", "aos shadow: --since, --last, --html and --wait are for one proposal", { hint: `aos shadow ${slugs.join(" ")}` });
-  const joint = await withUpstream(repo, "fetch", async (upstream) => {
+  const joint = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
     const proposals = [];
     for (const slug of slugs) proposals.push({ slug, head: (await openProposal(upstream, slug)).head });
     return jointShadow(repo, { base: upstream.main, proposals, modules: createModuleRunner() });
@@ -86,11 +87,14 @@ interface Found {
   readonly by: string;
 }
 
+/** Of each of many fetches nothing is said: what they are for says it. */
+const UNSAID = { mode: "text", quiet: true } as const;
+
 /** The report that counts, looked for again and again when it is waited for. @throws AosError `shadow.late` */
 async function findReport(repo: Repo, slug: string, wait: boolean): Promise<Found | undefined> {
   const until = Date.now() + WAIT_MS;
   for (;;) {
-    const found = await withUpstream(repo, "fetch", (upstream) => readReport(upstream, slug));
+    const found = await withUpstream(repo, { fetch: UNSAID }, (upstream) => readReport(upstream, slug));
     if (found !== undefined || !wait) return found;
     if (Date.now() > until) throw new AosError("shadow.late", `${slug}: no report came within ${WAIT_MS / 1000} s`, { class: "outside", hint: "does a controller run? see `aos status`; without --wait the shadow runs here" });
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

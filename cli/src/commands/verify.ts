@@ -3,6 +3,7 @@
 import { AosError, createModuleRunner, isHash } from "@agentos/kernel";
 import { MAIN_REF, NOTES_REF, readPinnedTrust, readRef, verifyRepository, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
+import { withProgress } from "../progress.ts";
 import { problemText, verifyLines } from "../render/verify.ts";
 import { placeOf, worldRepo } from "../world.ts";
 
@@ -25,7 +26,7 @@ export default command({
     await requirePublished(repo);
     // What the remote has is what is published; a clone's own main may be behind it, or ahead.
     const mainRef = (await readRef(repo.commonDir, REMOTE_MAIN)) === undefined ? MAIN_REF : REMOTE_MAIN;
-    const report = await verifyRepository({ repo, trust: pinned, modules: replay ? createModuleRunner() : undefined, mainRef });
+    const report = await withProgress(cx.out, "verifying", () => verifyRepository({ repo, trust: pinned, modules: replay ? createModuleRunner() : undefined, mainRef }));
     cx.out.result(report, verifyLines(report, cx.out.style));
     const [first] = report.problems;
     if (report.ok) return;

@@ -24,7 +24,7 @@ export default command({
     const repo = await worldRepo(cx);
     const seq = /^#?(\d{1,15})$/.exec(what)?.[1];
     if (seq !== undefined) return whyRecord(cx, Number(seq));
-    const why = await withUpstream(repo, "fetch", async (upstream) => {
+    const why = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
       const slug = what.startsWith(PREFIX) ? what.slice(PREFIX.length) : what;
       const proposal = (await proposalsOf(upstream)).find((one) => one.slug === slug);
       if (proposal?.state === "open") return whyOpen(cx, upstream, proposal);

@@ -1,6 +1,7 @@
 // aos ws checkout: writes the files of a version to a directory.
 
 import { command } from "../command.ts";
+import { withProgress } from "../progress.ts";
 import { count } from "../render/style.ts";
 import { resolve } from "node:path";
 import { entryAt, withWorkspaces } from "../workspace.ts";
@@ -18,7 +19,8 @@ export default command({
     const place = parsePlace(ref);
     await withWorkspaces(cx, async (workspaces) => {
       const { version } = await entryAt(workspaces, place);
-      const done = await checkOut(workspaces, { root: version.root, path: place.path, dir: resolve(cx.cwd, dir), over: force ? "replace" : "refuse" });
+      const done = await withProgress(cx.out, "writing files", (shown) =>
+        checkOut(workspaces, { root: version.root, path: place.path, dir: resolve(cx.cwd, dir), over: force ? "replace" : "refuse", onEntry: (total) => shown.step({ total }) }));
       cx.out.result({ workspace: place.workspace, version: version.version, dir, ...done }, [`${count(done.files, "file")}, ${count(done.bytes, "byte")}  ${place.workspace}@${version.version} in ${dir}`]);
     });
   },

@@ -5,7 +5,7 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { connectWorld, lsRemote, openRepo, readRef, type ControlClient, type RecordJson, type WorldStatus } from "@agentos/controller";
 import { AosError } from "@agentos/kernel";
-import { AOS, ENVIRONMENT } from "./processes.ts";
+import { AOS, ENVIRONMENT, shellWord } from "./processes.ts";
 
 interface Controlled {
   readonly remote: string;
@@ -93,7 +93,7 @@ export class Keeper {
       if (records[0]?.kind !== "event") throw new AosError("demo.event", `the event was not taken: ${JSON.stringify(records[0])}`);
       return true;
     });
-    console.log(`  $ aos event send ${schema} '${JSON.stringify(value)}'`);
+    console.log(`  $ aos event send ${schema} ${shellWord(JSON.stringify(value))}`);
   }
 
   /** No effect is open and no plan waits. */

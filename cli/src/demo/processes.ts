@@ -49,8 +49,13 @@ export function aos(cwd: string, ...words: readonly [string, ...string[]] | read
   const [first, ...rest] = words;
   const args = typeof first === "string" ? [first, ...rest] : rest;
   const expectation = typeof first === "string" ? { expect: 0 } : first;
-  console.log(`  $ aos ${args.join(" ")}`);
+  console.log(`  $ aos ${args.map(shellWord).join(" ")}`);
   return run(process.execPath, [AOS, ...args], cwd, expectation);
+}
+
+/** A word as a shell takes it: in single quotes where it needs them. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 export async function git(cwd: string, ...args: readonly string[]): Promise<string> {

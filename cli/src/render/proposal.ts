@@ -11,6 +11,7 @@ export interface ProposalRow {
   readonly head: string;
   readonly state: "merged" | "open";
   readonly title: string;
+  readonly body: string;
   readonly authors: readonly string[];
   /** undefined for one that is merged. */
   readonly verdict: "approved" | "refused" | undefined;
@@ -21,12 +22,13 @@ export interface ProposalRow {
 
 /** A proposal a paragraph; of an open one what it still lacks. */
 export function proposalLines(rows: readonly ProposalRow[], style: Style): readonly string[] {
-  return rows.flatMap(({ slug, head, state, title, authors, verdict, reasons, notes }) => {
+  return rows.flatMap(({ slug, head, state, title, body, authors, verdict, reasons, notes }) => {
     const word = state === "merged" ? style.dim("merged") : verdict === "approved" ? style.green("approved") : style.yellow("waits");
     const line = `${style.bold(shown(slug))}  ${style.yellow(short(head))}  ${word}`;
     if (state === "merged") return [line];
     const lacks = reasons.filter(({ holds }) => !holds).map(({ text }) => `    ${style.yellow("needs")}  ${shown(text)}`);
-    return [line, `    ${shown(title)}${authors.length === 0 ? "" : style.dim(` (${authors.map(shown).join(", ")})`)}`, ...lacks, ...notes.map((note) => `    ${style.dim("note")}   ${shown(note)}`)];
+    const text = body === "" ? [] : body.split("\n").map((one) => (one === "" ? "" : `      ${shown(one)}`));
+    return [line, `    ${shown(title)}${authors.length === 0 ? "" : style.dim(` (${authors.map(shown).join(", ")})`)}`, ...text, ...lacks, ...notes.map((note) => `    ${style.dim("note")}   ${shown(note)}`)];
   });
 }
 

@@ -95,11 +95,11 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
   [
     "proposals: what each still lacks",
     proposalLines([
-      { slug: "a", head: OID, state: "open", title: "Do a", authors: ["ada"], verdict: "refused", reasons: [YES, NO], notes: [] },
-      { slug: "b", head: OID, state: "open", title: "Do b", authors: [], verdict: "approved", reasons: [YES], notes: ["the approval of bob is kept"] },
-      { slug: "c", head: OID, state: "merged", title: "", authors: [], verdict: undefined, reasons: [], notes: [] },
+      { slug: "a", head: OID, state: "open", title: "Do a", body: "Why.\n\nHow.", authors: ["ada"], verdict: "refused", reasons: [YES, NO], notes: [] },
+      { slug: "b", head: OID, state: "open", title: "Do b", body: "", authors: [], verdict: "approved", reasons: [YES], notes: ["the approval of bob is kept"] },
+      { slug: "c", head: OID, state: "merged", title: "", body: "", authors: [], verdict: undefined, reasons: [], notes: [] },
     ], PLAIN),
-    ["a  cccccccccccc  waits", "    Do a (ada)", "    needs  0 of 1 approvals", "b  cccccccccccc  approved", "    Do b", "    note   the approval of bob is kept", "c  cccccccccccc  merged"],
+    ["a  cccccccccccc  waits", "    Do a (ada)", "      Why.", "", "      How.", "    needs  0 of 1 approvals", "b  cccccccccccc  approved", "    Do b", "    note   the approval of bob is kept", "c  cccccccccccc  merged"],
   ],
   [
     "proposed: where it went", proposedLines({ slug: "a", head: OID, commits: 2, title: "Do a", outcome: "replaced", remote: "origin" }, PLAIN).slice(0, 2),
@@ -130,15 +130,31 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
     "status: what waits, and on whom",
     statusLines({
       ...STATUS, appliedRevision: "d".repeat(40), held: [{ commit: OID, reason: "not approved" }], openIntents: [{ seq: 9, ...EFFECT, since: "2026-01-02T03:01:00.000Z" }],
-      approvals: [HELD], planCount: 3, plans: [PLAN], proposals: [{ slug: "a", head: OID, shadow: "failed", why: "air.invalid" }],
+      approvals: [HELD], planCount: 3, plans: [PLAN], proposals: [{ slug: "a", head: OID, shadow: "failed", why: "air.invalid" }, { slug: "b", head: OID, shadow: "done", ci: ["runner lies\u0007"] }],
     }, NOW).slice(5),
     [
       "main         cccccccccccc, in force is dddddddddddd", `manifest     ${HASH}`, "journal      4 records, sealed up to seq 3", "held         cccccccccccc  not approved", "effect       #9 http.request of demo/p@1 has no receipt yet, for 3 min",
       "approval     #8 http.request of demo/p@1 #2 at get waits for a person, for 1 min",
       "plan         demo/p@1 #2 waits at answer: the receipt of http.request under web #9, for 3 min (since seq 10)",
       "               and at word: a person's word on http.request under web #8 (since seq 10)", "               and at go: an event demo/Go@1, for 0 s (since seq 10)",
-      "plan         and 2 more plans: aos plan ls", "proposal     a cccccccccccc  shadow failed: air.invalid",
+      "plan         and 2 more plans: aos plan ls", "proposal     a cccccccccccc  shadow failed: air.invalid", "proposal     b cccccccccccc  shadow done", "CI           b: runner lies\\u{7}",
     ],
+  ],
+  [
+    "status: trouble with GitHub: what, since when, until when",
+    statusLines({
+      ...STATUS,
+      github: {
+        place: "demo/world", trouble: { what: "posting", code: "github.limited", message: "GitHub: POST /check-runs: asked to wait 60 s", sinceMs: Date.parse("2026-01-02T03:01:00.000Z") },
+        quietUntilMs: Date.parse("2026-01-02T03:05:00.000Z"), rate: { limit: 5000, remaining: 12, resetMs: Date.parse("2026-01-02T03:34:00.000Z") },
+      },
+    }, NOW).slice(5, 6),
+    ["github       False  github.limited: demo/world; posting: GitHub: POST /check-runs: asked to wait 60 s, for 3 min; asked again in 55 s; 12 of 5000 requests left for 29 min"],
+  ],
+  [
+    "status: GitHub as it should be",
+    statusLines({ ...STATUS, github: { place: "demo/world", trouble: undefined, quietUntilMs: undefined, rate: { limit: 5000, remaining: 4999, resetMs: 0 } } }, NOW).slice(5, 6),
+    ["github       True  Reached: demo/world"],
   ],
   ["status: a world that never ran", restingLines({ main: OID, published: undefined, journal: undefined }, PLAIN), ["ready      False  NotRunning: start it with `aos run`", "main       cccccccccccc", "published  nothing", "journal    none: the world has not begun"]],
   [
@@ -148,6 +164,11 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
       `world       ${HASH}`, "ready       False  NotRunning: start it with `aos run`", "main        cccccccccccc", "published   up to seq 3, seal cccccccccccc", "in force    cccccccccccc", "journal     4 records (local), replayed alike", `state root  ${HASH}`,
       "waiting     1 effect without receipt, 1 plan, 1 effect for a person: aos plan ls",
     ],
+  ],
+  [
+    "status: a clone of a world that runs elsewhere",
+    restingLines({ main: OID, published: { seal: OID, lastSeq: 3 }, journal: { from: "published", world: HASH, seq: 4, stateRoot: HASH, applied: OID, manifest: undefined, openIntents: 0, plans: 0, approvals: 0 } }, PLAIN).slice(1, 2),
+    ["ready       False  NotRunning: it does not run here; what was published is as of the last `git fetch origin 'refs/notes/*:refs/notes/*'`"],
   ],
   ["plans: none", planLines([], NOW), ["no plan runs"]],
   [
@@ -178,16 +199,16 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
   ["approvals: without end", approvalLines([{ seq: 8, ...EFFECT, params: null, policy: "p", rule: 0 }], NOW).slice(3, 4), ["    waits   for as long as it takes"]],
   ["decided: which way", decidedLines({ seq: 8, effect: "http.request", decision: "deny", by: "ada" }, PLAIN), ["denied  #8 http.request, as ada"]],
   [
-    "verify: it holds", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 0, decisions: 1, reviews: 0 }, replayed: { stateRoot: HASH, seq: 3 }, pending: [OID], problems: [] }, PLAIN),
-    ["verified  looked at 2 seals, 3 records, 1 receipt, 1 decision, 0 reviews", `replayed 3 records alike, state root ${HASH}`, "not in force yet: cccccccccccc"],
+    "verify: it holds", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 0, decisions: 1, reviews: 0 }, replayed: { stateRoot: HASH, seq: 3 }, pending: [OID], reworded: ["applied seq 7: a\u001b"], problems: [] }, PLAIN),
+    ["verified  looked at 2 seals, 3 records, 1 receipt, 1 decision, 0 reviews", `replayed 3 records alike, state root ${HASH}`, "not in force yet: cccccccccccc", "other words: applied seq 7: a\\u{1b}"],
   ],
   [
-    "verify: approvals where there are some", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 2, decisions: 1, reviews: 0 }, pending: [], problems: [] }, PLAIN),
+    "verify: approvals where there are some", verifyLines({ ok: true, checked: { seals: 2, records: 3, receipts: 1, approvals: 2, decisions: 1, reviews: 0 }, pending: [], reworded: [], problems: [] }, PLAIN),
     ["verified  looked at 2 seals, 3 records, 1 receipt, 2 approvals, 1 decision, 0 reviews"],
   ],
   [
     "verify: it does not hold, the first ten failures",
-    verifyLines({ ok: false, checked: { seals: 0, records: 0, receipts: 0, approvals: 0, decisions: 0, reviews: 0 }, pending: [], problems: Array.from({ length: 12 }, (_, seq) => ({ seq, commit: OID, file: "journal/d00", code: "x.y", message: "other bytes" })) }, PLAIN).slice(9),
+    verifyLines({ ok: false, checked: { seals: 0, records: 0, receipts: 0, approvals: 0, decisions: 0, reviews: 0 }, pending: [], reworded: [], problems: Array.from({ length: 12 }, (_, seq) => ({ seq, commit: OID, file: "journal/d00", code: "x.y", message: "other bytes" })) }, PLAIN).slice(9),
     ["fails seq 9, commit cccccccccccc, journal/d00: other bytes (x.y)", "and 2 more", "not verified  looked at 0 seals, 0 records, 0 receipts, 0 decisions, 0 reviews"],
   ],
   ["verify: a problem without a place", [problemText({ code: "x", message: "nothing" })], ["nothing"]],

@@ -2,7 +2,7 @@
 
 import type { Condition, WorldStatus } from "@agentos/controller";
 import { columns, count, short, shown, type Style } from "./style.ts";
-import { lasting } from "./ago.ts";
+import { lasting, span } from "./ago.ts";
 import { waitingRows, type WaitsView } from "./waits.ts";
 
 /** A world that does not run here: its branch, its published tip, its replayed journal. */
@@ -33,15 +33,36 @@ export function statusLines(status: WorldStatus, view: WaitsView): readonly stri
     [style.dim("reconciling"), condition(status.reconciling, "False", style)],
     [style.dim("stalled"), condition(status.stalled, "False", style)],
     [style.dim("published"), condition(status.published, "True", style)],
+    ...githubRows(status, view),
     [style.dim("main"), observed === undefined ? "not seen yet" : `${short(observed)}${applied === observed ? ", in force" : `, in force is ${applied === undefined ? "nothing" : short(applied)}`}`],
     ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
     [style.dim("journal"), `${count(status.seq, "record")}, sealed up to seq ${status.sealedSeq}`],
     ...status.held.map(({ commit, reason }) => [style.red("held"), `${short(commit)}  ${shown(reason)}`]),
     ...status.openIntents.map(({ seq, effect, by, since }) => [style.dim("effect"), `#${seq} ${shown(effect)} of ${shown(by)} has no receipt yet${lasting(since, nowMs)}`]),
     ...waitingRows(status, view),
-    ...status.proposals.map(({ slug, head, shadow, why }) => [style.dim("proposal"), `${shown(slug)} ${short(head)}  shadow ${shadow}${why === undefined ? "" : `: ${shown(why)}`}`]),
+    ...status.proposals.flatMap(({ slug, head, shadow, why, ci = [] }) => [
+      [style.dim("proposal"), `${shown(slug)} ${short(head)}  shadow ${shadow}${why === undefined ? "" : `: ${shown(why)}`}`],
+      ...ci.map((text) => [style.red("CI"), `${shown(slug)}: ${shown(text)}`]),
+    ]),
   ];
   return columns(rows);
+}
+
+/** Below this part of an hour's requests the rest is told. */
+const RATE_LOW = 0.1;
+
+/** How it stands with GitHub: what fails since when, how long it wants silence, how few requests are left. */
+function githubRows({ github }: WorldStatus, { style, nowMs }: WaitsView): readonly (readonly string[])[] {
+  if (github === undefined) return [];
+  const { place, trouble, quietUntilMs, rate } = github;
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const parts = [
+    ...(trouble === undefined ? [] : [`${trouble.what}: ${trouble.message}${lasting(iso(trouble.sinceMs), nowMs)}`]),
+    ...(quietUntilMs === undefined ? [] : [`asked again in ${span(iso(quietUntilMs), nowMs)}`]),
+    ...(rate === undefined || rate.remaining >= rate.limit * RATE_LOW ? [] : [`${rate.remaining} of ${count(rate.limit, "request")} left${rate.resetMs === 0 ? "" : ` for ${span(iso(rate.resetMs), nowMs)}`}`]),
+  ];
+  const reason = trouble === undefined ? "Reached" : trouble.code;
+  return [[style.dim("github"), condition({ status: trouble === undefined ? "True" : "False", reason, message: [place, ...parts].join("; ") }, "True", style)]];
 }
 
 /** Green where it is as it should be, else red (or yellow while nobody knows). */
@@ -52,8 +73,10 @@ function condition({ status, reason, message }: Condition, good: Condition["stat
 }
 
 export function restingLines({ main, published, journal }: RestingWorld, style: Style): readonly string[] {
+  // Where nothing but what was published is known, the world runs elsewhere.
+  const way = journal?.from === "published" ? "it does not run here; what was published is as of the last `git fetch origin 'refs/notes/*:refs/notes/*'`" : "start it with `aos run`";
   const rows: (readonly string[])[] = [
-    [style.dim("ready"), `${style.yellow("False")}  NotRunning: start it with \`aos run\``],
+    [style.dim("ready"), `${style.yellow("False")}  NotRunning: ${way}`],
     [style.dim("main"), main === undefined ? "there is no branch main" : short(main)],
     [style.dim("published"), published === undefined ? "nothing" : `up to seq ${published.lastSeq}, seal ${short(published.seal)}`],
   ];

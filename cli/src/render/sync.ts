@@ -30,7 +30,7 @@ function changeLines(changes: readonly (Change | Pulled)[], style: Style): reado
   const others = changes.filter(({ act }) => act !== "conflict");
   const lines = others.slice(0, LINES_MAX).map(({ path, act }) => `  ${painted(act, style)} ${shown(path === "" ? "." : path)}`);
   if (others.length > LINES_MAX) lines.push(style.dim(`  and ${others.length - LINES_MAX} more`));
-  return [...lines, ...conflicts.map(({ path }) => style.red(`  CONFLICT ${shown(path)}`))];
+  return [...lines, ...conflicts.map((one) => style.red(`  CONFLICT ${shown(one.path === "" ? "." : one.path)}${"key" in one && one.key !== undefined ? ` annotation ${shown(one.key)}` : ""}`))];
 }
 
 function painted(act: Change["act"] | Pulled["act"], style: Style): string {

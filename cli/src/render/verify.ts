@@ -8,6 +8,7 @@ export interface VerifyView {
   readonly replayed?: { readonly stateRoot: string; readonly seq: number };
   /** Merges on main that are not applied yet. */
   readonly pending: readonly string[];
+  readonly reworded: readonly string[];
   readonly problems: readonly { readonly seq?: number; readonly commit?: string; readonly file?: string; readonly code: string; readonly message: string }[];
 }
 
@@ -19,7 +20,7 @@ export function problemText({ seq, commit, file, message }: VerifyView["problems
 
 const PROBLEMS_SHOWN = 10;
 
-export function verifyLines({ ok, checked, replayed, pending, problems }: VerifyView, style: Style): readonly string[] {
+export function verifyLines({ ok, checked, replayed, pending, reworded, problems }: VerifyView, style: Style): readonly string[] {
   const counts = [count(checked.seals, "seal"), count(checked.records, "record"), count(checked.receipts, "receipt"), ...(checked.approvals === 0 ? [] : [count(checked.approvals, "approval")]), count(checked.decisions, "decision"), count(checked.reviews, "review")];
   const looked = `looked at ${counts.join(", ")}`;
   const failed = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `${style.red("fails")} ${shown(problemText(problem))} ${style.dim(`(${problem.code})`)}`);
@@ -27,5 +28,6 @@ export function verifyLines({ ok, checked, replayed, pending, problems }: Verify
   const verdict = ok ? `${style.green("verified")}  ${looked}` : `${style.red("not verified")}  ${looked}`;
   const root = replayed === undefined ? [] : [`replayed ${count(replayed.seq, "record")} alike, state root ${replayed.stateRoot}`];
   const waiting = pending.length === 0 ? [] : [`not in force yet: ${pending.map(short).join(", ")}`];
-  return [...failed, ...more, verdict, ...(ok ? root : []), ...waiting];
+  const words = reworded.map((text) => `other words: ${shown(text)}`);
+  return [...failed, ...more, verdict, ...(ok ? root : []), ...waiting, ...words];
 }

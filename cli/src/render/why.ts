@@ -41,7 +41,7 @@ function decidedBy({ verdict, reasons }: Decision): readonly string[] {
 function inputRows({ policy, trust, tree, manifestHash, consequencesHash, commits, changed, changes, time }: DecisionInputs, { cid, authors }: Decision): readonly (readonly string[])[] {
   const rules = policy.rules?.length ?? 0;
   return [
-    ["policy", `${policy.approvals} approvals, shadow ${policy.shadow}${policy.widening === undefined ? "" : `, widening ${policy.widening.approvals}`}${rules === 0 ? "" : `, rules ${rules}`} (of the base)`],
+    ["policy", `approvals ${policy.approvals}, shadow ${policy.shadow}${policy.widening === undefined ? "" : `, widening ${policy.widening.approvals}`}${rules === 0 ? "" : `, rules ${rules}`} (of the base)`],
     ["trust", `${short(trust.hash)}, ${trust.principals.length} principals (of the base)`],
     ["authors", authors.map(shown).join(", ") || "nobody"],
     ["commits", String(commits.length)],

@@ -1,10 +1,13 @@
 // Which files of a folder are left out: .gitignore files from the repository's top down, and the sync map's patterns, which win.
 
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ignore from "ignore";
 
-type Rules = ReturnType<typeof ignore>;
+/**
+ * What rules say of a path itself, whose folders they do not leave out; undefined: nothing. A folder has a slash at its end.
+ */
+type Rules = (path: string) => boolean | undefined;
 
 /** The rules of one .gitignore file. */
 interface Level {
@@ -52,15 +55,15 @@ export function isAlwaysIgnored(name: string): boolean {
 export function ignoreRules(folder: { readonly root: string; readonly dir: string; readonly patterns: readonly string[] }): IgnoreRules {
   const { root, patterns } = folder;
   const start = folder.dir === "." ? "" : folder.dir;
-  const own = ignore().add(patterns);
+  const own = rulesOf(patterns);
   const top: Place = { path: start, ignored: false, settled: false, closed: false, levels: levelsAbove(root, start) };
   const below = (path: string): string => (start === "" ? path : path.slice(start.length + 1));
   const places = new Map<string, Place>([["", top]]);
 
   function judge(place: Place, path: string): Pick<Place, "ignored" | "settled" | "closed"> {
     let byGit = place.ignored;
-    if (!place.settled) for (const { base, rules } of place.levels) byGit = opinion(rules, base === "" ? path : path.slice(base.length + 1)) ?? byGit;
-    const byMap = place.closed ? undefined : opinion(own, below(path));
+    if (!place.settled) for (const { base, rules } of place.levels) byGit = rules(base === "" ? path : path.slice(base.length + 1)) ?? byGit;
+    const byMap = place.closed ? undefined : own?.(below(path));
     return { ignored: byMap ?? byGit, settled: place.settled || byGit, closed: place.closed || byMap === true };
   }
 
@@ -74,25 +77,58 @@ export function ignoreRules(folder: { readonly root: string; readonly dir: strin
     },
     isIgnored: (place, file) => isAlwaysIgnored(file) || judge(place, joined(place.path, file)).ignored,
     covers(path) {
-      const names = path.split("/");
-      const file = names.pop() ?? "";
-      let place = top;
-      for (const [index, name] of names.entries()) {
-        const at = names.slice(0, index + 1).join("/");
-        const known: Place = places.get(at) ?? rules.enter(place, name);
-        places.set(at, known);
-        place = known;
-      }
-      return rules.isIgnored(place, file);
+      const cut = path.lastIndexOf("/");
+      return rules.isIgnored(placeOf(path.slice(0, Math.max(0, cut))), path.slice(cut + 1));
     },
   };
+
+  function placeOf(folder: string): Place {
+    const known = places.get(folder);
+    if (known !== undefined) return known;
+    const cut = folder.lastIndexOf("/");
+    const place = rules.enter(placeOf(folder.slice(0, Math.max(0, cut))), folder.slice(cut + 1));
+    places.set(folder, place);
+    return place;
+  }
+
   return rules;
 }
 
-/** What rules say of a path itself; undefined: nothing. A folder has a slash at its end. */
-function opinion(rules: Rules, path: string): boolean | undefined {
-  const { ignored, unignored } = rules.test(path);
-  return ignored ? true : unignored ? false : undefined;
+/** A pattern that is a name, or the end of a name, for files and folders or (with a slash) for folders alone. */
+const NAME_PATTERN = /^(\*?)([A-Za-z0-9._-]+)(\/?)$/;
+
+/** The rules of these lines, as git reads them wherever they are read; undefined: there is none. */
+function rulesOf(lines: readonly string[]): Rules | undefined {
+  const patterns = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  if (patterns.length === 0) return undefined;
+  const names = patterns.map((pattern) => NAME_PATTERN.exec(pattern));
+  if (names.every((found) => found !== null)) return nameRules(names.map(([, star, name = "", slash]) => ({ name, part: star === "" ? "all" : "end", of: slash === "" ? "any" : "folder" })));
+  const rules = ignore({ ignorecase: false }).add(patterns);
+  return (path) => {
+    const { ignored, unignored } = rules.test(path);
+    return ignored ? true : unignored ? false : undefined;
+  };
+}
+
+interface NamePattern {
+  readonly name: string;
+  readonly part: "all" | "end";
+  readonly of: "any" | "folder";
+}
+
+/** Most rules are as simple as that, and there are many files. */
+function nameRules(patterns: readonly NamePattern[]): Rules {
+  const rulesFor = (kind: "file" | "folder"): ((name: string) => boolean) => {
+    const own = patterns.filter((pattern) => pattern.of === "any" || kind === "folder");
+    const [whole, ends] = [new Set(own.filter(({ part }) => part === "all").map(({ name }) => name)), own.filter(({ part }) => part === "end").map(({ name }) => name)];
+    return (name) => whole.has(name) || ends.some((end) => name.endsWith(end));
+  };
+  const [file, folder] = [rulesFor("file"), rulesFor("folder")];
+  return (path) => {
+    const isFolder = path.endsWith("/");
+    const name = path.slice(path.lastIndexOf("/", path.length - 2) + 1, isFolder ? -1 : undefined);
+    return (isFolder ? folder : file)(name) ? true : undefined;
+  };
 }
 
 /** The rules of the synced folder and of those above it, but for those that leave the folder out as a whole. */
@@ -102,13 +138,17 @@ function levelsAbove(root: string, start: string): readonly Level[] {
   for (let depth = 0; depth <= names.length; depth++) found.push(...levelAt(root, names.slice(0, depth).join("/")));
   return found.filter(({ base, rules }) => {
     const path = base === "" ? start : start.slice(base.length + 1);
-    return path === "" || !rules.test(`${path}/`).ignored;
+    return path === "" || rules(`${path}/`) !== true;
   });
 }
 
 function levelAt(root: string, path: string): readonly Level[] {
+  const file = join(root, path, ".gitignore");
   try {
-    return [{ base: path, rules: ignore().add(readFileSync(join(root, path, ".gitignore"), "utf8")) }];
+    // Most folders have none, and an error is dear.
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return [];
+    const rules = rulesOf(readFileSync(file, "utf8").split(/\r?\n/));
+    return rules === undefined ? [] : [{ base: path, rules }];
   } catch (error) {
     if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "EISDIR"].includes(String(error.code))) return [];
     throw error;

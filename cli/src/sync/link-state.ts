@@ -1,13 +1,14 @@
 // A folder and its workspace as they are now, side by side.
 
 import { join } from "node:path";
-import { AosError, decodePath, encodePath, trees, type Hash } from "@agentos/kernel";
+import { AosError, trees, type Hash } from "@agentos/kernel";
 import type { Resolved, WorkspaceLink, Workspaces } from "@agentos/controller";
 import { ignoreRules, type IgnoreRules } from "./ignore-rules.ts";
-import { collisions, refuse, scanFolder, type FileFacts, type FileProblem, type Scan } from "./scan.ts";
-import { readStatCache, writeStatCache } from "./stat-cache.ts";
+import { filesSince, knownFiles, nodeReader, remoteFiles, type ReadNode, type RemoteFiles } from "./remote-files.ts";
+import { refuse, scanFolder, type Scan } from "./scan.ts";
+import { readStatCache, type LookedAt, type StatCache } from "./stat-cache.ts";
 import { readSyncState, stateFiles, type StateFiles, type SyncState } from "./sync-state.ts";
-import type { Files } from "./three-way.ts";
+import { same, type Files } from "./three-way.ts";
 
 /** Where a link is worked on. */
 export interface LinkPlace {
@@ -19,15 +20,8 @@ export interface LinkPlace {
   readonly onFile?: () => void;
 }
 
-/** The files of one tree below a link's path. */
-export interface RemoteFiles {
-  /** By path on disk. */
-  readonly files: Files;
-  /** Every file's path in the workspace, those that no disk can have among them. */
-  readonly paths: readonly string[];
-  /** Names that stand for no file name, or for one file on some systems. */
-  readonly problems: readonly FileProblem[];
-}
+/** What both had in step is known without its annotations, which are those of the workspace then. */
+export type Tree = Omit<RemoteFiles, "annotated"> & { readonly annotated: RemoteFiles["annotated"] | undefined };
 
 export interface LinkState {
   readonly head: number;
@@ -35,16 +29,21 @@ export interface LinkState {
   readonly found: Resolved["found"];
   /** The workspace's root, all of it. */
   readonly root: Hash;
-  readonly remote: RemoteFiles;
-  readonly base: Files | undefined;
+  readonly remote: Tree;
+  readonly base: Tree | undefined;
   readonly local: Scan;
   readonly rules: IgnoreRules;
   readonly state: SyncState;
   readonly memory: StateFiles;
+  readonly cache: StatCache;
 }
 
-/** @throws AosError `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers */
-export async function lookAtLink(place: LinkPlace): Promise<LinkState> {
+/**
+ * @param options.bytes - of files that are read for their hash: whether they are wanted afterwards
+ * @param options.annotations - whether those are wanted that the workspace had already when both were in step
+ * @throws AosError `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
+ */
+export async function lookAtLink(place: LinkPlace, { bytes, annotations }: { readonly bytes: "keep" | "leave"; readonly annotations: "all" | "new" }): Promise<LinkState> {
   const { link, workspaces } = place;
   const resolved = await workspaces.resolve(link.workspace, link.version);
   if (link.version !== undefined && resolved.found === undefined) {
@@ -58,63 +57,48 @@ export async function lookAtLink(place: LinkPlace): Promise<LinkState> {
     });
   }
   const root = resolved.found?.root ?? trees.EMPTY_TREE_HASH;
-  const remote = await remoteFiles(workspaces.blobs, root, link);
-  const base = state.base === undefined ? undefined : state.base.root === root ? remote.files : (await remoteFiles(workspaces.blobs, state.base.root, link)).files;
+  const cache = readStatCache(memory.stats);
+  const read = nodeReader(workspaces.blobs);
+  const known = state.base === undefined || annotations === "all" ? undefined : cache.filesOf(state.base.root);
+  const { remote, base } = await treesOf(read, { root, base: state.base?.root, known }, link);
   const rules = ignoreRules({ root: place.root, dir: link.dir, patterns: link.ignore });
-  const local = scanFolder(join(place.root, link.dir), { rules, cache: readStatCache(memory.stats), ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
-  if (local.hashed > 0) writeStatCache(memory.stats, local.files, local.takenNs);
-  return { head: resolved.head, found: resolved.found, root, remote, base, local, rules, state, memory };
+  const local = scanFolder(join(place.root, link.dir), { rules, cache, bytes, ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
+  return { head: resolved.head, found: resolved.found, root, remote, base, local, rules, state, memory, cache };
 }
 
-async function remoteFiles(blobs: trees.ReadBlobs, root: Hash, link: WorkspaceLink): Promise<RemoteFiles> {
-  const { path } = link;
-  const files = new Map<string, FileFacts>();
-  const paths: string[] = [];
-  const problems: FileProblem[] = [];
-  const folders = new Map<string, Set<string>>();
-  if (path !== undefined) {
-    const entry = await trees.findPath(blobs, root, path).catch(notThere);
-    if (entry === undefined) return { files, paths, problems };
-    if (entry.kind !== "dir") throw new AosError("sync.not_folder", `${refText(link)}: a file, and ${link.dir} is a folder`, { hint: "a link joins two folders: name the one that the file is in" });
+/** Both trees: what is known of the one that was in step is not read again. */
+async function treesOf(
+  read: ReadNode, { root, base, known }: { readonly root: Hash; readonly base: Hash | undefined; readonly known: Files | undefined }, link: WorkspaceLink,
+): Promise<{ readonly remote: Tree; readonly base: Tree | undefined }> {
+  if (known !== undefined && base === root) {
+    const both: Tree = { ...knownFiles(known, link), annotated: undefined };
+    return { remote: both, base: both };
   }
-  const start = path === undefined ? 0 : path.length + 1;
-  for await (const { path: found, kind, hash, size, mode } of trees.walkTree(blobs, root, { scope: "subtree", ...(path === undefined ? {} : { path }) })) {
-    if (kind !== "file") continue;
-    paths.push(found);
-    const disk = diskPath(found.slice(start));
-    if (disk === undefined) {
-      problems.push({ path: found, what: "its name stands for no file name" });
-      continue;
-    }
-    files.set(disk, { hash, size, mode });
-    const names = disk.split("/");
-    for (const [at, name] of names.entries()) {
-      const folder = names.slice(0, at).map((each) => `${each}/`).join("");
-      folders.set(folder, (folders.get(folder) ?? new Set()).add(name));
-    }
-  }
-  for (const [folder, names] of folders) problems.push(...collisions([...names], folder));
-  return { files, paths, problems };
+  const since = known === undefined || base === undefined ? undefined : await filesSince(read, { before: base, after: root }, link, known);
+  if (since !== undefined) return { remote: since.after, base: since.before };
+  const remote = await remoteFiles(read, root, link);
+  return { remote, base: base === undefined ? undefined : base === root ? remote : await remoteFiles(read, base, link) };
 }
 
-function notThere(error: unknown): undefined {
-  if (error instanceof AosError && (error.code === "tree.not_found" || error.code === "tree.not_directory")) return undefined;
-  throw error;
+/**
+ * Remembers what the files here were when they were looked at, for the next time.
+ *
+ * @param now - the files as they are, where they are not those of the scan any more
+ * @param step - the tree that is in step with the folder, and its files; undefined: none is known to be
+ */
+export function rememberFiles(seen: LinkState, step: { readonly root: Hash; readonly files: Files } | undefined, now?: ReadonlyMap<string, LookedAt>): void {
+  const { local, remote, cache } = seen;
+  const files: ReadonlyMap<string, LookedAt> = now ?? local.files;
+  const whole = step !== undefined && remote.problems.length === 0 && sameFiles(files, step.files);
+  const root = whole ? step.root : step === undefined && cache.holds(files, cache.root) ? cache.root : undefined;
+  if (local.hashed === 0 && now === undefined && (step === undefined || cache.holds(files, root))) return;
+  cache.write(files, root);
 }
 
-/** The path on disk that a workspace path stands for; undefined where it stands for none. */
-export function diskPath(path: string): string | undefined {
-  try {
-    return decodePath(path);
-  } catch (error) {
-    if (error instanceof AosError) return undefined;
-    throw error;
-  }
-}
-
-/** The path in the workspace of a path on disk below the link's folder. */
-export function workspacePath(link: WorkspaceLink, path: string): string {
-  return link.path === undefined ? encodePath(path) : `${link.path}/${encodePath(path)}`;
+function sameFiles(a: Files, b: Files): boolean {
+  if (a.size !== b.size) return false;
+  for (const [path, facts] of a) if (!same(facts, b.get(path))) return false;
+  return true;
 }
 
 /** `WORKSPACE@VERSION/PATH`, as it is written in the sync map. */
@@ -123,6 +107,6 @@ export function refText({ workspace, version, path }: Pick<WorkspaceLink, "works
 }
 
 /** @throws AosError `sync.files` when the workspace holds what this disk cannot */
-export function requireDiskNames(link: WorkspaceLink, { problems }: RemoteFiles): void {
+export function requireDiskNames(link: WorkspaceLink, { problems }: Pick<Tree, "problems">): void {
   refuse(`workspace ${refText(link)}`, problems);
 }

@@ -2,7 +2,7 @@
 
 import { relative, resolve, sep } from "node:path";
 import { AosError, nearest } from "@agentos/kernel";
-import { configGet, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
+import { gitIn, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
 
 /**
  * @param named.dir - a folder, from `cwd`; alone it must be one of the sync map
@@ -28,7 +28,10 @@ export function chosenLinks(sync: SyncMap, named: { readonly dir: string | undef
 export async function ownerOf(repo: Repo): Promise<string> {
   const { AOS_OWNER: told, USER: user, LOGNAME: login } = process.env;
   if (told !== undefined && told !== "") return told;
-  const [name, email] = [await configGet(repo, "user.name"), await configGet(repo, "user.email")];
+  const { stdout } = await gitIn(repo, ["config", "--null", "--get-regexp", "^user\\.(name|email)$"], { allowExit: [1] });
+  // Each `user.name`, a line's end, the value; what is told later wins.
+  const set = new Map(new TextDecoder().decode(stdout).split("\0").map((entry) => [entry.slice(0, entry.indexOf("\n")), entry.slice(entry.indexOf("\n") + 1)] as const));
+  const [name, email] = [set.get("user.name"), set.get("user.email")];
   if (name !== undefined) return email === undefined ? name : `${name} <${email}>`;
   return [user, login].find((text) => text !== undefined && text !== "") ?? "unknown";
 }

@@ -1,11 +1,11 @@
 // How a push reaches the world: over its control socket, or through Git alone as a signed letter that its controller answers.
 
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AosError, hashBytes, type Blobs, type Hash, type Value } from "@agentos/kernel";
 import {
-  commitVersion, fetch, gitIn, INBOX_PREFIX, lsRemote, missingIn, OUTBOX_PREFIX, parseTrust, principalOfKey, push, readAnswer, sendFile, stagedBlobs, TRUST_PATH, WORKSPACE_COMMIT, writeLetter,
+  BLOB_BYTES_MAX, commitVersion, fetch, gitIn, INBOX_PREFIX, LETTER_BYTES_MAX, lsRemote, missingIn, OUTBOX_PREFIX, parseTrust, principalOfKey, push, readAnswer, sendFile, stagedBlobs, TRUST_PATH, versionMade, WORKSPACE_COMMIT, writeLetter,
   type ControlClient, type LetterAnswer, type NewVersion, type ObjectStore, type Oid, type Repo, type SigningKey, type StagedBlobs, type Trust,
 } from "@agentos/controller";
 
@@ -38,37 +38,67 @@ export interface GitOutlet {
   readonly key: SigningKey;
   readonly blobs: Pick<Blobs, "get">;
   readonly answer: "detach" | "wait";
+  /** Of a letter's blobs together; LETTER_BYTES_MAX unless told. */
+  readonly bytesMax?: number;
   readonly onWait?: () => void;
 }
 
 const LOOK_MS = 500;
 const WAIT_MS = 300_000;
 
-/** Nothing leaves before the commit: all blobs that were published nowhere go with it. */
+/** Nothing leaves before the commit: all blobs that were published nowhere go with it, as far as a letter holds them. */
 export function gitOutlet(options: GitOutlet): Outlet {
   const held = new Map<Hash, Uint8Array>();
+  const { bytesMax = LETTER_BYTES_MAX } = options;
+  let heldBytes = 0;
+  const lacks = async (hash: Hash): Promise<boolean> => !held.has(hash) && (await options.blobs.get(hash)) === undefined;
+  const hold = (hash: Hash, bytes: Uint8Array): void => {
+    held.set(hash, bytes);
+    heldBytes += bytes.length;
+  };
+  const requireRoom = (path: string, size: number): void => {
+    if (size > BLOB_BYTES_MAX) throw new AosError("blob.too_large", `${path}: its ${size} bytes are over ${BLOB_BYTES_MAX}`, { at: { file: path } });
+    if (heldBytes + size <= bytesMax) return;
+    throw new AosError("inbox.too_large", `${path}: its ${size} bytes do not fit: with the files before it ${heldBytes + size} bytes would be sent through Git at once, and ${bytesMax} may`, {
+      at: { file: path }, hint: "push part of it first (leave some files out), or push where the world runs",
+    });
+  };
   const put = async (bytes: Uint8Array): Promise<Hash> => {
     const hash = hashBytes(bytes);
-    if (!held.has(hash) && (await options.blobs.get(hash)) === undefined) held.set(hash, bytes);
+    if (await lacks(hash)) hold(hash, bytes);
     return hash;
   };
   return {
-    staged: { put, get: async (hash) => held.get(hash) ?? options.blobs.get(hash), flush: async () => 0 },
+    staged: {
+      put,
+      get: async (hash) => held.get(hash) ?? options.blobs.get(hash),
+      async flush(more = []) {
+        for (const { hash, size, path, read } of more) {
+          if (!(await lacks(hash))) continue;
+          requireRoom(path, size);
+          hold(hash, await read());
+        }
+        return held.size;
+      },
+    },
     async missing(hashes) {
       const missing = new Set<Hash>();
-      for (const hash of hashes) if (!held.has(hash) && (await options.blobs.get(hash)) === undefined) missing.add(hash);
+      for (const hash of hashes) if (await lacks(hash)) missing.add(hash);
       return missing;
     },
-    sendLarge: async (path) => put(await readFile(path)),
+    async sendLarge(path) {
+      requireRoom(path, (await stat(path)).size);
+      return put(await readFile(path));
+    },
     async commit(version) {
       const meta = new Map<Value, Value>([["root_hash", version.root], ["owner", version.owner], ["created_at", version.createdNs]]);
       const value = new Map<Value, Value>([["workspace", version.workspace], ["expected_head", version.expectedHead], ["meta", meta]]);
-      return send(options, value, [...held.values()], version.expectedHead + 1);
+      return send(options, version, { value, blobs: [...held.values()] });
     },
   };
 }
 
-async function send(options: GitOutlet, value: Value, blobs: readonly Uint8Array[], next: number): Promise<number | "sent"> {
+async function send(options: GitOutlet, version: NewVersion, { value, blobs }: { readonly value: Value; readonly blobs: readonly Uint8Array[] }): Promise<number | "sent"> {
   const { repo, store, remote, key } = options;
   const trust = parseTrust((await store.readPath(options.main, TRUST_PATH)) ?? new Uint8Array());
   const principal = principalOfKey(trust, key.publicKey);
@@ -86,9 +116,7 @@ async function send(options: GitOutlet, value: Value, blobs: readonly Uint8Array
   // An answer that was read is of no more use; a remote that keeps it does no harm.
   await push(repo, remote, [`:${OUTBOX_PREFIX}${name}`]).catch(() => undefined);
   if (answer.kind === "refused") throw new AosError(answer.code, answer.message, { class: "refused" });
-  const failed = answer.records.find(({ kind }) => kind === "rejected" || kind === "step_failed");
-  if (failed !== undefined) throw new AosError(String(failed["code"]), String(failed["message"]), { class: "refused" });
-  return next;
+  return versionMade(answer.records, version);
 }
 
 /** @throws AosError `inbox.late` when nobody answers, `inbox.answer` (unverified) for an answer that no controller signed */

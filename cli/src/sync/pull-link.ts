@@ -1,26 +1,32 @@
 // Pulls a workspace into its folder: what changed there comes here, merged with what changed here; nothing of that is lost.
 
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { AosError, hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
-import { DRAFT_PREFIX } from "./ignore-rules.ts";
-import { lookAtLink, refText, requireDiskNames, type LinkPlace, type LinkState } from "./link-state.ts";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
+import type { WorkspaceLink } from "@agentos/controller";
+import { pulledAnnotations, withAnnotations, type PulledAnnotation } from "./annotations.ts";
+import { lookAtLink, refText, rememberFiles, requireDiskNames, type LinkPlace, type LinkState } from "./link-state.ts";
 import { mergeTexts, textOf } from "./merge-text.ts";
-import { refuse, type FileProblem } from "./scan.ts";
+import { refuseInTheWay, writeFiles, type FileToBe } from "./pulled-files.ts";
+import type { LookedAt } from "./stat-cache.ts";
 import { writeSyncState } from "./sync-state.ts";
-import { planPull, type Step } from "./three-way.ts";
+import { planPull, type FileFacts, type Files, type Step } from "./three-way.ts";
 
 export interface PullOptions {
   readonly extra: "keep" | "prune";
   /** What was changed here. */
   readonly changed: "keep" | "overwrite";
   readonly mode: "pull" | "dry-run";
-  readonly onFile?: () => void;
+  readonly onFile?: (total: number) => void;
+  /** Puts a link's annotations in the sync map; without it they stay in the workspace. */
+  readonly keepAnnotations?: (annotations: WorkspaceLink["annotations"]) => Promise<void>;
 }
 export interface Pulled {
   readonly path: string;
   /** `merge`: both sides' changes are in the file; `conflict`: somebody has to decide, as told in the file where it is text. */
-  readonly act: "add" | "change" | "remove" | "merge" | "conflict";
+  readonly act: "add" | "change" | "remove" | "merge" | "conflict" | "annotate";
+  /** Of an annotation that both sides changed: it stays as it is here. */
+  readonly key?: string;
 }
 export interface LinkPulled {
   readonly ref: string;
@@ -31,13 +37,7 @@ export interface LinkPulled {
 }
 
 /** What becomes of one path. */
-interface Outcome extends Pulled {
-  /** The new bytes; undefined: the file goes; `stays`: nothing is written. */
-  readonly bytes: (() => Promise<Uint8Array>) | "stays" | undefined;
-  readonly mode: 0o644 | 0o755;
-  /** Of the file as it will be; null: none. */
-  readonly hash: Hash | null;
-}
+type Outcome = Pulled & FileToBe;
 
 /**
  * A pull that was cut off is finished by the next one: what it meant to write is remembered before the first file is written.
@@ -47,31 +47,70 @@ interface Outcome extends Pulled {
  */
 export async function pullLink(place: LinkPlace, options: PullOptions): Promise<LinkPulled> {
   const { link } = place;
-  const seen = await lookAtLink(place);
+  const seen = await lookAtLink(place, { bytes: "leave", annotations: options.changed === "keep" ? "new" : "all" });
   const told = { ref: refText(link), dir: link.dir };
   if (seen.found === undefined) return { ...told, changes: [], version: 0 };
   requireDiskNames(link, seen.remote);
   const { version } = seen.found;
-  const planned = planPull({ base: seen.base, local: seen.local.files, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
-  const steps = options.changed === "keep" ? planned : [...planned, ...givenUp(seen, planned)];
+  const local = await wholeFiles(place, seen);
+  const planned = planPull({ base: seen.base?.files, local, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
+  const steps = [...planned, ...beginnings(seen, local), ...(options.changed === "keep" ? [] : givenUp(seen, planned))];
   const outcomes: Outcome[] = [];
   for (const step of steps) {
-    const outcome = await outcomeOf(place, seen, step);
+    const outcome = await outcomeOf(place, seen, { ...step, local });
     if (outcome !== undefined) outcomes.push(outcome);
   }
+  const annotations = options.keepAnnotations === undefined ? [] : await pulledAnnotations(place, seen, options);
   const open = openConflicts(seen, outcomes);
-  const changes = [...outcomes.map(({ path, act }) => ({ path, act })), ...open.filter(([path]) => !outcomes.some((one) => one.path === path)).map(([path]): Pulled => ({ path, act: "conflict" }))];
-  await refuseInTheWay(place, seen, outcomes);
-  if (options.mode === "dry-run") return { ...told, changes, version };
+  const changes = [...outcomes.map(({ path, act }) => ({ path, act })), ...open.filter(([path]) => !outcomes.some((one) => one.path === path)).map(([path]): Pulled => ({ path, act: "conflict" })), ...annotationsTold(annotations)];
+  refuseInTheWay(place, seen.local, outcomes);
+  if (options.mode === "dry-run") {
+    rememberFiles(seen, undefined);
+    return { ...told, changes, version };
+  }
   const conflicts = new Map(options.changed === "overwrite" ? [] : open);
   const base = { version, root: seen.root };
+  let written: ReadonlyMap<string, LookedAt> = new Map();
   if (outcomes.length > 0) {
     const files = new Map([...(seen.state.pull?.root === seen.root ? seen.state.pull.files : []), ...outcomes.map(({ path, hash }) => [path, hash] as const)]);
     await writeSyncState(seen.memory.state, { base: seen.state.base, pull: { ...base, files }, conflicts });
-    await apply(place, seen, outcomes, options);
+    written = await writeFiles(place, seen.local, outcomes, { drafts: seen.state.pull === undefined ? "none" : "perhaps", ...(options.onFile === undefined ? {} : { onFile: options.onFile }) });
   }
+  if (annotations.some(({ act }) => act === "taken")) await options.keepAnnotations?.(withAnnotations(link, annotations));
   await writeSyncState(seen.memory.state, { base, pull: undefined, conflicts });
+  rememberFiles(seen, { root: seen.root, files: seen.remote.files }, outcomes.length === 0 ? undefined : filesNow(seen, outcomes, written));
   return { ...told, changes, version };
+}
+
+/** The files here without those that a pull, cut off, only began to write: of what it was to write they are a beginning. */
+async function wholeFiles(place: LinkPlace, { state, local, base }: LinkState): Promise<Files> {
+  const files = new Map<string, FileFacts>(local.files);
+  for (const [path, hash] of state.pull?.files ?? []) {
+    const file = local.files.get(path);
+    if (hash === null || file === undefined || file.hash === hash || base?.files.get(path)?.hash === file.hash) continue;
+    const whole = await place.workspaces.blobs.get(hash);
+    if (whole !== undefined && file.size < whole.length && hashBytes(whole.subarray(0, file.size)) === file.hash) files.delete(path);
+  }
+  return files;
+}
+
+/** Such files that the workspace has no more. */
+function beginnings(seen: LinkState, local: Files): readonly Step[] {
+  const paths = seen.state.pull === undefined ? [] : [...seen.local.files.keys()].filter((path) => !local.has(path) && !seen.remote.files.has(path));
+  return paths.map((path) => ({ path, act: "remove" }));
+}
+
+function annotationsTold(annotations: readonly PulledAnnotation[]): readonly Pulled[] {
+  const taken = new Set(annotations.filter(({ act }) => act === "taken").map(({ path }) => path));
+  return [...[...taken].map((path): Pulled => ({ path, act: "annotate" })), ...annotations.filter(({ act }) => act === "stays").map(({ path, key }): Pulled => ({ path, act: "conflict", key }))];
+}
+
+/** What the folder's files are after a pull. */
+function filesNow({ local }: LinkState, outcomes: readonly Outcome[], written: ReadonlyMap<string, LookedAt>): ReadonlyMap<string, LookedAt> {
+  const files = new Map<string, LookedAt>(local.files);
+  for (const { path, bytes } of outcomes) if (bytes === undefined) files.delete(path);
+  for (const [path, file] of written) files.set(path, file);
+  return files;
 }
 
 /** Files in conflict that the workspace has no more: taking its side removes them. */
@@ -87,8 +126,8 @@ function openConflicts(seen: LinkState, outcomes: readonly Outcome[]): readonly 
   return [...kept, ...fresh];
 }
 
-async function outcomeOf(place: LinkPlace, seen: LinkState, { path, act }: Step): Promise<Outcome | undefined> {
-  const [local, remote] = [seen.local.files.get(path), seen.remote.files.get(path)];
+async function outcomeOf(place: LinkPlace, seen: LinkState, { path, act, local: files }: Step & { readonly local: Files }): Promise<Outcome | undefined> {
+  const [local, remote] = [files.get(path), seen.remote.files.get(path)];
   const fetched = (hash: Hash) => (): Promise<Uint8Array> => trees.readBlob(place.workspaces.blobs, hash);
   if (act === "remove" || (act === "write" && remote === undefined)) return { path, act: "remove", bytes: undefined, mode: 0o644, hash: null };
   if (act === "write" && remote !== undefined) return { path, act: local === undefined ? "add" : "change", bytes: fetched(remote.hash), mode: remote.mode, hash: remote.hash };
@@ -98,114 +137,18 @@ async function outcomeOf(place: LinkPlace, seen: LinkState, { path, act }: Step)
   if (before !== undefined && before === (local?.hash ?? null)) return undefined;
   if (remote === undefined) return { path, act: "conflict", bytes: "stays", mode: local?.mode ?? 0o644, hash: local?.hash ?? null };
   if (local === undefined) return { path, act: "conflict", bytes: fetched(remote.hash), mode: remote.mode, hash: remote.hash };
-  const base = seen.base?.get(path);
+  const base = seen.base?.files.get(path);
   const mode = local.mode === base?.mode ? remote.mode : local.mode;
   if (local.hash === remote.hash) return { path, act: "merge", bytes: fetched(remote.hash), mode, hash: remote.hash };
-  if (base !== undefined && base.hash === remote.hash) return mode === local.mode ? undefined : { path, act: "merge", bytes: () => readFile(diskPath(place, path)), mode, hash: local.hash };
+  if (base !== undefined && base.hash === remote.hash) return mode === local.mode ? undefined : { path, act: "merge", bytes: () => readFile(localPath(place, path)), mode, hash: local.hash };
   if (base !== undefined && base.hash === local.hash) return { path, act: "merge", bytes: fetched(remote.hash), mode, hash: remote.hash };
   const [theirs, was] = [await trees.readBlob(place.workspaces.blobs, remote.hash), base === undefined ? undefined : await trees.readBlob(place.workspaces.blobs, base.hash)];
-  const merged = mergeTexts(path, { base: textOf(was), local: textOf(await readFile(diskPath(place, path))), remote: textOf(theirs) }, { local: "here", remote: `${place.link.workspace}@${seen.found?.version ?? seen.head}` });
+  const merged = mergeTexts(path, { base: textOf(was), local: textOf(await readFile(localPath(place, path))), remote: textOf(theirs) }, { local: "here", remote: `${place.link.workspace}@${seen.found?.version ?? seen.head}` });
   if (merged.text === undefined) return { path, act: "conflict", bytes: "stays", mode: local.mode, hash: local.hash };
   const bytes = utf8(merged.text);
   return { path, act: merged.conflicts > 0 ? "conflict" : "merge", bytes: async () => bytes, mode, hash: hashBytes(bytes) };
 }
 
-function diskPath({ root, link }: LinkPlace, path: string): string {
+function localPath({ root, link }: LinkPlace, path: string): string {
   return join(root, link.dir, path);
-}
-
-/** What is on disk where something is to be written: a folder that stays, a link or a file on the way, a file that is left out. */
-async function refuseInTheWay(place: LinkPlace, seen: LinkState, outcomes: readonly Outcome[]): Promise<void> {
-  const problems: FileProblem[] = [];
-  const gone = new Set(outcomes.filter(({ bytes }) => bytes === undefined).map(({ path }) => path));
-  const looked = new Map<string, "folder" | "free" | "taken">();
-  for (const { path, bytes } of outcomes) {
-    if (bytes === undefined || bytes === "stays") continue;
-    const names = path.split("/");
-    for (let at = 1; at < names.length; at++) {
-      const folder = names.slice(0, at).join("/");
-      const known = looked.get(folder) ?? (gone.has(folder) ? "free" : await kindAt(diskPath(place, folder)));
-      looked.set(folder, known);
-      if (known === "taken") problems.push({ path, what: `${folder} is here, and no folder` });
-      if (known !== "folder") break;
-    }
-    if (seen.local.files.has(path)) continue;
-    const kind = await kindAt(diskPath(place, path));
-    if (kind === "taken") problems.push({ path, what: "here is a file of that name that is left out" });
-    if (kind === "folder" && !(await isEmptied(diskPath(place, path), `${path}/`, gone))) problems.push({ path, what: "a folder is here" });
-  }
-  refuse(`folder ${place.link.dir}`, problems);
-}
-
-async function kindAt(path: string): Promise<"folder" | "free" | "taken"> {
-  const found = await lstat(path).catch(absent);
-  return found === undefined ? "free" : found.isDirectory() ? "folder" : "taken";
-}
-
-/** Will nothing be left in a folder once these files are gone? */
-async function isEmptied(folder: string, prefix: string, gone: ReadonlySet<string>): Promise<boolean> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = prefix + entry.name;
-    if (entry.isDirectory() ? !(await isEmptied(join(folder, entry.name), `${path}/`, gone)) : !gone.has(path)) return false;
-  }
-  return true;
-}
-
-/** Files go first, since one may stand where a folder is to be. */
-async function apply(place: LinkPlace, seen: LinkState, outcomes: readonly Outcome[], options: PullOptions): Promise<void> {
-  const drafts = new Set<string>();
-  for (const { path, bytes } of outcomes) {
-    if (bytes !== undefined) continue;
-    await requireUntouched(place, seen, path);
-    await unlink(diskPath(place, path));
-    await removeEmpty(place, dirname(path));
-    options.onFile?.();
-  }
-  for (const { path, bytes, mode } of outcomes) {
-    if (bytes === undefined || bytes === "stays") continue;
-    const target = diskPath(place, path);
-    const folder = dirname(target);
-    if (!drafts.has(folder)) {
-      await mkdir(folder, { recursive: true });
-      await removeDrafts(folder);
-      drafts.add(folder);
-    }
-    const draft = join(folder, `${DRAFT_PREFIX}${process.pid}`);
-    await writeFile(draft, await bytes(), { mode });
-    await chmod(draft, mode);
-    await requireUntouched(place, seen, path);
-    if ((await kindAt(target)) === "folder") await rm(target, { recursive: true });
-    await rename(draft, target);
-    options.onFile?.();
-  }
-}
-
-/** Drafts of a pull that was cut off. */
-async function removeDrafts(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.startsWith(DRAFT_PREFIX)) await rm(join(folder, name), { force: true });
-}
-
-/** Is the file as it was when it was looked at? What somebody wrote since then is not written over. */
-async function requireUntouched(place: LinkPlace, seen: LinkState, path: string): Promise<void> {
-  const was = seen.local.files.get(path)?.stats;
-  const now = await lstat(diskPath(place, path), { bigint: true }).catch(absent);
-  const same = was === undefined ? now === undefined || now.isDirectory() : now !== undefined && now.ino === was.ino && now.mtimeNs === was.mtimeNs && now.size === was.size;
-  if (same) return;
-  throw new AosError("sync.changed", `${join(place.link.dir, path)}: it changed while it was pulled`, { at: { file: path }, class: "outside", hint: "it was left as it is: pull again" });
-}
-
-/** Folders that a removed file leaves empty go, up to the link's own. */
-async function removeEmpty(place: LinkPlace, folder: string): Promise<void> {
-  for (let at = folder; at !== "."; at = dirname(at)) {
-    try {
-      await rmdir(diskPath(place, at));
-    } catch {
-      return;
-    }
-  }
-}
-
-function absent(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
-  throw error;
 }

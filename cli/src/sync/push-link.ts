@@ -2,14 +2,15 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AosError, canonical, hashBytes, trees, utf8, writeJson, type Hash, type Json } from "@agentos/kernel";
-import { MESSAGE_KEY, valueFromJson, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
-import { diskPath, lookAtLink, refText, workspacePath, type LinkPlace, type LinkState } from "./link-state.ts";
+import { AosError, hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
+import { MESSAGE_KEY, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
+import { annotationChanges, type AnnotationChange } from "./annotations.ts";
+import { lookAtLink, refText, rememberFiles, type LinkPlace, type LinkState } from "./link-state.ts";
 import { hasMarks, textOf } from "./merge-text.ts";
 import type { Outlet } from "./outlet.ts";
-import type { ScannedFile } from "./scan.ts";
+import { diskPath, workspacePath } from "./remote-files.ts";
 import { writeSyncState } from "./sync-state.ts";
-import { planPush, type Step } from "./three-way.ts";
+import { planPush, type FileFacts, type Files, type Step } from "./three-way.ts";
 
 export interface PushOptions {
   readonly extra: "keep" | "prune";
@@ -21,7 +22,7 @@ export interface PushOptions {
   readonly owner: string;
   readonly nowNs: bigint;
   /** A file went out. */
-  readonly onSent?: () => void;
+  readonly onSent?: (total: number) => void;
 }
 export interface Change {
   readonly path: string;
@@ -39,7 +40,6 @@ export interface LinkPushed {
   readonly sent?: true;
 }
 
-const GROUP_BYTES = 16 << 20;
 /** Larger files go one by one, as streams. */
 const STREAM_BYTES = 4 << 20;
 
@@ -51,30 +51,58 @@ const STREAM_BYTES = 4 << 20;
 export async function pushLink(outlet: Outlet, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
   const { link } = place;
   if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
-  const seen = await lookAtLink(place);
+  const seen = await lookAtLink(place, { bytes: "keep", annotations: "new" });
+  let inStep: InStep | undefined;
+  try {
+    const pushed = await pushSeen(outlet, place, { seen, options });
+    inStep = pushed.inStep;
+    return pushed.told;
+  } finally {
+    rememberFiles(seen, inStep);
+  }
+}
+
+interface InStep {
+  readonly root: Hash;
+  readonly files: Files;
+}
+
+async function pushSeen(
+  outlet: Outlet, place: LinkPlace, { seen, options }: { readonly seen: LinkState; readonly options: PushOptions },
+): Promise<{ readonly told: LinkPushed; readonly inStep: InStep | undefined }> {
+  const { link } = place;
   if (options.newer === "refuse") await refuseConflicts(place, seen);
-  const { steps, behind } = planPush({ base: seen.base, local: seen.local.files, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
-  refuseBehind(link, seen, behind);
-  const annotations = await annotationChanges(place, seen);
+  const { steps, behind } = planPush({ base: seen.base?.files, local: seen.local.files, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
+  const annotations = await annotationChanges(place, seen, options);
+  refuseBehind(link, seen, [...behind, ...annotations.behind]);
   const changes: readonly Change[] = [
     ...steps.map(({ path, act }): Change => ({ path, act: act === "remove" ? "remove" : seen.remote.files.has(path) ? "change" : "add" })),
-    ...annotations.map(({ path }): Change => ({ path, act: "annotate" })),
+    ...annotations.changes.map(({ path }): Change => ({ path, act: "annotate" })),
   ];
   const told = { ref: refText(link), dir: link.dir, changes, from: seen.head };
   const nothing = changes.length === 0 && seen.head > 0;
-  if (options.mode === "dry-run") return { ...told, version: nothing ? seen.head : seen.head + 1 };
+  if (options.mode === "dry-run") return { told: { ...told, version: nothing ? seen.head : seen.head + 1 }, inStep: undefined };
   if (nothing) {
     await remember(seen, seen.head, seen.root);
-    return { ...told, version: seen.head };
+    return { told: { ...told, version: seen.head }, inStep: { root: seen.root, files: seen.remote.files } };
   }
-  const { staged } = outlet;
+  const root = await newRoot(outlet.staged, { link, seen, steps, annotations: annotations.changes, message: options.message });
   await sendFiles(outlet, { place, seen, steps, options });
-  const root = await newRoot(staged, { link, seen, steps, annotations, message: options.message });
-  await staged.flush();
   const version = await commit(outlet, place, { seen, root, options });
-  if (version === "sent") return { ...told, version: seen.head, sent: true };
+  if (version === "sent") return { told: { ...told, version: seen.head, sent: true }, inStep: undefined };
   await remember(seen, version, root);
-  return { ...told, version };
+  return { told: { ...told, version }, inStep: { root, files: after(seen, steps) } };
+}
+
+/** The workspace's files once these steps are done. */
+function after({ remote, local }: LinkState, steps: readonly Step[]): Files {
+  const files = new Map(remote.files);
+  for (const { path } of steps) {
+    const file = local.files.get(path);
+    if (file === undefined) files.delete(path);
+    else files.set(path, file);
+  }
+  return files;
 }
 
 async function refuseConflicts(place: LinkPlace, { state, local }: LinkState): Promise<void> {
@@ -111,35 +139,36 @@ interface Sending {
   readonly options: PushOptions;
 }
 
-/** Brings the bytes of changed files to the world: those that it lacks, small ones many at a time. */
+/** Brings the bytes of changed files, and what goes with them, to the world: what it lacks, the small ones all at once. */
 async function sendFiles(outlet: Outlet, { place, seen, steps, options }: Sending): Promise<void> {
   const files = steps.flatMap(({ path, act }) => {
     const file = act === "write" ? seen.local.files.get(path) : undefined;
     return file === undefined ? [] : [{ path: join(place.root, place.link.dir, path), file }];
   });
-  const missing = new Set(await outlet.missing([...new Set(files.map(({ file }) => file.hash))]));
-  let bytes = 0;
-  for (const { path, file } of files) {
-    options.onSent?.();
-    if (!missing.delete(file.hash)) continue;
-    if (file.size > STREAM_BYTES) {
-      requireSame(path, file, await outlet.sendLarge(path));
-      continue;
-    }
-    requireSame(path, file, await outlet.staged.put(await readFile(path)));
-    bytes += file.size;
-    if (bytes < GROUP_BYTES) continue;
-    await outlet.staged.flush();
-    bytes = 0;
+  const [large, small] = [files.filter(({ file }) => file.size > STREAM_BYTES), files.filter(({ file }) => file.size <= STREAM_BYTES)];
+  const sent = (): void => options.onSent?.(files.length);
+  await outlet.staged.flush(small.map(({ path, file }) => ({
+    hash: file.hash, size: file.size, path,
+    async read() {
+      sent();
+      const bytes = seen.local.read.get(file.hash) ?? (await readFile(path));
+      requireSame(path, file, hashBytes(bytes));
+      return bytes;
+    },
+  })));
+  const lacked = await outlet.missing(large.map(({ file }) => file.hash));
+  for (const { path, file } of large) {
+    if (lacked.has(file.hash)) requireSame(path, file, await outlet.sendLarge(path));
+    sent();
   }
 }
 
-function requireSame(path: string, scanned: ScannedFile, hash: Hash): void {
+function requireSame(path: string, scanned: FileFacts, hash: Hash): void {
   if (scanned.hash === hash) return;
   throw new AosError("sync.changed", `${path}: it changed while it was pushed`, { at: { file: path }, class: "outside", hint: "nothing was committed: push again" });
 }
 
-interface Tree {
+interface Changed {
   readonly link: WorkspaceLink;
   readonly seen: LinkState;
   readonly steps: readonly Step[];
@@ -147,9 +176,10 @@ interface Tree {
   readonly message: string | undefined;
 }
 
-async function newRoot(staged: StagedBlobs, { link, seen, steps, annotations, message }: Tree): Promise<Hash> {
+async function newRoot(staged: StagedBlobs, { link, seen, steps, annotations, message }: Changed): Promise<Hash> {
   const gone = new Set(steps.filter(({ act }) => act === "remove").map(({ path }) => workspacePath(link, path)));
-  let root = await trees.changeTree(staged, seen.root, new Map([...emptied(gone, seen.remote.paths, link)].map((path) => [path, null])));
+  let root = seen.root;
+  if (gone.size > 0) root = await trees.changeTree(staged, root, new Map([...emptied(gone, seen.remote.paths(), link)].map((path) => [path, null])));
   const files = steps.flatMap(({ path }) => {
     const file = seen.local.files.get(path);
     return file === undefined ? [] : [[workspacePath(link, path), { hash: file.hash, size: file.size, mode: file.mode }] as const];
@@ -176,39 +206,6 @@ function emptied(gone: ReadonlySet<string>, paths: readonly string[], link: Work
 function foldersOf(path: string): readonly string[] {
   const names = path.split("/");
   return names.slice(1).map((_, at) => names.slice(0, at + 1).join("/"));
-}
-
-interface AnnotationChange {
-  /** As the sync map has it. */
-  readonly path: string;
-  /** In the workspace; undefined: its root. */
-  readonly at: string | undefined;
-  readonly patch: ReadonlyMap<string, Uint8Array>;
-}
-
-/** The sync map's annotations that the workspace has not, or has otherwise. */
-async function annotationChanges(place: LinkPlace, seen: LinkState): Promise<readonly AnnotationChange[]> {
-  const { link, workspaces } = place;
-  const changes: AnnotationChange[] = [];
-  for (const [path, values] of link.annotations) {
-    if (path !== "" && ![...seen.local.files.keys()].some((file) => file === path || file.startsWith(`${path}/`))) {
-      throw new AosError("sync.annotation", `aos.sync.json: annotations of ${path}: ${link.dir} has no such file or folder`, { at: { file: "aos.sync.json" }, hint: "paths are relative to the link's folder" });
-    }
-    const at = path === "" ? link.path : workspacePath(link, path);
-    const before = await trees.annotations(workspaces.blobs, seen.root, at).catch((error: unknown) => {
-      if (error instanceof AosError && error.code.startsWith("tree.not_")) return undefined;
-      throw error;
-    });
-    const wanted = [...values].map(([key, json]) => [key, annotationBytes(json)] as const);
-    const patch = new Map(wanted.filter(([key, bytes]) => before?.get(key) !== hashBytes(bytes)));
-    if (patch.size > 0) changes.push({ path, at, patch });
-  }
-  return changes;
-}
-
-/** A text is kept as it is, any other JSON as a canonical value. */
-function annotationBytes(json: Json): Uint8Array {
-  return typeof json === "string" ? utf8(json) : canonical(valueFromJson(writeJson(json), "annotation"));
 }
 
 async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number | "sent"> {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { AosError } from "@agentos/kernel";
+import { AosError, hashBytes, utf8 } from "@agentos/kernel";
 import { git, temporaryFolder } from "../testing/aos.ts";
 import { ignoreRules } from "./ignore-rules.ts";
 import { scanFolder, type Scan } from "./scan.ts";
-import { readStatCache, writeStatCache } from "./stat-cache.ts";
+import { readStatCache, type LookedAt } from "./stat-cache.ts";
 
 function write(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
@@ -18,7 +18,12 @@ function write(folder: string, files: Readonly<Record<string, string>>): void {
 }
 
 function scan(root: string, dir = ".", patterns: readonly string[] = [], cacheFile = join(root, "no-cache")): Scan {
-  return scanFolder(join(root, dir), { rules: ignoreRules({ root, dir, patterns }), cache: readStatCache(cacheFile) });
+  return scanFolder(join(root, dir), { rules: ignoreRules({ root, dir, patterns }), cache: readStatCache(cacheFile), bytes: "leave" });
+}
+
+/** The same, looked at a moment after they were changed, or long after. */
+function looked(files: Scan["files"], look: LookedAt["look"]): ReadonlyMap<string, LookedAt> {
+  return new Map([...files].map(([path, file]) => [path, { ...file, look }]));
 }
 
 test("ignore rules: .gitignore files at every depth: what git itself takes", async (t) => {
@@ -34,6 +39,22 @@ test("ignore rules: .gitignore files at every depth: what git itself takes", asy
   assert.deepEqual([...scan(root).files.keys()].sort(), expected);
   const below = expected.filter((path) => path.startsWith("sub/")).map((path) => path.slice(4));
   assert.deepEqual([...scan(root, "sub").files.keys()].sort(), below, "from the top down to the synced folder");
+});
+
+test("ignore rules: names and ends of names: what git itself takes, capital letters apart", async (t) => {
+  const root = await temporaryFolder(t);
+  await git(root, "init", "--quiet");
+  write(root, {
+    ".gitignore": "# words\n\nlib/\n.DS_Store\n*.log\n*-dist/\n", "a.log": "", "A.LOG": "", ".log": "", "log": "", "lib/x": "", "deep/lib/y": "", "Lib/z": "", "deep/.DS_Store/in": "", ".DS_Store": "", "deep/.ds_store": "",
+    "my-dist/x": "", "deep/my-dist": "", "deep/-dist/x": "", "deep/lib.ts": "", "mylib/x": "", "deep/.gitignore": "only\r\n", "deep/only": "", "deep/x/only": "", "only": "",
+  });
+  const expected = (await git(root, "ls-files", "--others", "--exclude-standard", "-z")).split("\0").filter((path) => path !== "").sort();
+  const all = [...scan(root).files.keys()].sort();
+  assert.deepEqual(all, expected);
+  assert.deepEqual(["Lib/z", "A.LOG", "deep/my-dist", "log", "mylib/x", "only"].filter((path) => !expected.includes(path)), []);
+  const rules = ignoreRules({ root, dir: ".", patterns: [] });
+  assert.deepEqual(all.filter((path) => rules.covers(path)), []);
+  assert.deepEqual(["deep/lib/y", "lib/x", "deep/.DS_Store/in", "my-dist/x", "deep/x/only"].filter((path) => !rules.covers(path)), []);
 });
 
 test("ignore rules: the sync map's patterns: on top of .gitignore, and they win", async (t) => {
@@ -88,7 +109,7 @@ function cached(root: string, count: number): { readonly file: string; readonly 
   const first = scan(root);
   const file = join(dirname(root), "stats.json");
   // As if some time had passed since the files were written.
-  writeStatCache(file, first.files, first.takenNs + 10_000_000_000n);
+  readStatCache(file).write(looked(first.files, "settled"), undefined);
   return { file, first };
 }
 
@@ -111,10 +132,27 @@ test("scan: a tree that did not change: stats alone; what changed is read", asyn
 test("stat cache: a file changed just before it was taken, a damaged cache: read again", async (t) => {
   const root = join(await temporaryFolder(t), "tree");
   const { file, first } = cached(root, 20);
-  writeStatCache(file, first.files, BigInt(Date.now() - 60_000) * 1_000_000n);
+  readStatCache(file).write(looked(first.files, "again"), undefined);
   assert.equal(scan(root, ".", [], file).hashed, 20);
-  for (const text of ["", "{", '{"version":2}', '{"version":1,"taken":"x","files":{}}', '{"version":1,"taken":"9999999999999999999","files":{"d0/f0":["1"]}}']) {
-    writeFileSync(file, text);
-    assert.equal(scan(root, ".", [], file).hashed, 20, text);
+  readStatCache(file).write(looked(first.files, "settled"), undefined);
+  assert.equal(scan(root, ".", [], file).hashed, 0);
+  const whole = readFileSync(file);
+  const damaged = [Buffer.alloc(0), Buffer.from("{"), whole.subarray(0, -1), Buffer.concat([whole, whole]), Buffer.from(whole.map((byte, at) => (at === 100 ? byte ^ 1 : byte)))];
+  for (const [at, bytes] of damaged.entries()) {
+    writeFileSync(file, bytes);
+    assert.equal(scan(root, ".", [], file).hashed, 20, `damage ${at}`);
   }
+});
+
+test("stat cache: written with the root of a tree: gives back that tree's files, and no other's", async (t) => {
+  const root = join(await temporaryFolder(t), "tree");
+  const { file, first } = cached(root, 20);
+  const [tree, other] = [hashBytes(utf8("tree")), hashBytes(utf8("other"))];
+  assert.deepEqual([readStatCache(file).root, readStatCache(file).filesOf(tree)], [undefined, undefined]);
+  readStatCache(file).write(first.files, tree);
+  const cache = readStatCache(file);
+  assert.deepEqual([...(cache.filesOf(tree) ?? [])].map(([path, { hash, size, mode }]) => [path, { hash, size, mode }]), [...first.files].map(([path, { hash, size, mode }]) => [path, { hash, size, mode }]));
+  assert.deepEqual([cache.filesOf(other), cache.holds(first.files, tree), cache.holds(first.files, other)], [undefined, true, false]);
+  const [path = ""] = first.files.keys();
+  assert.equal(cache.holds(new Map([...first.files].filter(([one]) => one !== path)), tree), false);
 });

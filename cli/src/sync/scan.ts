@@ -1,28 +1,20 @@
 // The files of a folder as a workspace would hold them: names, hashes, modes; what a workspace cannot hold is told, all at once.
 
 import { createHash } from "node:crypto";
-import { closeSync, lstatSync, openSync, readdirSync, readSync, type BigIntStats, type Dirent } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync, type BigIntStats, type Dirent } from "node:fs";
 import { join } from "node:path";
-import { AosError, compareText, type Hash } from "@agentos/kernel";
+import { AosError, compareText, hashBytes, type Hash } from "@agentos/kernel";
 import type { IgnoreRules, Place } from "./ignore-rules.ts";
-import type { StatCache } from "./stat-cache.ts";
+import { lookedAt, type LookedAt, type StatCache } from "./stat-cache.ts";
+import type { FileFacts } from "./three-way.ts";
 
-/** A file as a tree entry says it. */
-export interface FileFacts {
-  readonly hash: Hash;
-  readonly size: number;
-  readonly mode: 0o644 | 0o755;
-}
-export interface ScannedFile extends FileFacts {
-  readonly stats: BigIntStats;
-}
 export interface Scan {
   /** By path on disk below the folder, `/` between names. */
-  readonly files: ReadonlyMap<string, ScannedFile>;
+  readonly files: ReadonlyMap<string, LookedAt>;
   /** Files whose bytes were read. */
   readonly hashed: number;
-  /** When it began, in ns since 1970. */
-  readonly takenNs: bigint;
+  /** The bytes of some of them, by hash: all of them unless they are too many. */
+  readonly read: ReadonlyMap<Hash, Uint8Array>;
 }
 export interface FileProblem {
   readonly path: string;
@@ -32,10 +24,15 @@ export interface FileProblem {
 export interface ScanOptions {
   readonly rules: IgnoreRules;
   readonly cache: StatCache;
+  /** Whether the bytes that are read are wanted afterwards; they are given as long as there is room for them. */
+  readonly bytes: "keep" | "leave";
   readonly onFile?: () => void;
 }
 
 const PROBLEMS_SHOWN = 20;
+/** Of the bytes that are kept, all together, and of one file. */
+const KEPT_BYTES = 64 << 20;
+const KEPT_FILE_BYTES = 1 << 20;
 
 /**
  * Reads a folder; one that is not there holds no files.
@@ -44,9 +41,10 @@ const PROBLEMS_SHOWN = 20;
  */
 export function scanFolder(folder: string, options: ScanOptions): Scan {
   const takenNs = BigInt(Date.now()) * 1_000_000n;
-  const files = new Map<string, ScannedFile>();
+  const files = new Map<string, LookedAt>();
   const problems: FileProblem[] = [];
-  let hashed = 0;
+  const read = new Map<Hash, Uint8Array>();
+  let [hashed, room] = [0, options.bytes === "keep" ? KEPT_BYTES : 0];
 
   function walk(place: Place, prefix: string): void {
     const entries = entriesOf(join(folder, prefix), problems, prefix);
@@ -71,17 +69,29 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
       problems.push({ path, what: entry.isSymbolicLink() ? "a symbolic link" : "neither a file nor a folder" });
       return;
     }
-    const full = join(folder, path);
+    const full = `${folder}/${path}`;
     const stats = lstatSync(full, { bigint: true });
-    const known = options.cache.find(path, stats);
-    if (known === undefined) hashed++;
-    files.set(path, { hash: known ?? hashFile(full), size: Number(stats.size), mode: (stats.mode & 0o111n) === 0n ? 0o644 : 0o755, stats });
+    files.set(path, options.cache.find(path, stats) ?? lookedAt(factsOf(full, stats), stats, takenNs));
     options.onFile?.();
+  }
+
+  function factsOf(full: string, { size, mode }: BigIntStats): FileFacts {
+    return { hash: hashOf(full, Number(size)), size: Number(size), mode: (mode & 0o111n) === 0n ? 0o644 : 0o755 };
+  }
+
+  function hashOf(full: string, size: number): Hash {
+    hashed++;
+    if (size > Math.min(room, KEPT_FILE_BYTES)) return hashFile(full);
+    const bytes = readFileSync(full);
+    const hash = hashBytes(bytes);
+    read.set(hash, bytes);
+    room -= bytes.length;
+    return hash;
   }
 
   walk(options.rules.top, "");
   refuse(folder, problems);
-  return { files, hashed, takenNs };
+  return { files, hashed, read };
 }
 
 /** @throws AosError `sync.files` when there are problems */

@@ -27,7 +27,7 @@ export interface StateFiles {
 export function stateFiles(gitDir: string, link: Pick<WorkspaceLink, "workspace" | "path" | "dir">): StateFiles {
   const id = createHash("sha256").update(JSON.stringify([link.workspace, link.path ?? "", link.dir])).digest("hex").slice(0, 24);
   const path = join(gitDir, "aos", "sync", id);
-  return { state: `${path}.json`, stats: `${path}.stats.json` };
+  return { state: `${path}.json`, stats: `${path}.stats` };
 }
 
 /** @throws AosError `sync.state` for a file that is not one of ours */

@@ -68,6 +68,11 @@ test("aos push, pull: two folders of one workspace: one push wins, the other is 
   assert.deepEqual(answer.workspaces, [{ ref: "notes", dir: "docs", changes: [], from: 3, version: 3 }]);
   await rm(join(world, "docs/bin"), { recursive: true });
   assert.match((await run("push")).stdout, /version 3 → 4\n {2}D bin\/run\.sh\n$/);
+
+  assert.equal((await run("ws", "ann", "set", "notes", "owner=ada")).code, 0);
+  assert.match((await run("pull")).stdout, /^docs ← notes {2}version 5\n {2}@ \.\n$/);
+  assert.match(await readFile(join(world, "aos.sync.json"), "utf8"), /"annotations":\{"a b\.txt":\{"tag":"x","list":\[1,"y"\]\},"":\{"owner":"ada"\}\}/);
+  assert.match((await run("push", "--only", "workspaces")).stdout, /in step with version 5\n$/);
 });
 
 test("aos push: killed at many points: the next one finishes, and there is one version", LIMIT, async (t) => {

@@ -1,7 +1,13 @@
 // What a push or a pull has to do, file by file, from three states: what was last in step, what is here, what the world has.
 
-import { compareText } from "@agentos/kernel";
-import type { FileFacts } from "./scan.ts";
+import { compareText, type Hash } from "@agentos/kernel";
+
+/** A file as a tree entry says it. */
+export interface FileFacts {
+  readonly hash: Hash;
+  readonly size: number;
+  readonly mode: 0o644 | 0o755;
+}
 
 export type Files = ReadonlyMap<string, FileFacts>;
 
@@ -77,5 +83,5 @@ function differences({ base, local, remote, covers }: ThreeWay): readonly Differ
 }
 
 export function same(a: FileFacts | undefined, b: FileFacts | undefined): boolean {
-  return a?.hash === b?.hash && a?.mode === b?.mode;
+  return a === b || (a?.hash === b?.hash && a?.mode === b?.mode);
 }

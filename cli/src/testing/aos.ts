@@ -1,12 +1,16 @@
 // Runs the real `aos` in real folders, as a person would, and takes fingerprints of folders.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import assert from "node:assert/strict";
+import { fork, spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { inTime } from "@agentos/controller/testing";
+
+export { eventually } from "@agentos/controller/testing";
 
 export const AOS = fileURLToPath(new URL("../../bin/aos.js", import.meta.url));
 
@@ -28,8 +32,18 @@ export interface Call {
   readonly stdin?: string;
 }
 
-/** Runs `aos` with these words to its end. */
-export function aos(words: readonly string[], call: Call): Promise<Ran> {
+/** Runs `aos` with these words to its end, in a process that other commands of this test were run in. */
+export async function aos(words: readonly string[], call: Call): Promise<Ran> {
+  const host = await takeHost();
+  try {
+    return await host.run(words, call);
+  } finally {
+    giveBack(host);
+  }
+}
+
+/** Runs `aos` with these words to its end, in a process of its own, as a person does. */
+export function aosProcess(words: readonly string[], call: Call): Promise<Ran> {
   return ran(process.execPath, [AOS, ...words], call);
 }
 
@@ -56,6 +70,58 @@ function ran(program: string, words: readonly string[], { cwd, env = {}, stdin }
   });
 }
 
+/** A process that runs one command after another: in a fraction of the time that a process for each takes. */
+interface Host {
+  run(words: readonly string[], call: Call): Promise<Ran>;
+}
+
+/** More at once than any test has commands that wait for each other. */
+const HOSTS_MAX = 3;
+
+/** Hosts that have nothing to do, and calls that wait for one. Hosts end with this process. */
+const idle: Host[] = [];
+const waiting: ((host: Host) => void)[] = [];
+let hosts = 0;
+
+async function takeHost(): Promise<Host> {
+  const host = idle.pop();
+  if (host !== undefined) return host;
+  if (hosts === HOSTS_MAX) return new Promise((resolve) => waiting.push(resolve));
+  hosts += 1;
+  return startHost();
+}
+
+function giveBack(host: Host): void {
+  const next = waiting.shift();
+  if (next === undefined) idle.push(host);
+  else next(host);
+}
+
+async function startHost(): Promise<Host> {
+  const child = fork(fileURLToPath(new URL("./aos-host.js", import.meta.url)), { env: environment({}) as NodeJS.ProcessEnv, stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: process.execArgv.filter((flag) => flag === "--enable-source-maps") });
+  const ended = new Promise<never>((_, reject) => child.once("exit", (code, signal) => reject(new Error(`the process that runs aos ended: ${code ?? signal}`))));
+  ended.catch(() => undefined);
+  const answer = async (what: string): Promise<{ readonly ran?: Ran; readonly error?: string }> => {
+    child.ref();
+    child.channel?.ref();
+    try {
+      return await inTime(Promise.race([ended, new Promise<{ readonly ran?: Ran }>((resolve) => child.once("message", resolve as (message: unknown) => void))]), what);
+    } finally {
+      child.unref();
+      child.channel?.unref();
+    }
+  };
+  await answer("the process that runs aos is ready");
+  return {
+    async run(words, { cwd, env = {}, stdin = "" }) {
+      const answered = answer(`aos ${words.join(" ")}`);
+      child.send({ words, cwd, env: environment(env), stdin });
+      const { ran, error } = await answered;
+      return ran ?? assert.fail(`aos ${words.join(" ")}: ${error}`);
+    },
+  };
+}
+
 export interface RunningAos {
   readonly child: ChildProcess;
   /** What it has printed so far. */
@@ -73,7 +139,7 @@ export async function startAos(t: TestContext, words: readonly string[], options
     child.kill("SIGKILL");
     await ended;
   });
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     const take = (chunk: Buffer): void => {
       printed += chunk.toString("utf8");
       if (options.ready.test(printed)) resolve();
@@ -82,12 +148,14 @@ export async function startAos(t: TestContext, words: readonly string[], options
     child.stderr.on("data", take);
     void ended.then((code) => reject(new Error(`aos ${words.join(" ")} ended with ${code}: ${printed}`)));
   });
+  ready.catch(() => undefined);
+  await inTime(ready, `aos ${words.join(" ")} prints ${options.ready}`, { seen: () => printed });
   return {
     child,
     output: () => printed,
     stop() {
       child.kill("SIGINT");
-      return ended;
+      return inTime(ended, `aos ${words.join(" ")} ends after SIGINT`, { seen: () => printed });
     },
   };
 }
@@ -129,12 +197,3 @@ export async function fingerprint(folder: string): Promise<readonly string[]> {
   return (await Promise.all(lines)).sort();
 }
 
-/** Asks again until the answer is there; a test that waits for ever fails by its own limit. */
-export async function eventually<T>(ask: () => Promise<T | undefined>, what: string): Promise<T> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`never came: ${what}`);
-}

@@ -12,6 +12,8 @@ const run = promisify(execFile);
 export interface Runner {
   /** The folder that holds `.github`. */
   readonly root: string;
+  /** Where workflow files are; by default those of the root. */
+  readonly workflows?: string;
   /** An empty folder for the run. */
   readonly folder: string;
   readonly event: object;
@@ -21,6 +23,10 @@ export interface Runner {
   readonly env: Readonly<Record<string, string>>;
   /** The repository that a checkout clones. */
   readonly remote: string;
+  /** The address that the clone keeps, which needs credentials that the checkout does not leave there. */
+  readonly origin?: string;
+  /** What is checked out where a step does not say; by default main. */
+  readonly ref?: string;
   /** What an artifact of the earlier run holds; undefined: there is none. */
   readonly artifact: string | undefined;
 }
@@ -32,7 +38,7 @@ export interface Ran {
 
 /** Runs the one job of a workflow; stops at the first step that fails and may not. */
 export async function runWorkflow(file: string, runner: Runner): Promise<readonly Ran[]> {
-  const workflow = readYaml(await readFile(join(runner.root, ".github", "workflows", file), "utf8"));
+  const workflow = readYaml(await readFile(join(runner.workflows ?? join(runner.root, ".github", "workflows"), file), "utf8"));
   const job = isYamlMap(workflow) && isYamlMap(workflow["jobs"]) ? Object.values(workflow["jobs"])[0] : undefined;
   if (!isYamlMap(job)) throw new Error(`${file}: no job`);
   const work = join(runner.folder, "work");
@@ -60,10 +66,15 @@ async function runStep(step: YamlMap, around: Around): Promise<readonly Ran[]> {
   const uses = step["uses"];
   const inputs = filled(step["with"], around);
   if (typeof uses !== "string") return [await runScript(step, around)];
-  if (uses.startsWith("./")) return runAction(uses, { ...around, inputs });
+  // Our own, as this repository names them and as another does.
+  const own = /^(?:\.\/|[\w.-]+\/[\w.-]+\/)(\.github\/actions\/[\w-]+)(?:@[0-9a-f]{40})?$/.exec(uses)?.[1];
+  if (own !== undefined) return runAction(own, { ...around, inputs });
   const name = uses.split("@")[0] ?? uses;
   if (name === "actions/checkout") {
     await run("git", ["clone", "--quiet", "--branch", "main", around.runner.remote, around.work]);
+    const { ref } = around.runner;
+    if (ref !== undefined) await run("git", ["-C", around.work, "fetch", "--quiet", "origin", inputs["ref"] ?? ref]).then(() => run("git", ["-C", around.work, "checkout", "--quiet", "--detach", "FETCH_HEAD"]));
+    if (around.runner.origin !== undefined) await run("git", ["-C", around.work, "remote", "set-url", "origin", around.runner.origin]);
     return [{ name, code: 0, output: "" }];
   }
   if (name === "actions/download-artifact") {
@@ -80,7 +91,7 @@ async function runAction(uses: string, around: Around): Promise<readonly Ran[]> 
   const action = readYaml(await readFile(join(actionPath, "action.yml"), "utf8"));
   if (!isYamlMap(action) || !isYamlMap(action["runs"])) throw new Error(`${uses}: no composite action`);
   const declared = isYamlMap(action["inputs"]) ? action["inputs"] : {};
-  const defaults = Object.fromEntries(Object.entries(declared).map(([name, input]) => [name, isYamlMap(input) ? String(input["default"] ?? "") : ""]));
+  const defaults = filled(Object.fromEntries(Object.entries(declared).map(([name, input]) => [name, isYamlMap(input) ? (input["default"] ?? "") : ""])), around);
   const ran: Ran[] = [];
   for (const step of stepsOf(action["runs"])) {
     const done = await runStep(step, { ...around, inputs: { ...defaults, ...around.inputs }, actionPath });

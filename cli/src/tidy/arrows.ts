@@ -36,8 +36,8 @@ const KERNEL: readonly Layer[] = [
     packages: new RegExp(`^(${NODE}|eventsource-parser)$`),
   },
   {
-    name: "host", files: /^kernel\/src\/(host|dispatch|dispatch-call|dues|fold|opening|secrets|snapshots|snapshot-keeper)\.ts$/,
-    values: /^kernel\/src\/(air\/|core\/|adapters\/alarms\.ts$|(dispatch|dispatch-call|dues|fold|opening|secrets|snapshots|snapshot-keeper)\.ts$)/, types: PORTS,
+    name: "host", files: /^kernel\/src\/(host|dispatch|dispatch-call|dues|fold|opening|recorded-window|secrets|snapshots|snapshot-keeper)\.ts$/,
+    values: /^kernel\/src\/(air\/|core\/|adapters\/alarms\.ts$|(dispatch|dispatch-call|dues|fold|opening|recorded-window|secrets|snapshots|snapshot-keeper)\.ts$)/, types: PORTS,
     packages: NOTHING,
   },
   { name: "sdk", files: /^kernel\/src\/sdk\//, values: /^kernel\/src\/(sdk\/|sandbox\/text-codec\.ts$)/, types: /^kernel\/src\/(air|core)\//, packages: /^@noble\/hashes\/sha2\.js$/ },
@@ -55,6 +55,8 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   cli: "chokidar|diff|ignore|node-diff3|yargs(/helpers)?",
   bench: "wabt|cborg|cbor-x",
 };
+/** What the testing kits build on beside. */
+const KIT_LIBRARIES: Readonly<Record<string, readonly string[]>> = { controller: ["ajv"] };
 
 /** What each package above the kernel sees of those below: their names, never their files. */
 function upper(name: string, below: readonly string[]): readonly Layer[] {
@@ -63,7 +65,7 @@ function upper(name: string, below: readonly string[]): readonly Layer[] {
   const kits = below.map((each) => `${each}/testing`);
   const packages = (names: readonly string[]): RegExp => new RegExp(`^(${NODE}|${libraries}|${names.join("|")})$`);
   return [
-    { name: `${name} testing`, files: new RegExp(`^${name}/src/testing/`), values: inside, packages: packages([...below, ...kits]) },
+    { name: `${name} testing`, files: new RegExp(`^${name}/src/testing/`), values: inside, packages: packages([...below, ...kits, ...(KIT_LIBRARIES[name] ?? [])]) },
     // The examples run on virtual time, from the kit.
     { name: `${name} examples`, files: new RegExp(`^${name}/src/examples/`), values: inside, packages: packages([...below, ...kits]) },
     { name, files: inside, values: inside, packages: packages(name === "bench" ? [...below, ...kits] : below) },

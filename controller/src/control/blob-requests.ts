@@ -33,9 +33,7 @@ export async function missingBlobs(blobs: BlobStreams, { body }: Pick<ControlReq
   const value = body === undefined ? null : valueFromJson(body, "request");
   const hashes: unknown = value instanceof Map && value.size === 1 ? value.get("hashes") : undefined;
   if (!Array.isArray(hashes) || !hashes.every((hash): hash is Hash => typeof hash === "string" && isHash(hash))) throw new AosError("control.body", "request: expected {hashes: [hash]}, and nothing else");
-  const missing: Hash[] = [];
-  for (const hash of new Set(hashes)) if ((await blobs.size(hash)) === undefined) missing.push(hash);
-  return { missing };
+  return { missing: await blobs.missing(hashes) };
 }
 
 function hashOf(path: string): Hash {

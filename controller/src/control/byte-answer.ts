@@ -33,14 +33,23 @@ export async function sendBytes(response: ServerResponse, { size, bytes }: ByteA
 
 const LENGTH_BYTES = 4;
 
+/** Small pieces are sent together: what a stream costs is by the piece. */
+const PART_BYTES = 64 << 10;
+
 /** Each piece behind its length in four bytes, the greatest first. */
 export async function* framed(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let size = 0;
   for await (const piece of pieces) {
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32BE(piece.length);
-    yield length;
-    yield piece;
+    held.push(length, piece);
+    size += LENGTH_BYTES + piece.length;
+    if (size < PART_BYTES) continue;
+    yield Buffer.concat(held, size);
+    [held, size] = [[], 0];
   }
+  if (size > 0) yield Buffer.concat(held, size);
 }
 
 /** The pieces again. @throws AosError `control.body` for one over the limit, and where the body ends within one */

@@ -69,7 +69,9 @@ export function controlClient(socket: string): ControlClient {
 
 function send(socket: string, call: Call): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: socket, method: call.method, path: call.path, timeout: call.timeoutMs, agent: false, headers: { ...call.headers } }, resolve);
+    // Without a name of a TLS server, Node makes one: work for nothing.
+    const options = { socketPath: socket, method: call.method, path: call.path, timeout: call.timeoutMs, agent: false, servername: "", headers: { ...call.headers } };
+    const sent = request(options, resolve);
     sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
     sent.on("error", (cause) => reject(away(socket, cause)));
     if (call.body === undefined || typeof call.body === "string") sent.end(call.body);

@@ -5,7 +5,7 @@ import { openRepo } from "../git/repo.ts";
 import { outsideWorld, safeUpgradeRepo, type Outside, type WorldRepo } from "../testing/world-repo.ts";
 import { start, until } from "../testing/world-steps.ts";
 import type { RunningController } from "../reconcile/controller.ts";
-import { connectWorld } from "../world-access.ts";
+import { connectWorld } from "./connect.ts";
 import type { ControlClient } from "./client.ts";
 import { controlHandler, type Controls } from "./handler.ts";
 

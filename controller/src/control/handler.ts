@@ -6,7 +6,7 @@ import type { WorldStatus } from "../reconcile/status.ts";
 import { readVersions, readWorkspace, readWorkspaces } from "../workspaces/answers.ts";
 import { missingBlobs, putBlob, putBlobs, readBlob } from "./blob-requests.ts";
 import type { ControlHandler, ControlRequest } from "./exchange.ts";
-import { readApproval, readOffer, readReason, senderOf } from "./orders.ts";
+import { readApproval, readOffer, readReason, readSnapshotMode, senderOf } from "./orders.ts";
 import { count, kindsOf, readApprovals, readCells, readEffects, readJournal, readPlan, readPlans, readState } from "./questions.ts";
 import { recordJson } from "./record-json.ts";
 import type { RecordFeed } from "./record-feed.ts";
@@ -68,8 +68,8 @@ const ROUTES: readonly Route[] = [
   },
   {
     method: "POST", path: "/snapshot", kind: "order",
-    async run({ host }) {
-      const { seq, root, bytes, file } = await host.snapshot();
+    async run({ host }, request) {
+      const { seq, root, bytes, file } = await host.snapshot(readSnapshotMode(request));
       return { seq, root, bytes, file: snapshotName(file) };
     },
   },

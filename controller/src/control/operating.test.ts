@@ -8,10 +8,12 @@ import { hostname } from "node:os";
 import { AosError, createModuleRunner } from "@agentos/kernel";
 import { openRepo } from "../git/repo.ts";
 import { spawnController } from "../testing/child-controller.ts";
+import { eventually, inTime } from "../testing/eventually.ts";
 import type { LogLine } from "../reconcile/log.ts";
 import { safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { start, until } from "../testing/world-steps.ts";
-import { connectWorld, verifyRepository } from "../world-access.ts";
+import { connectWorld } from "./connect.ts";
+import { verifyRepository } from "../world-access.ts";
 import type { ControlClient } from "./client.ts";
 
 const LIMIT = { timeout: 90_000 };
@@ -42,11 +44,8 @@ async function clientOf(path: string): Promise<ControlClient> {
 }
 
 async function ready(client: ControlClient): Promise<void> {
-  for (;;) {
-    const { ready: condition } = (await client.ask("GET", "/status")) as { readonly ready: { readonly status: string } };
-    if (condition.status === "True") return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const status = async (): Promise<string> => ((await client.ask("GET", "/status")) as { readonly ready: { readonly status: string } }).ready.status;
+  await eventually(async () => (await status()) === "True", "the world is ready");
 }
 
 test("control: 64 senders at once, each with its own connection: each event has one turn, in one order, and followers see that order", LIMIT, async (t) => {
@@ -72,7 +71,7 @@ test("control: 64 senders at once, each with its own connection: each event has 
   for (const seqs of answers) assert.deepEqual(seqs, [...seqs].sort((a, b) => a - b), "a sender's events are in the order it sent them");
   const all = answers.flat().sort((a, b) => a - b);
   assert.equal(new Set(all).size, 64 * 4);
-  assert.deepEqual(await followed, all);
+  assert.deepEqual(await inTime(followed, "a follower sees all events"), all);
 });
 
 test("world: a second start: refused with who has it; the first goes on", LIMIT, async (t) => {
@@ -83,7 +82,7 @@ test("world: a second start: refused with who has it; the first goes on", LIMIT,
   await assert.rejects(start(world), (error: unknown) => {
     assert.ok(error instanceof AosError);
     assert.deepEqual([error.code, error.class], ["world.running", "input"]);
-    assert.match(error.message, /process \d+ \(aos run\) has worked on this world since \d{4}-\d\d-\d\dT/);
+    assert.match(error.message, /held by pid \d+ \(aos run\) on host \S+ since \d{4}-\d\d-\d\dT/);
     return true;
   });
   await ready(await clientOf(path));
@@ -118,8 +117,7 @@ test("world: killed while clients send and follow: the next start has every ackn
     }
   };
   const following = follow(await clientOf(path), () => false);
-  await Promise.all([sending(), sending(), sending()]);
-  await Promise.all([following, child.ended]);
+  await inTime(Promise.all([sending(), sending(), sending(), following, child.ended]), "40 events are acknowledged, and the process is killed", { seen: () => [acknowledged.length, seen.length] });
   assert.ok(acknowledged.length >= 40);
 
   child = spawnController(world, path, undefined);
@@ -129,7 +127,7 @@ test("world: killed while clients send and follow: the next start has every ackn
   // Something new comes, whatever the follower had seen before the kill.
   await client.ask("POST", "/events", DONE);
   const { end } = (await client.ask("GET", "/journal?limit=1")) as { readonly end: number };
-  await follow(client, () => (seen.at(-1) ?? 0) >= end - 1);
+  await inTime(follow(client, () => (seen.at(-1) ?? 0) >= end - 1), "the follower catches up", { seen: () => [seen.at(-1), end] });
   assert.deepEqual(seen.slice(0, end), Array.from({ length: end }, (_, seq) => seq));
   for (const seq of acknowledged) assert.ok(seq >= 0 && seq < end, `event ${seq} of ${end}`);
   await child.stop();

@@ -9,7 +9,7 @@ import { keyId } from "../governance/ssh-key.ts";
 import { principalOfKey, type Trust } from "../governance/trust.ts";
 import type { ControlRequest } from "./exchange.ts";
 import { keyBytes } from "./questions.ts";
-import { valueFromJson } from "./record-json.ts";
+import { sentValue } from "./record-json.ts";
 
 type Fields = ReadonlyMap<Value, Value>;
 
@@ -41,6 +41,14 @@ export function readReason(request: ControlRequest): { readonly reason?: string 
   const reason = fields.get("reason");
   if (fields.size > (reason === undefined ? 0 : 1) || !isReason(reason)) throw new AosError("control.body", `request: a cancellation is {reason?}, and nothing else; a reason has at most ${REASON_CHARS_MAX} characters`);
   return reason === undefined ? {} : { reason };
+}
+
+/** The mode of `{mode?}`; a request without a body asks for what changed. @throws AosError `control.body` */
+export function readSnapshotMode(request: ControlRequest): "changes" | "full" {
+  const fields = request.body === undefined ? new Map<Value, Value>() : bodyOf(request);
+  const mode = fields.size === 0 ? "changes" : fields.get("mode");
+  if (fields.size > 1 || (mode !== "changes" && mode !== "full")) throw new AosError("control.body", "request: a snapshot is {mode?: changes or full}, and nothing else");
+  return mode;
 }
 
 const REASON_CHARS_MAX = 1_000;
@@ -84,7 +92,7 @@ function requirePerson(trust: Trust, { signer, by }: Pick<ApprovalOffer, "signer
 }
 
 function bodyOf(request: ControlRequest): Fields {
-  const body = request.body === undefined ? null : valueFromJson(request.body, "request");
+  const body = request.body === undefined ? null : sentValue(request.body, "request");
   return body instanceof Map ? body : new Map<Value, Value>();
 }
 

@@ -4,7 +4,7 @@ import {
   AosError, canonical, cellKey, cellsOf, decode, decodeRecord, normalizerFor, RECORD_KINDS, trieGet, type Journal, type World,
 } from "@agentos/kernel";
 import type { ControlRequest } from "./exchange.ts";
-import { plainJson, recordJson, valueFromJson, type RecordJson } from "./record-json.ts";
+import { plainJson, recordJson, sentValue, type RecordJson } from "./record-json.ts";
 import { approvalsOf, effectsOf, planDetail, plansOf, withPlanTimes, withSince, type ApprovalRow, type EffectRow, type PlanDetail, type PlanRow, type Times } from "./views.ts";
 
 /** The part of a request that a question is in. */
@@ -19,7 +19,7 @@ const SCAN_MAX = 50_000;
 export function readState(world: World, asked: Asked): unknown {
   const reducer = need(asked, "reducer");
   const key = asked.query.get("key");
-  const cell = trieGet(world.cells, cellKey(reducer, key === null ? undefined : keyBytes(world, reducer, valueFromJson(key, "key"))));
+  const cell = trieGet(world.cells, cellKey(reducer, key === null ? undefined : keyBytes(world, reducer, sentValue(key, "key"))));
   if (cell === undefined) {
     requireReducer(world, reducer);
     return { state: null, seq: world.nextSeq };

@@ -9,6 +9,8 @@ export interface RecordFeed {
   take(turn: Pick<DurableTurn, "records" | "bytes">): void;
   /** Events from a seq on, without end: id is the seq, event the kind, data the record as JSON. */
   stream(options: { readonly from: number; readonly kinds: ReadonlySet<string> | undefined }): EventStream;
+  /** There will be no more records: streams end once they have sent the last. Resolves when they have, or after a while. */
+  end(): Promise<void>;
 }
 
 interface Entry {
@@ -20,6 +22,8 @@ interface Entry {
 
 /** What is kept in memory for followers, in bytes of records. */
 const KEPT_BYTES_MAX = 4 << 20;
+/** How long followers get for the last records. */
+const END_MS = 1_000;
 /** What one follower is given at a time. */
 const BATCH_BYTES_MAX = 256 << 10;
 
@@ -30,6 +34,7 @@ export function recordFeed(journal: Pick<Journal, "read" | "nextSeq">): RecordFe
   let followers = 0;
   let waiting: (() => void)[] = [];
   let wakeDue = false;
+  let ended: (() => void) | undefined;
 
   function wake(): void {
     wakeDue = false;
@@ -79,6 +84,7 @@ export function recordFeed(journal: Pick<Journal, "read" | "nextSeq">): RecordFe
             const batch = await batchFrom(next);
             const last = batch.at(-1);
             if (last === undefined) {
+              if (ended !== undefined) return;
               await more(next, sink.gone);
               continue;
             }
@@ -89,8 +95,19 @@ export function recordFeed(journal: Pick<Journal, "read" | "nextSeq">): RecordFe
         } finally {
           followers--;
           if (followers === 0) [kept.length, keptBytes] = [0, 0];
+          if (followers === 0) ended?.();
         }
       });
+    },
+    async end() {
+      let late: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        ended = resolve;
+        late = setTimeout(resolve, END_MS);
+        wake();
+        if (followers === 0) resolve();
+      });
+      clearTimeout(late);
     },
   };
 }

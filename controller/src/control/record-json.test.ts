@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { canonical, Float, type Hash, type JournalRecord, type Value } from "@agentos/kernel";
-import { plainJson, recordJson, valueFromJson } from "./record-json.ts";
+import { plainJson, recordJson, sentValue, valueFromJson } from "./record-json.ts";
 
 test("plain JSON: every kind of value: table", () => {
   const rows: readonly (readonly [Value, string])[] = [
@@ -36,4 +36,12 @@ test("value from JSON: what a person typed: exact; what is no JSON is refused at
   const rows = ["", "{", '{"a":1,"a":2}', "[1,]", "NaN", `${"[".repeat(200)}${"]".repeat(200)}`];
   for (const text of rows) assert.throws(() => valueFromJson(text, "request"), { code: "json.syntax", message: /^request:/ }, text.slice(0, 10));
   assert.equal(rows.length, 6);
+});
+
+test("value as people send it: bytes: what is printed can be sent; what is no base64 is refused", () => {
+  const value: Value = new Map<Value, Value>([["list", [new Uint8Array([0xff, 0])]], ["more", new Map<Value, Value>([["$bytes", 1], ["x", null]])]]);
+  assert.deepEqual(sentValue(JSON.stringify(plainJson(value)), "request"), value);
+  const rows = ["no", "aGk", 7, null];
+  for (const $bytes of rows) assert.throws(() => sentValue(JSON.stringify({ a: [{ $bytes }] }), "request"), { code: "json.bytes", message: /^request: \$bytes/ }, String($bytes));
+  assert.equal(rows.length, 4);
 });

@@ -1,6 +1,6 @@
 // Journal records as JSON for people and scripts: values are decoded, bytes are base64.
 
-import { decode, Float, readJson, valueToJson, type Json, type JournalRecord, type Value } from "@agentos/kernel";
+import { AosError, decode, decodeBase64, Float, readJson, valueToJson, type Json, type JournalRecord, type Value } from "@agentos/kernel";
 
 export type RecordJson = { readonly seq: number; readonly kind: string; readonly [field: string]: unknown };
 
@@ -35,7 +35,27 @@ function plainInteger(value: bigint): number | string {
   return Number.isSafeInteger(number) ? number : value.toString();
 }
 
-/** JSON a person typed, as a value: objects become maps, integers stay exact. */
+/** JSON as a value: objects become maps, integers stay exact. @throws AosError `json.syntax` */
 export function valueFromJson(text: string, place: string): Value {
   return readJson(text, place).json as Value;
+}
+
+/**
+ * A value as people send it: JSON in which `{"$bytes": base64}` is bytes, as it is printed.
+ *
+ * @throws AosError `json.syntax`; `json.bytes` where there is no base64
+ */
+export function sentValue(text: string, place: string): Value {
+  return withBytes(readJson(text, place).json, place);
+}
+
+function withBytes(json: Json, place: string): Value {
+  if (Array.isArray(json)) return (json as readonly Json[]).map((item) => withBytes(item, place));
+  if (!(json instanceof Map)) return json as Value;
+  const fields = json as ReadonlyMap<string, Json>;
+  const text = fields.size === 1 ? fields.get("$bytes") : undefined;
+  if (text === undefined) return new Map([...fields].map(([name, inner]) => [name, withBytes(inner, place)] as const));
+  const bytes = typeof text === "string" ? decodeBase64(text) : undefined;
+  if (bytes === undefined) throw new AosError("json.bytes", `${place}: $bytes: expected base64, padded`, { hint: 'bytes are written {"$bytes": "aGk="}' });
+  return bytes;
 }

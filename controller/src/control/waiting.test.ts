@@ -2,6 +2,7 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { APPROVAL_NAMESPACE, AosError, approvalMessage, createModuleRunner, encodeBase64, parseHash, sshsigBytes, type ApprovalDecision } from "@agentos/kernel";
 import type { SigningKey } from "../git/ed25519.ts";
@@ -9,9 +10,11 @@ import { generateKey } from "../git/keys.ts";
 import { openRepo } from "../git/repo.ts";
 import type { RunningController } from "../reconcile/controller.ts";
 import { jsonLog } from "../reconcile/log.ts";
+import { eventually } from "../testing/eventually.ts";
 import { safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { start, until } from "../testing/world-steps.ts";
-import { connectWorld, verifyRepository } from "../world-access.ts";
+import { connectWorld } from "./connect.ts";
+import { verifyRepository } from "../world-access.ts";
 import type { ControlClient } from "./client.ts";
 import type { ApprovalRow, EffectRow, PlanDetail, PlanRow } from "./views.ts";
 
@@ -189,7 +192,7 @@ test("effects: one that gets no answer: listed, then cancelled; its receipt says
   mode = "waits";
   const held = await begin();
   await decide(held.seq, word(held, "grant", { key: world.keys.reviewer, by: "reviewer" }));
-  while (pending.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(() => pending.length > 0, "the request reaches the outside");
   const [effect] = await effects();
   assert.ok(effect !== undefined);
   assert.deepEqual([effect.effect, effect.by, effect.step, effect.adapter, effect.state, typeof effect.since], ["http.request", "demo/fetch_plan@1", "fetch", "http", "running", "string"]);
@@ -202,12 +205,18 @@ test("effects: one that gets no answer: listed, then cancelled; its receipt says
   mode = "answers";
 });
 
-test("snapshot: made while the world runs; the next start goes on from it, and what waits still waits", LIMIT, async () => {
+test("snapshot: made while the world runs; the next start goes on from it, and what waits still waits; a full one stands alone", LIMIT, async () => {
+  await client.ask("POST", "/snapshot");
   const held = await begin();
   const made = (await client.ask("POST", "/snapshot")) as { readonly seq: number; readonly root: string; readonly bytes: number; readonly file: string };
   assert.equal(made.seq, controller.status().seq);
   assert.match(made.root, /^sha256:/);
-  assert.match(made.file, /\.aoss$/);
+  assert.match(made.file, /^\d+\.aoss$/);
+  const full = (await client.ask("POST", "/snapshot", { mode: "full" })) as typeof made;
+  assert.deepEqual([full.seq, full.root], [made.seq, made.root]);
+  assert.match(full.file, /\.full\.aoss$/);
+  assert.deepEqual(await readdir(`${world.folder}/world/.git/aos/snapshots`), [full.file], "it stands alone");
+  for (const body of [{ mode: "whole" }, { mode: "full", more: 1 }, { full: true }]) await assert.rejects(client.ask("POST", "/snapshot", body), { code: "control.body" });
   await controller.stop();
   logged.length = 0;
   controller = await startLogged();

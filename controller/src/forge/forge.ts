@@ -37,8 +37,10 @@ export interface ProposalRef {
 export interface Proposal extends ProposalRef {
   /** Where main is. */
   readonly base: Oid;
-  /** The first line of its oldest commit's message. */
+  /** As the newest commit made to describe it says; else the first line of its oldest commit's message. */
   readonly title: string;
+  /** What that message says further. */
+  readonly body: string;
   /** The commits that main does not have, oldest first, and whose they are: a principal's name, or why nobody's. */
   readonly commits: readonly { readonly commit: Oid; readonly author: string | undefined; readonly why: string | undefined }[];
   /** The principals that signed them, sorted. */
@@ -73,6 +75,8 @@ export interface Question {
    * result, else of the last one of a CI.
    */
   readonly computed?: { readonly manifestHash: Hash; readonly consequencesHash: Hash };
+  /** A report that is not written down: on a merge that is only foreseen. */
+  readonly foreseen?: ShadowFound;
   /** When it is judged, in seconds since 1970; by default the clock of now. It matters where the policy has windows. */
   readonly timeSeconds?: number;
 }
@@ -81,7 +85,7 @@ export interface Answer {
   readonly decision: Decision;
   /** Of the merge; null when it is not possible. */
   readonly tree: Oid | null;
-  /** Lines in notes that are no reviews or reports, as sentences. They count for nothing and are not recorded. */
+  /** Lines in notes that are no reviews or reports, and reports of CI that are not true, as sentences. They count for nothing and are not recorded. */
   readonly faults: readonly string[];
 }
 

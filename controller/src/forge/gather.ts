@@ -6,6 +6,7 @@ import { parseOid } from "../git/objects.ts";
 import type { Oid } from "../git/objects.ts";
 import { gitIn, mergeBase, mergeTree } from "../git/repo.ts";
 import type { Repo } from "../git/repo.ts";
+import { straightLine } from "../git/straight-line.ts";
 import { cidOf, concerns, decide } from "../governance/decision.ts";
 import type { DecisionInputs, ShadowInput } from "../governance/decision.ts";
 import { policyHash } from "../governance/policy.ts";
@@ -14,6 +15,7 @@ import { signerOf, trustInput } from "../governance/signer.ts";
 import type { TrustInput } from "../governance/signer.ts";
 import { assertSameWorld } from "../governance/trust.ts";
 import { gatherCarried } from "./carried.ts";
+import { ciFaults } from "./ci-faults.ts";
 import { fileChanges } from "./file-changes.ts";
 import type { Changes } from "./file-changes.ts";
 import type { Answer, Local, Question, ShadowsRead } from "./forge.ts";
@@ -39,11 +41,13 @@ export async function gatherDecision(local: Local, question: Question): Promise<
   if (!isSlug(slug)) throw new AosError("proposal.name", `${JSON.stringify(slug)}: not a proposal's name`, { hint: "lower-case letters, digits and -" });
   const rules = await readRules(store, base);
   const trust = trustInput(rules.trust, rules.trustHash);
-  const commits = await Promise.all((await commitsOf(repo, base, head)).map(async (commit) => ({ commit, key: await commitSigner(store, commit) })));
-  const { tree, mergeProblem } = await tryMerge(repo, base, head);
+  const line = await straightLine(store, base, head);
+  const commits = await Promise.all((line?.commits ?? (await commitsOf(repo, base, head))).map(async (commit) => ({ commit, key: await commitSigner(store, commit) })));
+  const { tree, mergeProblem } = line === undefined ? await tryMerge(repo, base, head) : { tree: line.tree, mergeProblem: null };
   const { changed, changes } = tree === null ? NO_CHANGES : await fileChanges(repo, base, tree);
   const rulesProblem = tree !== null && changed.governance > 0 ? await problemOfRules(local, rules, tree) : null;
-  const shadow = await readShadowNote(local, head);
+  const written = await readShadowNote(local, head);
+  const shadow = question.foreseen === undefined ? written : { ...written, entries: [...written.entries, question.foreseen] };
   const shadows = shadow.entries.map(({ claim, key, sig }) => ({ claim, key, sig: encodeBase64(sig) }));
   const named = question.computed ?? namedBy(shadows, trust, question, tree);
   const cid = tree === null ? null : cidOf({ policyHash: policyHash(rules.policy), tree, ...named });
@@ -73,7 +77,8 @@ export async function gatherDecision(local: Local, question: Question): Promise<
   };
   const carried = await gatherCarried(local, gathered);
   const inputs = carried.length === 0 ? gathered : { ...gathered, carried };
-  return { inputs, decision: decide(inputs), tree, faults: faultsOf(shadow, reviews.faults) };
+  const ci = await ciFaults(local, { world, slug, base, head, tree }, { trust, entries: shadow.entries });
+  return { inputs, decision: decide(inputs), tree, faults: [...faultsOf(shadow, reviews.faults), ...ci] };
 }
 
 function faultsOf(shadow: ShadowsRead, faults: readonly { readonly notes: string; readonly why: string }[]): readonly string[] {
@@ -94,11 +99,12 @@ const NO_CHANGES: Changes = { changed: { governance: 0, other: 0 }, changes: [] 
 const CONFLICTS_NAMED = 5;
 
 async function tryMerge(repo: Repo, base: Oid, head: Oid): Promise<Pick<DecisionInputs, "tree" | "mergeProblem">> {
-  if ((await mergeBase(repo, base, head)) === undefined) return { tree: null, mergeProblem: "it has no commit in common with main" };
   try {
     return { tree: await mergeTree(repo, base, head), mergeProblem: null };
   } catch (cause) {
-    if (!(cause instanceof AosError) || cause.code !== "git.conflict") throw cause;
+    if (!(cause instanceof AosError)) throw cause;
+    if (cause.code === "git.failed" && (await mergeBase(repo, base, head)) === undefined) return { tree: null, mergeProblem: "it has no commit in common with main" };
+    if (cause.code !== "git.conflict") throw cause;
     const files = Array.isArray(cause.data["files"]) ? cause.data["files"].map(String) : [];
     const more = files.length > CONFLICTS_NAMED ? ` and ${files.length - CONFLICTS_NAMED} more` : "";
     return { tree: null, mergeProblem: `conflicts in ${files.slice(0, CONFLICTS_NAMED).join(", ")}${more}` };

@@ -9,6 +9,7 @@ import type { Forge, Local, Proposal, ProposalRef } from "./forge.ts";
 import { commitsOf, gatherDecision } from "./gather.ts";
 import { readReviews } from "./local-reviews.ts";
 import { readShadowNote } from "./local-shadow.ts";
+import { proposalText } from "./proposal-text.ts";
 import { readRules } from "./rules.ts";
 import { commitSigner } from "./signatures.ts";
 
@@ -49,9 +50,9 @@ export async function readProposal(local: Local, slug: string): Promise<Proposal
       return { commit, author: signer.known ? signer.name : undefined, why: signer.known ? undefined : signer.why };
     }),
   );
-  const { message } = await store.readCommit(oids[0] ?? found.head);
+  const messages = (await Promise.all((oids.length === 0 ? [found.head] : oids).map((oid) => store.readCommit(oid)))).map(({ message }) => message);
   const authors = [...new Set(commits.flatMap(({ author }) => (author === undefined ? [] : [author])))].sort(byName);
-  return { ...found, base, title: message.split("\n")[0] ?? "", commits, authors };
+  return { ...found, base, ...proposalText(messages), commits, authors };
 }
 
 /** The port over a repository at hand. */

@@ -27,9 +27,17 @@ export interface ReportFacts {
 /** @returns undefined for a report that is none of ours, or not the one of these consequences */
 export function reportFacts(report: Json, named: Hash): ReportFacts | undefined {
   const read = REPORT(report, "", () => undefined);
-  if (read === undefined) return undefined;
-  // A report is its own JSON, and its fields that are read were just looked at.
-  const consequences = jsonOf(consequencesOf(JSON.parse(writeJson(report)) as ShadowReport));
-  if (hashValue(consequences) !== named) return undefined;
+  const consequences = read === undefined ? undefined : consequencesIn(report);
+  if (read === undefined || consequences === undefined || hashValue(consequences) !== named) return undefined;
   return { consequences, run: { report: hashValue(report), failures: read.failures.length, denials: read.denied.length, misfits: read.misfits.length } };
+}
+
+/** The hash of a report's consequences; undefined for a report that is none of ours. */
+export function consequencesHashOf(report: Json): Hash | undefined {
+  return REPORT(report, "", () => undefined) === undefined ? undefined : hashValue(consequencesIn(report));
+}
+
+/** A report is its own JSON: its fields that are read have been looked at. */
+function consequencesIn(report: Json): Json {
+  return jsonOf(consequencesOf(JSON.parse(writeJson(report)) as ShadowReport));
 }

@@ -47,7 +47,13 @@ export function catFile(gitDir: string, env: Readonly<Record<string, string>> = 
       },
     });
     if (worker.waiting.push(request) === 1) keepAlive(worker, "yes");
-    worker.child.stdin.write(`${request.oid}\n`);
+    const { stdin } = worker.child;
+    // What is asked in one turn is sent at once.
+    if (stdin.writableCorked === 0) {
+      stdin.cork();
+      process.nextTick(() => stdin.uncork());
+    }
+    stdin.write(`${request.oid}\n`);
   }
 
   function again(request: Request, complaint: string): void {

@@ -1,6 +1,6 @@
 // Ed25519 over raw keys. node:crypto is the one verifier that decides state; keys it judges loosely are refused here.
 
-import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 import { AosError, assert } from "@agentos/kernel";
 import { isStrongKey } from "./strong-key.ts";
 
@@ -29,9 +29,24 @@ export function signingKey(seed: Uint8Array, comment: string): SigningKey {
  * one signature fits many messages, and verifiers differ on it.
  */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== 32 || signature.length !== 64 || hasSmallOrder(publicKey)) return false;
-  const key = createPublicKey({ key: Buffer.concat([SPKI_HEAD, publicKey]), format: "der", type: "spki" });
-  return verify(null, message, key, signature);
+  if (publicKey.length !== 32 || signature.length !== 64) return false;
+  const key = keyOf(publicKey);
+  return key !== undefined && verify(null, message, key, signature);
+}
+
+/** Keys that were read, by their 32 bytes: few sign much, and reading one costs more than a verification. */
+const READ_KEYS = new Map<string, KeyObject | undefined>();
+const READ_KEYS_MAX = 64;
+
+/** undefined: a key of small order. */
+function keyOf(publicKey: Uint8Array): KeyObject | undefined {
+  const name = Buffer.from(publicKey).toString("latin1");
+  const known = READ_KEYS.get(name);
+  if (known !== undefined || READ_KEYS.has(name)) return known;
+  const key = hasSmallOrder(publicKey) ? undefined : createPublicKey({ key: Buffer.concat([SPKI_HEAD, publicKey]), format: "der", type: "spki" });
+  if (READ_KEYS.size >= READ_KEYS_MAX) READ_KEYS.clear();
+  READ_KEYS.set(name, key);
+  return key;
 }
 
 /**

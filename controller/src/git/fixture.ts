@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { SigningKey } from "./ed25519.ts";
 import { signingKey } from "./ed25519.ts";
 import { renderAllowedSigners } from "./allowed-signers.ts";
+import { bareRepo } from "./bare-repo.ts";
 import { commitObject } from "./objects.ts";
 import type { Oid } from "./objects.ts";
 import { initRepo } from "./repo.ts";
@@ -52,7 +53,7 @@ export interface RepoFixture {
 
 export async function temporaryRepo(t: TestContext, options: { readonly kind: "bare" | "worktree" } = { kind: "bare" }): Promise<RepoFixture> {
   const folder = join(await temporaryFolder(t), "repo");
-  const repo = await initRepo(folder, options);
+  const repo = options.kind === "bare" ? await bareRepo(folder) : await initRepo(folder, options);
   const store = openStore(repo.gitDir);
   t.after(() => store.close());
   return { folder, repo, gitDir: repo.gitDir, store };

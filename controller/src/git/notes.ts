@@ -6,12 +6,17 @@ import type { EditedTree, PathChange, TreeSource } from "./edit-tree.ts";
 import { isOid } from "./objects.ts";
 import type { Oid, TreeEntry } from "./objects.ts";
 
+/** A blob that the repository has. */
+export interface StoredBlob {
+  readonly oid: Oid;
+}
+
 /** What a commit on a ref of notes changes; `null` takes away. */
 export interface NotesChanges {
   /** By the object that is annotated. */
   readonly notes: ReadonlyMap<Oid, Uint8Array | null>;
   /** Other files by path, e.g. `journal/d00/d00/s00`. */
-  readonly entries: ReadonlyMap<string, Uint8Array | null>;
+  readonly entries: ReadonlyMap<string, Uint8Array | StoredBlob | null>;
 }
 
 /**
@@ -85,8 +90,9 @@ function notePath(target: Oid): string {
   return `${target.slice(0, 2)}/${target.slice(2)}`;
 }
 
-function fileChange(bytes: Uint8Array | null): PathChange {
-  return bytes === null ? { kind: "remove" } : { kind: "write", bytes, mode: "100644" };
+function fileChange(content: Uint8Array | StoredBlob | null): PathChange {
+  if (content === null) return { kind: "remove" };
+  return "oid" in content ? { kind: "link", oid: content.oid, mode: "100644" } : { kind: "write", bytes: content, mode: "100644" };
 }
 
 interface Note {

@@ -1,7 +1,7 @@
 // A repository as people see it: opening one, its state, its history, its configuration, and merges that touch no files.
 
-import { mkdir } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { AosError, assert } from "@agentos/kernel";
 import { isOid, parseOid } from "./objects.ts";
 import type { Oid } from "./objects.ts";
@@ -32,19 +32,24 @@ export function gitIn(repo: Repo, args: readonly string[], options: RunOptions =
  * @throws AosError `git.norepo`; `git.format` for one with SHA-256 object ids or refs that are not files
  */
 export async function openRepo(path: string, options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<Repo> {
-  const found = await git(path, ["rev-parse", "--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository", "--is-inside-work-tree", "--show-object-format"], {
+  const found = await git(path, ["rev-parse", "--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository", "--is-inside-work-tree", "--show-object-format", "--show-toplevel"], {
     allowExit: [128],
   });
-  if (found.code !== 0) throw notOpened(path, found.stderr);
-  const [gitDir = "", commonDir = "", bare, inside, format] = lines(found.stdout);
-  const repo: Repo = { gitDir, commonDir, workTree: undefined, bare: bare === "true", env: options.env ?? {} };
-  const refFormat = (await configGet(repo, "extensions.refstorage")) ?? "files";
+  // Where there is no working tree, git fails at the last question only.
+  const [gitDir = "", commonDir = "", bare, inside, format, topFolder] = lines(found.stdout);
+  if (format === undefined) throw notOpened(path, found.stderr);
+  const refFormat = await refFormatOf(commonDir);
   if (format !== "sha1" || refFormat !== "files")
     throw new AosError("git.format", `${path}: a repository with ${format} object ids and refs as ${refFormat} is not supported`, {
       hint: "make it with git init --object-format=sha1 --ref-format=files",
     });
-  const workTree = inside === "true" ? lines((await git(path, ["rev-parse", "--show-toplevel"])).stdout)[0] : undefined;
-  return { ...repo, workTree };
+  return { gitDir, commonDir, workTree: inside === "true" ? topFolder : undefined, bare: bare === "true", env: options.env ?? {} };
+}
+
+/** How refs are kept. It stands in the repository's own configuration, never in a file that it includes. */
+async function refFormatOf(commonDir: string): Promise<string> {
+  const text = await readFile(join(commonDir, "config"), "utf8").catch(() => "");
+  return /^[^#;\n]*\brefstorage\s*=\s*"?(\w+)/im.exec(text)?.[1] ?? "files";
 }
 
 function notOpened(path: string, stderr: string): AosError {

@@ -2,6 +2,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sshsigBytes } from "@agentos/kernel";
 import { allowedSignersFile, stock, temporaryFolder, testKey } from "./fixture.ts";
 import { generateKey, writeKey } from "./keys.ts";
 import { wireString, wireU32 } from "./ssh-wire.ts";
@@ -22,6 +23,11 @@ test("sshsigSign: any message: byte for byte what ssh-keygen -Y sign writes", as
     count++;
   }
   assert.equal(count, 3);
+});
+
+test("signedBytes: any message: those that the kernel signs", () => {
+  for (const message of MESSAGES) assert.deepEqual(new Uint8Array(signedBytes("aos-receipt", message)), sshsigBytes("aos-receipt", message));
+  assert.equal(MESSAGES.length, 3);
 });
 
 test("sshsigSign: ssh-keygen -Y verify: accepted for its namespace and message alone", async (t) => {

@@ -1,6 +1,7 @@
 // SSHSIG: the signature format of `ssh-keygen -Y sign` and of git's SSH-signed commits (OpenSSH PROTOCOL.sshsig).
 
-import { assert, sshsigBytes } from "@agentos/kernel";
+import { hash } from "node:crypto";
+import { assert } from "@agentos/kernel";
 import type { SigningKey } from "./ed25519.ts";
 import { verifyEd25519 } from "./ed25519.ts";
 import { decodePublicKey, decodeSignature, encodePublicKey, encodeSignature, readFields, wireString, wireU32 } from "./ssh-wire.ts";
@@ -15,7 +16,7 @@ const ARMOR_WIDTH = 70;
 /** The bytes the key signs. The namespace says what for, so that a signature of a commit never passes for one of a receipt. */
 export function signedBytes(namespace: string, message: Uint8Array): Uint8Array {
   assert(namespace !== "", "a signature has a namespace");
-  return sshsigBytes(namespace, message);
+  return Buffer.concat([MAGIC, wireString(namespace), wireString(""), wireString(HASH_NAME), wireString(hash(HASH_NAME, message, "buffer"))]);
 }
 
 /** Signs; the blob equals, byte for byte, what `ssh-keygen -Y sign -n <namespace>` wraps in its armor. */

@@ -34,16 +34,16 @@ test("writePack: objects of all sizes: fsck and verify-pack are content, git and
   const tree = treeObject(objects.slice(0, 700).map(({ oid }, at) => ({ mode: "100644", name: `f${at}`, oid })));
   const pack = await store.writePack([...objects, tree, ...objects.slice(0, 10)]);
   assert.equal((await stock("git", gitDir, ["fsck", "--strict", "--full"])).code, 0);
-  const verified = await stock("git", gitDir, ["verify-pack", "-v", `objects/pack/${pack.name}.pack`]);
+  const verified = await stock("git", gitDir, ["verify-pack", "-v", `objects/pack/${pack.names[0]}.pack`]);
   assert.equal(verified.code, 0, verified.stderr);
   assert.equal(verified.stdout.split("\n").filter((line) => /^[0-9a-f]{40} /.test(line)).length, 1501);
   const read = await Promise.all(objects.map(({ oid }) => store.readBlob(oid)));
   assert.deepEqual(read.map((bytes) => blobObject(bytes).oid), objects.map(({ oid }) => oid));
   assert.equal(read.length, 1500);
   assert.deepEqual((await store.readTree(tree.oid)).length, 700);
-  const again = await stock("git", gitDir, ["index-pack", "--strict", "-o", "again.idx", `objects/pack/${pack.name}.pack`]);
+  const again = await stock("git", gitDir, ["index-pack", "--strict", "-o", "again.idx", `objects/pack/${pack.names[0]}.pack`]);
   assert.equal(again.code, 0, again.stderr);
-  assert.deepEqual(await readFile(join(gitDir, "again.idx")), await readFile(join(gitDir, "objects", "pack", `${pack.name}.idx`)));
+  assert.deepEqual(await readFile(join(gitDir, "again.idx")), await readFile(join(gitDir, "objects", "pack", `${pack.names[0]}.idx`)));
   await pack.release();
 });
 
@@ -60,11 +60,25 @@ test("writePack: until release: a .keep guards what nothing points to yet", asyn
   assert.notEqual((await stock("git", gitDir, ["cat-file", "-t", blob.oid])).code, 0);
 });
 
+test("writePack: more than a pack takes: several packs, each sound, all of them kept until they are released; one object more than that: a pack of its own", async (t) => {
+  const { gitDir } = await temporaryRepo(t);
+  const store = openStore(gitDir, { packBytes: 300_000 });
+  const objects = blobs(30);
+  const pack = await store.writePack(objects);
+  assert.equal(pack.names.length, 4, "the large one, what comes before it in two, what comes after it");
+  assert.equal((await readdir(join(gitDir, "objects", "pack"))).filter((name) => name.endsWith(".keep")).length, 4);
+  for (const name of pack.names) assert.equal((await stock("git", gitDir, ["verify-pack", `objects/pack/${name}.pack`])).code, 0);
+  for (const { oid, bytes } of objects) assert.deepEqual(Buffer.from(await store.readBlob(oid)), Buffer.from(bytes));
+  await pack.release();
+  assert.equal((await readdir(join(gitDir, "objects", "pack"))).filter((name) => name.endsWith(".keep")).length, 0);
+  await store.close();
+});
+
 test("writePack: nothing: no pack", async (t) => {
   const { gitDir, store } = await temporaryRepo(t);
   const pack = await store.writePack([]);
   await pack.release();
-  assert.equal(pack.name, undefined);
+  assert.deepEqual(pack.names, []);
   assert.deepEqual(await readdir(join(gitDir, "objects", "pack")), []);
 });
 
@@ -111,7 +125,7 @@ test("read: bytes under a wrong id: git.corrupt; a damaged pack: an error, never
   await (await store.writePack([{ ...one, oid: two.oid }])).release();
   await assert.rejects(store.read(two.oid), { code: "git.corrupt", class: "unverified" });
   const pack = await store.writePack([three]);
-  const path = join(gitDir, "objects", "pack", `${pack.name}.pack`);
+  const path = join(gitDir, "objects", "pack", `${pack.names[0]}.pack`);
   const bytes = await readFile(path);
   bytes[25] = (bytes[25] ?? 0) ^ 0xff;
   await chmod(path, 0o644);
@@ -148,7 +162,7 @@ test("cleanStalePacks: what a killed writer leaves: goes once it is old, other f
   const [one, two] = blobs(14).slice(12);
   assert.ok(one !== undefined && two !== undefined);
   const abandoned = await store.writePack([one]);
-  const leftovers = [`${abandoned.name}.keep`, `tmp_idx_${"a".repeat(40)}`, `tmp_pack_${"b".repeat(40)}`];
+  const leftovers = [`${abandoned.names[0]}.keep`, `tmp_idx_${"a".repeat(40)}`, `tmp_pack_${"b".repeat(40)}`];
   const others = [`pack-${"c".repeat(40)}.keep`, "tmp_pack_gitown"];
   for (const name of [...leftovers.slice(1), ...others]) await writeFile(join(packDir, name), "a person's reason\n");
   assert.deepEqual(await cleanStalePacks(gitDir, { olderThanMs: 3_600_000 }), []);
@@ -157,6 +171,6 @@ test("cleanStalePacks: what a killed writer leaves: goes once it is old, other f
   const young = await store.writePack([two]);
   assert.deepEqual(await cleanStalePacks(gitDir, { olderThanMs: 3_600_000 }), leftovers.map((name) => join(packDir, name)));
   const left = await readdir(packDir);
-  assert.ok([...others, `${young.name}.keep`, `${abandoned.name}.pack`].every((name) => left.includes(name)));
+  assert.ok([...others, `${young.names[0]}.keep`, `${abandoned.names[0]}.pack`].every((name) => left.includes(name)));
   await young.release();
 });

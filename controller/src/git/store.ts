@@ -18,10 +18,10 @@ export interface ListedEntry {
   readonly oid: Oid;
 }
 
-/** A pack just written. git may not drop it before `release`, although nothing points to its objects yet. */
+/** Packs just written. git may not drop them before `release`, although nothing points to their objects yet. */
 export interface WrittenPack {
-  /** `pack-<40 hex>`, or undefined when there was nothing to write. */
-  readonly name: string | undefined;
+  /** `pack-<40 hex>` each; none when there was nothing to write. */
+  readonly names: readonly string[];
   /** To be called once a ref points to the objects, or when none will. */
   release(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export interface ObjectStore {
   readPath(commitOrTree: Oid, path: string): Promise<Uint8Array | undefined>;
   /** What the tree holds: its own entries, or with depth `all` every file below it. In git's order. */
   listTree(commitOrTree: Oid, options: { readonly depth: "one" | "all" }): Promise<readonly ListedEntry[]>;
-  /** Writes objects as one pack; they are durable and visible to every git process when it resolves. */
+  /** Writes objects as one pack, many bytes as several; they are durable and visible to every git process when it resolves. */
   writePack(objects: readonly GitObject[]): Promise<WrittenPack>;
   /** Ends the reading process; a later read starts another. */
   close(): Promise<void>;
@@ -48,9 +48,14 @@ export interface ObjectStore {
 
 /** How many parsed trees are kept; they never change. */
 const TREES_MAX = 512;
+/** Bytes of objects from which on a pack takes no more: it is made in memory, and its index has offsets up to 2 GiB. */
+const PACK_BYTES = 256 << 20;
 
-/** @param options.env - inside a server hook: quarantine(), to see the objects of the push */
-export function openStore(gitDir: string, options: { readonly env?: Readonly<Record<string, string>> } = {}): ObjectStore {
+/**
+ * @param options.env - inside a server hook: quarantine(), to see the objects of the push
+ * @param options.packBytes - the bytes of objects from which on a pack takes no more, 256 MiB unless told
+ */
+export function openStore(gitDir: string, options: { readonly env?: Readonly<Record<string, string>>; readonly packBytes?: number } = {}): ObjectStore {
   const reader = catFile(gitDir, options.env);
   const trees = new Map<Oid, readonly TreeEntry[]>();
 
@@ -114,8 +119,7 @@ export function openStore(gitDir: string, options: { readonly env?: Readonly<Rec
       return (await readTree(root)).map(({ name, mode, oid }) => ({ path: name, mode, oid }));
     },
     async writePack(objects) {
-      if (objects.length === 0) return { name: undefined, release: async () => undefined };
-      const written = await installPack(await packDirOf(gitDir), objects);
+      const written = await installPacks(await packDirOf(gitDir), packfuls(objects, options.packBytes ?? PACK_BYTES));
       for (const object of objects) if (object.type === "tree") remember(object.oid, parseTree(object.bytes));
       return written;
     },
@@ -130,11 +134,46 @@ async function packDirOf(gitDir: string): Promise<string> {
 /** Says in a `.keep` file whose it is, so that only our own are ever cleaned up. */
 const KEEP_NOTE = "agentos: written, not yet referenced\n";
 
+/** Runs of objects, each as many as fit into a pack, at least one. */
+function packfuls(objects: readonly GitObject[], packBytes: number): readonly (readonly GitObject[])[] {
+  const runs: GitObject[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const object of objects) {
+    if (bytes + object.bytes.length > packBytes) {
+      runs.push([]);
+      bytes = 0;
+    }
+    runs.at(-1)?.push(object);
+    bytes += object.bytes.length;
+  }
+  return runs;
+}
+
+/** All of them or none: what was written before one that fails may be dropped by git at once. */
+async function installPacks(packDir: string, runs: readonly (readonly GitObject[])[]): Promise<WrittenPack> {
+  const packs: Installed[] = [];
+  const release = async (): Promise<void> => {
+    for (const pack of packs) await pack.release();
+  };
+  try {
+    for (const objects of runs) packs.push(await installPack(packDir, objects));
+  } catch (error) {
+    await release().catch(() => undefined);
+    throw error;
+  }
+  return { names: packs.map(({ name }) => name), release };
+}
+
+interface Installed {
+  readonly name: string;
+  release(): Promise<void>;
+}
+
 /**
  * Pack and index under temporary names, both on disk, then `.keep`, then renamed: the index last, since by it git sees the
  * pack. The name is random, so it never meets a pack that a repack is just about to delete.
  */
-async function installPack(packDir: string, objects: readonly GitObject[]): Promise<WrittenPack> {
+async function installPack(packDir: string, objects: readonly GitObject[]): Promise<Installed> {
   const { pack, index } = encodePack(objects);
   const id = randomBytes(20).toString("hex");
   const name = `pack-${id}`;

@@ -97,7 +97,7 @@ async function rejection(pushing: Promise<unknown>): Promise<Rejected> {
   return caught as Rejected;
 }
 
-test("push: somebody else was first: git.rejected, stale, and with several refs none moves", async (t) => {
+test("push: somebody else was first: git.rejected, stale, and with several refs none moves; with each by itself the others do", async (t) => {
   const remote = await temporaryRepo(t);
   const main = await grow(remote, "refs/heads/main", "one");
   await grow(remote, NOTES, "one");
@@ -112,6 +112,10 @@ test("push: somebody else was first: git.rejected, stale, and with several refs 
   assert.match(error.message, /^origin: rejected refs\/notes\/aos \(/);
   assert.match(String(error.hint), /fetch/);
   assert.deepEqual([await readRef(remote.gitDir, NOTES), await readRef(remote.gitDir, "refs/heads/main")], [theirs, main]);
+
+  const alone = await rejection(push(repo, "origin", [NOTES, "refs/heads/main"], { together: "each" }));
+  assert.deepEqual([alone.code, alone.data.kind, alone.data.refs.map(({ ref }) => ref)], ["git.rejected", "stale", [NOTES]]);
+  assert.deepEqual([await readRef(remote.gitDir, NOTES), await readRef(remote.gitDir, "refs/heads/main")], [theirs, await readRef(repo.gitDir, "refs/heads/main")]);
 });
 
 test("push: hooks of the remote say no: git.rejected, refused, with their words and no terminal codes", async (t) => {

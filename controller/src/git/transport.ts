@@ -20,17 +20,18 @@ const TRANSFER_TIMEOUT_MS = 600_000;
  * Clones into `path` with WORLD_REFSPECS, which stay in its configuration, so that every later fetch brings them too. A bare
  * clone follows the remote's branches as well, as a mirror does.
  *
+ * @param options.env - of git while it clones, where that takes credentials
  * @throws AosError `git.remote` and as git()
  */
 export async function clone(
   url: string,
   path: string,
-  options: { readonly kind: "bare" | "worktree"; readonly timeoutMs?: number },
+  options: { readonly kind: "bare" | "worktree"; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number },
 ): Promise<Repo> {
   await mkdir(dirname(resolve(path)), { recursive: true });
   const bare = options.kind === "bare" ? ["--bare"] : [];
   const refspecs = WORLD_REFSPECS.flatMap((refspec) => ["-c", `remote.origin.fetch=${refspec}`]);
-  await git(".", ["clone", "--quiet", ...bare, ...refspecs, "--", url, resolve(path)], { remote: url, timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS });
+  await git(".", ["clone", "--quiet", ...bare, ...refspecs, "--", url, resolve(path)], { remote: url, timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS, ...(options.env === undefined ? {} : { env: options.env }) });
   const repo = await openRepo(path);
   // Not at once with the others: git clone --bare brings the branches by itself and refuses to get them twice.
   if (repo.bare) await configAdd(repo, "remote.origin.fetch", "+refs/heads/*:refs/heads/*");
@@ -42,18 +43,22 @@ export async function clone(
  *
  * @param remote - a remote's name, a path or a URL
  * @param options.refspecs - by default those the repository has configured for that remote
+ * @param options.housekeeping - `leave`: git does not look whether there is any to do, which takes it a process
  * @throws AosError `git.remote` and as git()
  */
 export async function fetch(
   repo: Repo,
   remote: string,
-  options: { readonly refspecs?: readonly string[]; readonly gone?: "keep" | "prune"; readonly tags?: "follow" | "leave"; readonly timeoutMs?: number } = {},
+  options: {
+    readonly refspecs?: readonly string[]; readonly gone?: "keep" | "prune"; readonly tags?: "follow" | "leave"; readonly housekeeping?: "auto" | "leave"; readonly timeoutMs?: number;
+  } = {},
 ): Promise<void> {
   const prune = options.gone === "prune" ? ["--prune"] : [];
   const tags = options.tags === "leave" ? ["--no-tags"] : [];
+  const housekeeping = options.housekeeping === "leave" ? ["--no-auto-maintenance"] : [];
   // With refspecs of its own a fetch moves those refs alone; without the empty map git would also follow the configured ones.
   const only = options.refspecs === undefined ? [] : ["--refmap="];
-  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...only, ...prune, ...tags, "--", remote, ...(options.refspecs ?? [])], {
+  await gitIn(repo, ["fetch", "--quiet", "--no-write-fetch-head", ...only, ...prune, ...tags, ...housekeeping, "--", remote, ...(options.refspecs ?? [])], {
     remote,
     timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS,
   });
@@ -91,21 +96,22 @@ export interface PushedRef {
 export type Rejection = "other" | "refused" | "stale";
 
 /**
- * Pushes all refspecs or none, and says by ref in byte order what happened. A plain push moves a ref forward only and only from where the remote announced it, so it is a
- * compare-and-swap by itself; forcing is not offered.
+ * Pushes all refspecs or none, or each that the remote takes, and says by ref in byte order what happened. A plain push moves a ref
+ * forward only and only from where the remote announced it, so it is a compare-and-swap by itself; forcing is not offered.
  *
  * @param refspecs - `from:to`, or `:to` to delete; never with `+`
- * @throws AosError `git.rejected` (class refused) with `data.kind` (Rejection), `data.refs` and `data.said`, the lines of the
- *   remote's hooks; `git.remote` and as git()
+ * @param options.together - `each`: what is rejected keeps no other from being pushed; `all` unless told
+ * @throws AosError `git.rejected` (class refused) with `data.kind` (Rejection), `data.refs`, those rejected, and `data.said`, the
+ *   lines of the remote's hooks; `git.remote` and as git()
  */
 export async function push(
   repo: Repo,
   remote: string,
   refspecs: readonly string[],
-  options: { readonly timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly together?: "all" | "each" } = {},
 ): Promise<readonly PushedRef[]> {
   assert(refspecs.length > 0 && !refspecs.some((refspec) => refspec.startsWith("+")), "a push names refs and never forces");
-  const { stdout, stderr, code } = await gitIn(repo, ["push", "--atomic", "--porcelain", "--", remote, ...refspecs], {
+  const { stdout, stderr, code } = await gitIn(repo, ["push", ...(options.together === "each" ? [] : ["--atomic"]), "--porcelain", "--", remote, ...refspecs], {
     allowExit: [1],
     remote,
     timeoutMs: options.timeoutMs ?? TRANSFER_TIMEOUT_MS,

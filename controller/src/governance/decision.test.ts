@@ -226,6 +226,54 @@ for (const [what, change, expected] of SITUATIONS)
     assert.equal(decision.verdict, expected.length === 0 ? "approved" : "refused");
   });
 
+test("decide: the controller's notes cannot be read: an objection may be lost where persons review from accounts on a forge, and nowhere else", () => {
+  const unreadable = [{ notes: "ctl", why: "a tree is damaged" }];
+  const withAccount = (whose: string): TrustInput => ({ ...TRUST, principals: TRUST.principals.map((each) => (each.name === whose ? { ...each, github: 103 } : each)) });
+  const rows: readonly (readonly [TrustInput, readonly string[]])[] = [[TRUST, []], [withAccount("helper"), []], [withAccount("second"), ["the reviews of ctl cannot be read: a tree is damaged"]]];
+  for (const [trust, expected] of rows) assert.deepEqual(refusals(checkedDecide(inputs({ trust, unreadable, reviews: approved }))), expected);
+  assert.equal(rows.length, 3);
+});
+
+/** The first so many of author, reviewer and second; "reviewer-gone" is a reviewer whose keys are all retired. */
+function worldOf(persons: readonly string[]): TrustInput {
+  const gone = persons.includes("reviewer-gone");
+  const keys = (["reviewer", "reviewer-2"] as const).map((name) => ({ key: keyOf(name), principal: "reviewer", fromSeq: 1 }));
+  const kept = TRUST.principals.filter(({ name, kind }) => kind !== "person" || persons.includes(name) || (gone && name === "reviewer"));
+  return { ...TRUST, principals: kept, retired: [...TRUST.retired, ...(gone ? keys : [])] };
+}
+const AUTHOR = { commit: HEAD, key: keyOf("author") };
+const AGENT = { commit: HEAD, key: keyOf("helper") };
+const OLD_OF_REVIEWER = { commit: oid("4"), key: keyOf("reviewer") };
+const EVERYBODY = "(a change of .aos needs every person but the one who signed its head)";
+const ONE_MORE = "(a change of .aos needs one more than the policy's 1)";
+
+/** Persons, signed commits, reviews, how many must approve, and what is missing. */
+const RULES_CHANGED: readonly (readonly [string, readonly string[], DecisionInputs["commits"], readonly string[], number, readonly string[]])[] = [
+  ["one person's own", ["author"], [AUTHOR], ["author approve"], 1, ["0 of 1 approvals"]],
+  ["one person, an agent's", ["author"], [AGENT], ["author approve"], 1, []],
+  ["two persons, one's own", ["author", "reviewer"], [AUTHOR], ["author approve"], 1, [`0 of 1 approvals ${EVERYBODY}`]],
+  ["two persons, and the other approves", ["author", "reviewer"], [AUTHOR], ["reviewer approve"], 1, []],
+  ["two persons, and the other asks for changes", ["author", "reviewer"], [AUTHOR], ["reviewer request-changes"], 1, ["reviewer asks for changes", `0 of 1 approvals ${EVERYBODY}`]],
+  ["two persons, an agent's, one approves", ["author", "reviewer"], [AGENT], ["reviewer approve"], 2, [`1 of 2 approvals: reviewer ${ONE_MORE}`]],
+  ["two persons, an agent's, both approve", ["author", "reviewer"], [AGENT], ["author approve", "reviewer approve"], 2, []],
+  ["two persons, an agent's on an old commit of the other's", ["author", "reviewer"], [OLD_OF_REVIEWER, AGENT], ["author approve", "reviewer approve"], 2, [`1 of 2 approvals: author ${ONE_MORE}`]],
+  ["two persons, one's on an old commit of the other's", ["author", "reviewer"], [OLD_OF_REVIEWER, AUTHOR], ["reviewer approve"], 1, [`0 of 1 approvals ${EVERYBODY}`]],
+  ["two persons, one of them without a key in force", ["author", "reviewer-gone"], [AUTHOR], ["reviewer approve"], 1, [`0 of 1 approvals ${EVERYBODY}`]],
+  ["three persons, one approves", ["author", "reviewer", "second"], [AUTHOR], ["reviewer approve"], 2, [`1 of 2 approvals: reviewer ${ONE_MORE}`]],
+  ["three persons, two approve", ["author", "reviewer", "second"], [AUTHOR], ["reviewer approve", "second approve"], 2, []],
+  ["three persons, one's on an old commit of another's, the third approves", ["author", "reviewer", "second"], [OLD_OF_REVIEWER, AUTHOR], ["reviewer approve", "second approve"], 2, [`1 of 2 approvals: second ${ONE_MORE}`]],
+  ["three persons, one of them without a key in force", ["author", "reviewer-gone", "second"], [AUTHOR], ["second approve"], 1, []],
+];
+test("decide: a change of the rules, by how many persons there are: nobody alone, everybody at most", () => {
+  let rows = 0;
+  for (const [what, persons, commits, reviews, required, expected] of RULES_CHANGED) {
+    const decision = checkedDecide(inputs({ trust: worldOf(persons), commits, reviews: history(reviews, POLICY), changed: { governance: 1, other: 0 } }));
+    assert.deepEqual([refusals(decision), decision.required], [expected, required], what);
+    rows++;
+  }
+  assert.equal(rows, 14);
+});
+
 test("decide: an approved proposal: its reasons read as sentences", () => {
   const decision = checkedDecide(inputs({ reviews: history(["helper approve", "author comment", "reviewer approve", "second comment"], POLICY) }));
   assert.deepEqual(decision.reasons.map(({ text }) => text), [

@@ -101,8 +101,11 @@ function wideningOf(inputs: DecisionInputs): WideningJudgement {
     : [];
   const reasons = [...alone.reasons, ...rules];
   if (policy.widening === undefined) {
-    const one = governance && personCount(trust) > 1;
-    return { reasons, required: policy.approvals + (one ? 1 : 0), why: one ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : "" };
+    // A world of one person has nobody else to ask.
+    if (!governance || personCount(trust) <= 1) return { reasons, required: policy.approvals, why: "" };
+    const [more, all] = [policy.approvals + 1, Math.max(policy.approvals, consentingCount(inputs))];
+    const why = more <= all ? ` (a change of .aos needs one more than the policy's ${policy.approvals})` : " (a change of .aos needs every person but the one who signed its head)";
+    return { reasons, required: Math.min(more, all), why };
   }
   const more = alone.widens && policy.widening.approvals > policy.approvals;
   return { reasons, required: more ? policy.widening.approvals : policy.approvals, why: more ? ` (the policy asks for ${policy.widening.approvals} where more becomes possible)` : "" };
@@ -174,10 +177,14 @@ function shadowFault(inputs: DecisionInputs, claim: ShadowClaim, key: KeyId | nu
   return undefined;
 }
 
-/** An objection may hide in what a person wrote and nobody can read. Others weigh nothing, read or not. */
+/**
+ * An objection may hide in what a person wrote and nobody can read, and, where persons review from accounts on a forge, in what a
+ * controller wrote down of that. Others weigh nothing, read or not.
+ */
 function judgeEvidence({ unreadable, trust }: DecisionInputs): readonly Reason[] {
-  const persons = unreadable.filter(({ notes }) => trust.principals.some(({ name, kind }) => name === notes && kind === "person"));
-  return persons.map(({ notes, why }) => ({ rule: "evidence", holds: false, text: `the reviews of ${notes} cannot be read: ${why}` }));
+  const accounts = trust.principals.some(({ kind, github }) => kind === "person" && github !== undefined);
+  const weighty = unreadable.filter(({ notes }) => trust.principals.some(({ name, kind }) => name === notes && (kind === "person" || (kind === "controller" && accounts))));
+  return weighty.map(({ notes, why }) => ({ rule: "evidence", holds: false, text: `the reviews of ${notes} cannot be read: ${why}` }));
 }
 
 interface Heard {
@@ -230,9 +237,18 @@ function judgeObjections(objecting: readonly string[]): Reason {
   return { rule: "objections", holds: objecting.length === 0, text };
 }
 
-/** A world of one person has nobody else to ask; from the second person on, a change of the rules needs one approval more. */
 function personCount(trust: TrustInput): number {
   return trust.principals.filter(({ kind }) => kind === "person").length;
+}
+
+/**
+ * Persons with a key in force who can still be asked: all but the one who signed the head, and with it all that is proposed. Whoever
+ * signed an earlier commit only is among them, though their approval does not count: what they signed once, others may have taken.
+ */
+function consentingCount({ commits, head, trust }: DecisionInputs): number {
+  const signer = signerOf(trust, commits.find(({ commit }) => commit === head)?.key ?? null);
+  const persons = trust.principals.filter(({ kind, keys }) => kind === "person" && keys.some((key) => signerOf(trust, key).known));
+  return persons.filter(({ name }) => !signer.known || name !== signer.name).length;
 }
 
 function judgeApprovals({ required, why }: { readonly required: number; readonly why: string }, approving: readonly string[]): Reason {

@@ -6,7 +6,7 @@ import { reportFacts } from "../forge/report-facts.ts";
 import { reportOf, type Brings } from "../testing/brings.ts";
 import { cidOfClaim, decide, type Carried, type DecisionInputs, type FileChange, type ShadowClaim } from "./decision.ts";
 import { fits } from "./glob.ts";
-import { applies, judgeWindow } from "./judge-policy.ts";
+import { applies, judgeWindow, windowOpens } from "./judge-policy.ts";
 import { DEFAULT_POLICY, policyHash, type Policy, type When } from "./policy.ts";
 import { simulate, underPolicy } from "./simulate.ts";
 import type { Review } from "./review.ts";
@@ -111,6 +111,20 @@ const WINDOWS: readonly (readonly [string, boolean])[] = [
   ["2026-01-05T08:00:00Z", true], ["2026-01-05T07:59:59Z", false], ["2026-01-05T16:59:59Z", true], ["2026-01-05T17:00:00Z", false], ["2026-01-04T12:00:00Z", false],
   ["2026-01-03T23:59:59Z", true], ["2026-01-04T00:00:00Z", false], ["1970-01-01T12:00:00Z", false], ["1970-01-03T22:00:00Z", true],
 ];
+test("policy windows: when they open next: now, later today, on another day, a week from now", () => {
+  const windows = [{ days: ["mon", "tue"], from: "08:00", to: "17:00" }, { days: ["sat"], from: "22:00", to: "24:00" }] as const;
+  const at = (text: string): number => Date.parse(`${text}:00Z`) / 1000;
+  // 2024-05-06 is a Monday.
+  const rows: readonly (readonly [string, string])[] = [
+    ["2024-05-06T07:59", "2024-05-06T08:00"], ["2024-05-06T08:00", "2024-05-06T08:00"], ["2024-05-06T16:59", "2024-05-06T16:59"], ["2024-05-06T17:00", "2024-05-07T08:00"],
+    ["2024-05-07T17:00", "2024-05-11T22:00"], ["2024-05-11T23:59", "2024-05-11T23:59"], ["2024-05-12T00:00", "2024-05-13T08:00"],
+  ];
+  for (const [now, opens] of rows) assert.equal(windowOpens({ windows }, at(now)), at(opens), now);
+  assert.equal(rows.length, 7);
+  assert.equal(windowOpens({ windows: [{ days: ["mon"], from: "08:00", to: "09:00" }] }, at("2024-05-06T09:00")), at("2024-05-13T08:00"));
+  assert.equal(windowOpens({}, 5), 5);
+});
+
 test("policy windows: days and minutes in UTC, from inside, to outside", () => {
   const policy: Policy = { ...DEFAULT_POLICY, windows: [{ days: ["mon"], from: "08:00", to: "17:00" }, { days: ["sat"], from: "22:00", to: "24:00" }] };
   for (const [time, open] of WINDOWS) assert.equal(judgeWindow(inputs({ policy, change: { time: Date.parse(time) / 1000 } }))[0]?.holds, open, time);

@@ -153,11 +153,25 @@ export function judgeWindow({ policy, time }: DecisionInputs): readonly Reason[]
   if (windows === undefined) return [];
   if (time === undefined) return [{ rule: "window", holds: false, text: "changes have their times, and when this was judged is not recorded" }];
   const minute = Math.floor(time / 60) % MINUTES_A_DAY;
-  const day = DAYS[(Math.floor(time / 86_400) + 4) % 7] ?? "sun";
+  const day = dayOf(time);
   const open = windows.some(({ days, from, to }) => days.includes(day) && minutes(from) <= minute && minute < minutes(to));
   const now = `${day} ${clock(minute)} UTC`;
   const when = windows.map(({ days, from, to }) => `${days.join(" ")} ${from}–${to}`).join(", ");
   return [{ rule: "window", holds: open, text: open ? `${now} is a time for changes` : `${now} is no time for changes: ${when} UTC` }];
+}
+
+/** When changes have their time next, in seconds since 1970, from a time on; the time itself where they have it then, or always. */
+export function windowOpens({ windows }: Pick<DecisionInputs["policy"], "windows">, time: number): number {
+  if (windows === undefined) return time;
+  const midnight = time - (time % 86_400);
+  const spans = windows.flatMap(({ days, from, to }) => Array.from({ length: 8 }, (_, ahead) => midnight + ahead * 86_400)
+    .filter((start) => days.includes(dayOf(start)))
+    .map((start) => ({ from: start + minutes(from) * 60, to: start + minutes(to) * 60 })));
+  return Math.min(...spans.filter((span) => time < span.to).map((span) => Math.max(time, span.from)));
+}
+
+function dayOf(time: number): (typeof DAYS)[number] {
+  return DAYS[(Math.floor(time / 86_400) + 4) % 7] ?? "sun";
 }
 
 function minutes(time: string): number {

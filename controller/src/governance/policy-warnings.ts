@@ -14,7 +14,8 @@ export function policyWarnings(policy: Policy, trust: Trust): readonly Finding[]
     if (asked > 0 && asked === persons.length) return [{ pointer, message: `only what no person wrote could satisfy it: ${of} needs ${count(asked, "approval")} of persons other than its authors, and the trust file has ${count(persons.length, "person")}` }];
     return [];
   };
-  const rulesNeed = widening?.approvals ?? approvals + (persons.length > 1 ? 1 : 0);
+  // Without a number of its own: one more, and no more than there are beside whoever proposes it.
+  const rulesNeed = widening?.approvals ?? Math.max(approvals, Math.min(approvals + 1, persons.length - 1));
   return [
     ...most(approvals, "/approvals", "a proposal"),
     ...(rulesNeed === approvals ? [] : most(rulesNeed, widening === undefined ? "/approvals" : "/widening/approvals", "a change of .aos")),

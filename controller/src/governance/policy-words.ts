@@ -19,7 +19,7 @@ export function explainPolicy(policy: Policy, trust: Pick<Trust, "roles">): read
     {
       clause: "widening",
       says: widening === undefined
-        ? ["A change of .aos stands alone and needs one approval more, once there are two persons.", "Wider authority needs nothing more."]
+        ? ["A change of .aos stands alone and needs one approval more; where there are too few for that, everybody but the one who signed its head.", "Wider authority needs nothing more."]
         : [
             `Where more becomes possible (a change of .aos, or wider authority) ${count(widening.approvals, "approval")} are needed.`,
             widening.alone ? "Such a change stands alone." : "Such a change may come with others.",

@@ -62,17 +62,20 @@ test("policy: in words: every clause once, in the order of judging", () => {
   assert.deepEqual(clauses[5]?.says, ["Always: refused: not now"]);
   assert.deepEqual(explainPolicy(parsePolicy(undefined), { roles: [] }).map(({ says }) => says[0]), [
     "1 person other than the authors must approve.", "A controller or CI must have reported what the merge would change.",
-    "A change of .aos stands alone and needs one approval more, once there are two persons.", "Every commit is signed by a principal, and the merge has no conflicts.",
+    "A change of .aos stands alone and needs one approval more; where there are too few for that, everybody but the one who signed its head.", "Every commit is signed by a principal, and the merge has no conflicts.",
   ]);
 });
 
 const THREE = parseTrust(utf8(trustText({ roles: { security: ["second"] } })));
 const TWO_PERSONS: Trust = { ...THREE, principals: THREE.principals.filter(({ name }) => name !== "second") };
+const ONE_PERSON: Trust = { ...TWO_PERSONS, principals: TWO_PERSONS.principals.filter(({ name }) => name !== "reviewer") };
 const from = (group: string): string => withRule(`{"name":"r","when":{},"require":{"from":[${group}]}}`);
 const WARNED: readonly (readonly [string, string, Trust, readonly (readonly [string, RegExp])[]])[] = [
   ["three persons, one approval", `{${BASE}}`, THREE, []],
-  ["as many approvals as persons", '{"version":1,"approvals":3,"shadow":"required"}', THREE, [["/approvals", /only what no person wrote/], ["/approvals", /nobody could ever satisfy it: a change of \.aos needs 4 approvals/]]],
-  ["two persons: the rules can hardly change", `{${BASE}}`, TWO_PERSONS, [["/approvals", /only what no person wrote could satisfy it: a change of \.aos needs 2/]]],
+  ["as many approvals as persons", '{"version":1,"approvals":3,"shadow":"required"}', THREE, [["/approvals", /only what no person wrote/]]],
+  ["two persons: one changes the rules, the other approves", `{${BASE}}`, TWO_PERSONS, []],
+  ["two persons, and two asked for where more becomes possible", `{${BASE},"widening":{"approvals":2,"alone":true}}`, TWO_PERSONS, [["/widening/approvals", /only what no person wrote could satisfy it: a change of \.aos needs 2/]]],
+  ["one person", `{${BASE}}`, ONE_PERSON, [["/approvals", /only what no person wrote could satisfy it: a proposal needs 1 approval/]]],
   ["two persons, and a threshold of its own", `{${BASE},"widening":{"approvals":1,"alone":true}}`, TWO_PERSONS, []],
   ["a threshold out of reach", `{${BASE},"widening":{"approvals":9,"alone":true}}`, THREE, [["/widening/approvals", /needs 9 approvals, and the trust file has 3 persons/]]],
   ["a threshold below the other", '{"version":1,"approvals":2,"shadow":"required","widening":{"approvals":1,"alone":true}}', THREE, [["/widening/approvals", /asks for less/]]],

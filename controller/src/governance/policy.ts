@@ -16,7 +16,8 @@ export interface Policy {
   readonly shadow: "required" | "optional";
   /**
    * For proposals after which more is possible: those that change `.aos`, and those whose report says that authority widens.
-   * Without it a change of `.aos` stands alone and needs one approval more, and wider authority needs nothing more.
+   * Without it a change of `.aos` stands alone and needs one approval more, or all persons but the one who signed its head where
+   * there are fewer; wider authority needs nothing more.
    */
   readonly widening?: Widening;
   /** When proposals may be merged and applied, in UTC; without it, always. */

@@ -12,6 +12,7 @@ import { push } from "../git/transport.ts";
 import { parseTrust, principalOfKey, TRUST_PATH } from "../governance/trust.ts";
 import type { Log } from "../reconcile/log.ts";
 import { answerFiles, INBOX_PREFIX, letterName, OUTBOX_PREFIX, readAnswer, readLetter, type LetterAnswer, type ReadLetter } from "./letter.ts";
+import { removeOldAnswers } from "./old-answers.ts";
 
 export interface InboxOptions {
   readonly repo: Repo;
@@ -24,12 +25,18 @@ export interface InboxOptions {
   readonly key: SigningKey;
   readonly principal: string;
   readonly log: Log;
+  /** Milliseconds since 1970; the system's clock unless told. */
+  readonly now?: () => number;
 }
 
 export interface Inbox {
   /** Looks at the letters that are there. @returns how many were answered */
   deliver(): Promise<number>;
+  /** Removes answers that are old, once an hour at most. What fails is logged, and left for the next time. */
+  tidy(): Promise<void>;
 }
+
+const TIDY_MS = 3_600_000;
 
 /** How a record names who sent its event: by the letter, so that one letter is one event for ever. */
 function senderOf(principal: string, letter: Oid): string {
@@ -37,7 +44,8 @@ function senderOf(principal: string, letter: Oid): string {
 }
 
 export function createInbox(options: InboxOptions): Inbox {
-  const { repo, remote, store, host, log } = options;
+  const { repo, remote, store, host, log, now = Date.now } = options;
+  let tidiedMs = -Infinity;
   /** What letters came to, by sender; read from the journal when the first letter comes. */
   let known: Map<string, readonly JournalRecord[]> | undefined;
 
@@ -78,14 +86,12 @@ export function createInbox(options: InboxOptions): Inbox {
       });
       await appendSigned({
         store, ref: outbox, key: options.key, identity: { name: options.principal, email: `${options.principal}@aos` }, message: `Answer ${commit}\n`,
-        timeSeconds: Math.floor(Date.now() / 1000), changes: { files: answerFiles(said) },
+        timeSeconds: Math.floor(now() / 1000), changes: { files: answerFiles(said) },
       });
     }
     const inbox = `${INBOX_PREFIX}${name.principal}/${name.id}`;
     if (remote !== undefined) await push(repo, remote, [`${outbox}:${outbox}`, `:${inbox}`]);
     await deleteRef(repo.commonDir, inbox, commit);
-    const made = remote === undefined ? undefined : await readRef(repo.commonDir, outbox);
-    if (made !== undefined) await deleteRef(repo.commonDir, outbox, made);
   }
 
   return {
@@ -103,6 +109,17 @@ export function createInbox(options: InboxOptions): Inbox {
         }
       }
       return count;
+    },
+    async tidy() {
+      if (now() - tidiedMs < TIDY_MS) return;
+      tidiedMs = now();
+      try {
+        const count = await removeOldAnswers({ repo, store, remote }, Math.floor(now() / 1000));
+        if (count > 0) log("info", "old answers to letters removed", { count });
+      } catch (error) {
+        if (!(error instanceof AosError)) throw error;
+        log("warn", "old answers to letters could not be removed", { code: error.code, problem: error.message });
+      }
     },
   };
 }

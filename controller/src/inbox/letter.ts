@@ -10,10 +10,14 @@ import { jsonObject } from "../json-object.ts";
 
 export const INBOX_PREFIX = "refs/aos/inbox/";
 export const OUTBOX_PREFIX = "refs/aos/outbox/";
+/** An answer may be removed when it has been there for a week; before, by nobody but where refs are not guarded. */
+export const ANSWER_KEPT_SECONDS = 7 * 86_400;
 const EVENT_FILE = "event.cbor";
 const ANSWER_FILE = "answer.json";
 const BLOBS_FOLDER = "blobs";
 const BYTES_MAX = 64 << 20;
+/** All blobs of a letter together: sender and controller hold them in memory. */
+export const LETTER_BYTES_MAX = 128 << 20;
 
 export interface Letter {
   /** The world it is for: it counts in no other. */
@@ -73,11 +77,14 @@ export async function readLetter(store: ObjectStore, commit: Oid): Promise<ReadL
     throw wrong(commit, `${EVENT_FILE} is {schema, value, key?, world}`);
   }
   const blobs: Uint8Array[] = [];
+  let size = 0;
   const folder = await store.findPath(commit, BLOBS_FOLDER);
   if (folder !== undefined) {
     for (const { path, oid } of await store.listTree(folder.oid, { depth: "all" })) {
       const blob = await store.readBlob(oid);
       if (blob.length > BYTES_MAX || blobPath(hashBytes(blob)) !== `${BLOBS_FOLDER}/${path}`) throw wrong(commit, `${BLOBS_FOLDER}/${path}: not the bytes it is named after`);
+      size += blob.length;
+      if (size > LETTER_BYTES_MAX) throw wrong(commit, `its blobs are more than ${LETTER_BYTES_MAX} bytes`);
       blobs.push(blob);
     }
   }

@@ -20,6 +20,26 @@ export async function mentionedBlobs(record: JournalRecord, read: (hash: Hash) =
   return [...all];
 }
 
+/**
+ * Hashes that a record names of the values of secrets: what the vault is given and keeps, what a control plane expects one to be. A
+ * blob of such a hash is a secret in clear: a sealer that has seen the record does not bring it.
+ */
+export async function withheldBlobs(record: JournalRecord, read: (bundle: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
+  switch (record.kind) {
+    case "applied": {
+      const bundle = await read(record.bundle);
+      return bundle === undefined ? [] : hashesIn(decode(bundle), "expected_digest");
+    }
+    case "receipt":
+      return record.adapter === "vault" ? hashesIn(decode(record.payload)) : [];
+    case "intent":
+    case "held":
+      return record.effect.startsWith("vault.") ? hashesIn(decode(record.params)) : [];
+    default:
+      return [];
+  }
+}
+
 async function namedBlobs(record: JournalRecord, read: (bundle: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
   switch (record.kind) {
     case "applied": {
@@ -38,8 +58,9 @@ async function namedBlobs(record: JournalRecord, read: (bundle: Hash) => Promise
   }
 }
 
-function hashesIn(value: Value): readonly Hash[] {
-  if (typeof value === "string") return isHash(value) ? [value] : [];
-  if (value instanceof Map) return [...(value as ReadonlyMap<Value, Value>).values()].flatMap(hashesIn);
-  return Array.isArray(value) ? (value as readonly Value[]).flatMap(hashesIn) : [];
+/** @param field - where it is given, only what stands in fields of this name */
+function hashesIn(value: Value, field?: string): readonly Hash[] {
+  if (typeof value === "string") return field === undefined && isHash(value) ? [value] : [];
+  if (value instanceof Map) return [...(value as ReadonlyMap<Value, Value>)].flatMap(([key, part]) => hashesIn(part, key === field ? undefined : field));
+  return Array.isArray(value) ? (value as readonly Value[]).flatMap((part) => hashesIn(part, field)) : [];
 }

@@ -22,14 +22,34 @@ export interface Seal {
  */
 export async function readSeals(store: ObjectStore, ref = NOTES_REF): Promise<readonly Seal[]> {
   const seals: Seal[] = [];
-  let oid = await readRef(store.gitDir, ref);
+  for await (const seal of sealsDown(store, await readRef(store.gitDir, ref))) seals.push(seal);
+  return seals.reverse();
+}
+
+/**
+ * The seals from the one that holds the record `fromSeq` to `tip`, at least the tip, and the one before them.
+ *
+ * @throws AosError as readSeals
+ */
+export async function readLastSeals(store: ObjectStore, tip: Oid, fromSeq: number): Promise<{ readonly before: Seal | undefined; readonly seals: readonly Seal[] }> {
+  const seals: Seal[] = [];
+  for await (const seal of sealsDown(store, tip)) {
+    const [last] = seals.slice(-1);
+    if (last !== undefined && last.checkpoint.firstSeq <= fromSeq) return { before: seal, seals: seals.reverse() };
+    seals.push(seal);
+  }
+  return { before: undefined, seals: seals.reverse() };
+}
+
+/** From a commit to the first. */
+async function* sealsDown(store: ObjectStore, from: Oid | undefined): AsyncGenerator<Seal> {
+  let oid = from;
   while (oid !== undefined) {
     const commit = await store.readCommit(oid);
     if (commit.parents.length > 1) throw new AosError("seal.merge", `commit ${oid}: a seal has one parent, this has ${commit.parents.length}`, { class: "unverified" });
-    seals.push({ oid, commit, checkpoint: parseSealMessage(commit.message, oid) });
+    yield { oid, commit, checkpoint: parseSealMessage(commit.message, oid) };
     oid = commit.parents[0];
   }
-  return seals.reverse();
 }
 
 /** The tip's seal alone; undefined when nothing was published. */

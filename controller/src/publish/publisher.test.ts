@@ -1,14 +1,17 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, rename, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { AosError } from "@agentos/kernel";
 import { generateKey } from "../git/keys.ts";
 import type { Oid } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
+import { eventually } from "../testing/eventually.ts";
 import { smallTurns, WORLD } from "../testing/small-turns.ts";
 import { NOTES_REF, readSeals } from "./published.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
@@ -21,6 +24,8 @@ interface Bench {
   readonly sealer: Sealer;
   readonly problems: { readonly what: string; readonly code: string }[];
   publisher(change?: Partial<PublisherOptions>): Publisher;
+  /** Gives the remote a pre-receive hook. */
+  remoteHook(script: string): Promise<void>;
   theirs(): Promise<Oid | undefined>;
   ours(): Promise<Oid | undefined>;
 }
@@ -47,17 +52,25 @@ async function bench(t: TestContext): Promise<Bench> {
       stops.push(made);
       return made;
     },
+    async remoteHook(script) {
+      const hook = join(remote.commonDir, "hooks", "pre-receive");
+      await mkdir(dirname(hook), { recursive: true });
+      await writeFile(`${hook}.new`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      await rename(`${hook}.new`, hook);
+    },
     theirs: () => readRef(remote.commonDir, NOTES_REF),
     ours: () => readRef(repo.commonDir, NOTES_REF),
   };
 }
 
-/** Waits for something; the test's own timeout ends a wait for what never comes. */
-async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+
+/** A commit without files. */
+async function commit(at: Repo, text: string, ...parents: readonly string[]): Promise<string> {
+  const tree = (await gitIn(at, ["hash-object", "-t", "tree", "-w", "--stdin"], { stdin: "" })).stdout.toString().trim();
+  return (await gitIn(at, ["-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", "-m", text, ...parents.flatMap((parent) => ["-p", parent]), tree])).stdout.toString().trim();
 }
 
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 60_000 };
 
 test("publisher: a turn: sealed and pushed by itself, in time", LIMIT, async (t) => {
   const { publisher, theirs, ours } = await bench(t);
@@ -66,7 +79,7 @@ test("publisher: a turn: sealed and pushed by itself, in time", LIMIT, async (t)
   made.start();
   made.add(await turns.next());
   assert.equal(made.state.behind, true);
-  await eventually(() => !made.state.behind);
+  await eventually(() => !made.state.behind, "nothing is due", { seen: () => made.state });
   assert.equal(made.state.sealed, 1);
   assert.equal(await theirs(), await ours());
   assert.equal(made.state.pushed, await ours());
@@ -92,7 +105,7 @@ test("publisher: a seal that a dead process did not push: pushed at the start", 
   const made = publisher();
   assert.equal(await theirs(), undefined);
   made.start();
-  await eventually(() => !made.state.behind);
+  await eventually(() => !made.state.behind, "nothing is due", { seen: () => made.state });
   assert.equal(await theirs(), await ours());
 });
 
@@ -112,7 +125,7 @@ test("publisher: the remote is away: sealing goes on, the reason is told; back a
   assert.ok(problems.length >= 3 && problems.every(({ what, code }) => what === "push" && code === "git.remote"), JSON.stringify(problems));
   assert.equal(made.state.fenced, false);
   await rename(`${remote.commonDir}-away`, remote.commonDir);
-  await eventually(() => !made.state.behind);
+  await eventually(() => !made.state.behind, "nothing is due", { seen: () => made.state });
   assert.equal(made.state.problem, undefined);
   assert.equal(await theirs(), await ours());
 });
@@ -148,17 +161,13 @@ test("publisher: the ref moved here: fenced, what waits is told", LIMIT, async (
   made.add(await turns.next());
   await made.flush();
   assert.deepEqual(problems, [{ what: "seal", code: "seal.fenced" }]);
-  assert.deepEqual({ ...made.state, problem: undefined }, { sealed: 1, pushed: undefined, behind: true, problem: undefined, fenced: true });
+  assert.deepEqual({ ...made.state, problem: undefined }, { sealed: 1, pushed: undefined, behind: true, problem: undefined, rejected: [], fenced: true });
 });
 
 test("publisher: another ref lost a race: no fence, the journal is pushed all the same", LIMIT, async (t) => {
   const { publisher, repo, remote, theirs, ours } = await bench(t);
   const made = publisher();
   const turns = await smallTurns();
-  const commit = async (at: Repo, text: string): Promise<string> => {
-    const tree = (await gitIn(at, ["hash-object", "-t", "tree", "-w", "--stdin"], { stdin: "" })).stdout.toString().trim();
-    return (await gitIn(at, ["-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", "-m", text, tree])).stdout.toString().trim();
-  };
   await gitIn(remote, ["update-ref", "refs/notes/aos-shadow", await commit(remote, "CI was first")]);
   await gitIn(repo, ["update-ref", "refs/notes/aos-shadow", await commit(repo, "the controller's")]);
   made.start();
@@ -167,9 +176,65 @@ test("publisher: another ref lost a race: no fence, the journal is pushed all th
   await made.flush();
   assert.equal(made.state.fenced, false);
   assert.equal(made.state.behind, true);
-  assert.match(made.state.problem ?? "", /aos-shadow/);
+  assert.deepEqual(made.state.rejected.map(({ ref }) => ref), ["refs/notes/aos-shadow"]);
+  assert.match(made.state.rejected[0]?.reason ?? "", /rejected refs\/notes\/aos-shadow \(fetch first\)/);
   assert.equal(await theirs(), await ours());
 });
+
+test("publisher: another ref moves while it is being pushed: what it moved to is pushed too", LIMIT, async (t) => {
+  const { publisher, repo, remote, remoteHook } = await bench(t);
+  const made = publisher();
+  const ref = "refs/aos/workspaces/notes";
+  const first = await commit(repo, "first");
+  const second = await commit(repo, "second", first);
+  const [begun, goOn] = [join(remote.commonDir, "begun"), join(remote.commonDir, "go-on")];
+  await promisify(execFile)("mkfifo", [goOn]);
+  await remoteHook(`touch "${begun}"; read -r word < "${goOn}"`);
+  await gitIn(repo, ["update-ref", ref, first]);
+  made.start();
+  made.pushAlso(ref);
+  await eventually(() => access(begun).then(() => true, () => false), "the push of the first commit reaches the remote");
+  await gitIn(repo, ["update-ref", ref, second]);
+  made.pushAlso(ref);
+  await remoteHook("exit 0");
+  await writeFile(goOn, "on\n");
+  await eventually(async () => (await readRef(remote.commonDir, ref)) === second, "the remote has the second commit");
+  await eventually(() => !made.state.behind, "nothing is due", { seen: () => made.state });
+});
+
+const REFUSALS = [
+  // A stale ref is the remote's to judge one by one; a hook says no to all that come in one push.
+  ["a ref that was moved there", async (remote: Repo, ref: string) => gitIn(remote, ["update-ref", ref, await commit(remote, "somebody else")]), /fetch first/],
+  ["a hook that does not want it", (_: Repo, ref: string, hook: (script: string) => Promise<void>) => hook(`if grep -q "${ref}"; then echo "not that one" >&2; exit 1; fi`), /not that one/],
+] as const;
+
+for (const [name, refuse, reason] of REFUSALS) {
+  test(`publisher: several refs, one rejected: ${name}: the others are pushed, that one is told once, and pushed when it may`, LIMIT, async (t) => {
+    const { publisher, repo, remote, remoteHook, problems, theirs, ours } = await bench(t);
+    const made = publisher();
+    const refs = ["a", "b", "c"].map((slug) => `refs/aos/workspaces/${slug}`);
+    const bad = refs[1] ?? assert.fail();
+    for (const ref of refs) await gitIn(repo, ["update-ref", ref, await commit(repo, ref)]);
+    await refuse(remote, bad, remoteHook);
+    made.start();
+    made.add(await (await smallTurns()).next());
+    for (const ref of refs) made.pushAlso(ref);
+    await made.flush();
+    await made.flush();
+    for (const ref of refs) assert.equal((await readRef(remote.commonDir, ref)) === (await readRef(repo.commonDir, ref)), ref !== bad, ref);
+    assert.equal(await theirs(), await ours());
+    assert.deepEqual(made.state.rejected.map(({ ref }) => ref), [bad]);
+    assert.match(made.state.rejected[0]?.reason ?? "", reason);
+    assert.deepEqual([made.state.fenced, made.state.behind, made.state.problem], [false, true, undefined]);
+    assert.deepEqual(problems, [{ what: "push", code: "git.rejected" }]);
+
+    await remoteHook("exit 0");
+    if ((await readRef(remote.commonDir, bad)) !== undefined) await gitIn(remote, ["update-ref", "-d", bad]);
+    await eventually(() => !made.state.behind, "the ref is tried again by itself");
+    assert.equal(await readRef(remote.commonDir, bad), await readRef(repo.commonDir, bad));
+    assert.deepEqual(made.state.rejected, []);
+  });
+}
 
 test("publisher: a seal that fails: told, tried again, forgotten when it works", LIMIT, async (t) => {
   const { publisher, sealer, store, problems } = await bench(t);
@@ -189,7 +254,7 @@ test("publisher: a seal that fails: told, tried again, forgotten when it works",
   await made.flush();
   assert.equal(made.state.behind, true);
   assert.equal(made.state.problem, "the disk is full");
-  await eventually(() => !made.state.behind);
+  await eventually(() => !made.state.behind, "nothing is due", { seen: () => made.state });
   assert.equal(made.state.problem, undefined);
   assert.deepEqual(problems.map(({ code }) => code), ["git.write", "git.write"]);
   assert.equal((await readSeals(store)).length, 1);
@@ -220,4 +285,32 @@ test("publisher: stopped: what is left is sealed and pushed once, then it rests"
   assert.equal((await readSeals(store)).length, 1);
   assert.equal(await theirs(), await ours());
   await made.stop();
+});
+
+test("publisher: stopped: refs that are moved when all is sealed are pushed too; never started: they are left", LIMIT, async (t) => {
+  for (const phase of ["running", "new"] as const) {
+    const { publisher, repo, remote, sealer } = await bench(t);
+    const made = publisher({ sealAfterMs: 60_000, pushAfterMs: 60_000 });
+    const ref = "refs/aos/workspaces/notes";
+    if (phase === "running") made.start();
+    made.add(await (await smallTurns()).next());
+    let sealed: number | undefined;
+    await made.stop(async () => {
+      sealed = sealer.sealedSeq;
+      await gitIn(repo, ["update-ref", ref, await commit(repo, "the last version")]);
+      made.pushAlso(ref);
+    });
+    assert.equal(sealed, phase === "running" ? 1 : -1, phase);
+    assert.equal(await readRef(remote.commonDir, ref), phase === "running" ? await readRef(repo.commonDir, ref) : undefined, phase);
+  }
+});
+
+test("publisher: stopped: what is to be done once all is sealed fails: the journal is pushed all the same", LIMIT, async (t) => {
+  const { publisher, theirs, ours } = await bench(t);
+  const made = publisher({ sealAfterMs: 60_000, pushAfterMs: 60_000 });
+  made.start();
+  made.add(await (await smallTurns()).next());
+  await assert.rejects(made.stop(() => Promise.reject(new Error("no more room"))), /no more room/);
+  assert.ok((await ours()) !== undefined);
+  assert.equal(await theirs(), await ours());
 });

@@ -5,7 +5,9 @@ import type { Oid } from "../git/objects.ts";
 import { push } from "../git/transport.ts";
 import type { Repo } from "../git/repo.ts";
 import { readRef } from "../git/refs.ts";
+import { pacedWork } from "./paced-work.ts";
 import { NOTES_REF } from "./published.ts";
+import { besidePusher, type RejectedRef } from "./push-beside.ts";
 import type { Sealer } from "./seal.ts";
 
 export interface PublisherOptions {
@@ -27,6 +29,8 @@ export interface PublisherState {
   readonly behind: boolean;
   /** Why the last seal or push failed; undefined once it worked again. */
   readonly problem: string | undefined;
+  /** Refs beside the journal that the remote does not take; they are tried again. */
+  readonly rejected: readonly RejectedRef[];
   /** Somebody else writes here: nothing is sealed or pushed any more. */
   readonly fenced: boolean;
 }
@@ -40,24 +44,28 @@ export interface Publisher {
   flush(): Promise<void>;
   /** Pushes another ref of the controller's own, such as shadow notes. Losing a race for it fences nothing. */
   pushAlso(ref: string): void;
+  /** Refs beside the journal that the remote may not have yet as they are here. */
+  readonly unpushed: readonly string[];
   /** Tells what the remote was seen to have: what it lacks, or lost, is pushed. */
   remoteHas(tip: Oid | undefined): Promise<void>;
   /** Stops sealing and pushing for good, because somebody else writes here. */
   fence(why: AosError): void;
-  /** Seals and pushes what is left, once, then rests. */
-  stop(): Promise<void>;
+  /**
+   * Seals and pushes what is left, once, then rests.
+   *
+   * @param sealed - what is to be done when all is sealed; the refs that it moves go along
+   */
+  stop(sealed?: () => Promise<void>): Promise<void>;
 }
 
 const SEAL_RECORDS = 1000;
 const SEAL_BYTES = 256 << 10;
-const RETRY_MS_MAX = 30_000;
 const PUSH_TIMEOUT_MS = 120_000;
 /** A remote that hangs does not hold up the end. */
 const LAST_PUSH_TIMEOUT_MS = 10_000;
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { sealer, repo, remote } = options;
-  const also = new Set<string>();
+  const { sealer, repo, remote, pushAfterMs = 1000 } = options;
   let pushed: Oid | undefined;
   let sealed: Oid | undefined;
   let pushDue = false;
@@ -66,6 +74,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let dead = false;
   const seals = pacedWork({ run: sealNow, onError: (error) => fail("seal", error) });
   const pushes = pacedWork({ run: pushNow, onError: (error) => fail("push", error) });
+  // The journal goes alone: what becomes of another ref decides nothing about it.
+  const beside = remote === undefined ? undefined : besidePusher(repo, remote, { onRejected: (error) => options.onProblem("push", error) });
+  const besides = pacedWork({ run: pushBeside, onError: (error) => fail("push", error) });
 
   async function sealNow(): Promise<void> {
     for (let oid = await sealOnce(); oid !== undefined; oid = await sealOnce()) {
@@ -80,18 +91,25 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   async function pushNow(): Promise<void> {
     if (remote === undefined || fenced !== undefined || dead || !pushDue) return;
-    const timeoutMs = phase === "stopped" ? LAST_PUSH_TIMEOUT_MS : PUSH_TIMEOUT_MS;
     const tip = await readRef(repo.commonDir, NOTES_REF);
-    // The journal goes alone: what becomes of another ref decides nothing about it.
-    if (tip !== undefined && tip !== pushed) await push(repo, remote, [`${tip}:${NOTES_REF}`], { timeoutMs });
+    if (tip !== undefined && tip !== pushed) await push(repo, remote, [`${tip}:${NOTES_REF}`], { timeoutMs: timeoutMs() });
     pushed = tip;
-    for (const ref of also) {
-      const at = await readRef(repo.commonDir, ref);
-      if (at !== undefined) await push(repo, remote, [`${at}:${ref}`], { timeoutMs });
-      also.delete(ref);
-    }
-    pushDue = also.size > 0 || (sealed !== undefined && sealed !== tip);
+    pushDue = sealed !== undefined && sealed !== tip;
     if (pushDue) schedulePush();
+  }
+
+  async function pushBeside(): Promise<void> {
+    if (beside === undefined || fenced !== undefined || dead || phase === "new") return;
+    const againMs = await beside.run({ timeoutMs: timeoutMs() });
+    if (againMs !== undefined && phase === "running") besides.within(againMs);
+  }
+
+  function timeoutMs(): number {
+    return phase === "stopped" ? LAST_PUSH_TIMEOUT_MS : PUSH_TIMEOUT_MS;
+  }
+
+  async function pushAll(): Promise<void> {
+    await Promise.all([pushes.now(), besides.now()]);
   }
 
   function fail(what: "seal" | "push", error: unknown): "again" | "never" {
@@ -108,7 +126,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function schedulePush(): void {
     if (remote === undefined) return;
     pushDue = true;
-    if (phase === "running") pushes.within(options.pushAfterMs ?? 1000);
+    if (phase === "running") pushes.within(pushAfterMs);
   }
 
   function scheduleSeal(turn: DurableTurn): void {
@@ -120,12 +138,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     get state() {
-      const problem = fenced?.message ?? seals.problem?.message ?? pushes.problem?.message;
-      return { sealed: sealer.sealedSeq, pushed, behind: fenced !== undefined || sealer.pending.records > 0 || pushDue, problem, fenced: fenced !== undefined };
+      const problem = fenced?.message ?? (seals.problem ?? pushes.problem ?? besides.problem)?.message;
+      const rejected = beside?.rejected ?? [];
+      const behind = fenced !== undefined || sealer.pending.records > 0 || pushDue || beside?.due === true || rejected.length > 0;
+      return { sealed: sealer.sealedSeq, pushed, behind, problem, rejected, fenced: fenced !== undefined };
     },
     start() {
       phase = "running";
       schedulePush();
+      if (beside?.due === true) besides.within(pushAfterMs);
       void seals.now();
     },
     add(turn) {
@@ -134,11 +155,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
     async flush() {
       await seals.now();
-      await pushes.now();
+      await pushAll();
+    },
+    get unpushed() {
+      return beside?.unpushed ?? [];
     },
     pushAlso(ref) {
-      also.add(ref);
-      schedulePush();
+      beside?.add(ref);
+      if (beside !== undefined && phase === "running") besides.within(pushAfterMs);
     },
     async remoteHas(tip) {
       if (tip === (await readRef(repo.commonDir, NOTES_REF))) return;
@@ -150,14 +174,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
       fenced = why;
       options.onProblem("push", why);
     },
-    async stop() {
+    async stop(after = async () => undefined) {
       const begun = phase === "running";
       phase = "stopped";
-      seals.cancel();
-      pushes.cancel();
-      if (!begun) return;
-      await seals.now();
-      await pushes.now();
+      for (const work of [seals, pushes, besides]) work.cancel();
+      if (begun) await seals.now();
+      try {
+        await after();
+      } finally {
+        if (begun) await pushAll();
+      }
     },
   };
 }
@@ -168,59 +194,4 @@ function isFence(error: AosError): boolean {
   if (error.code === "seal.fenced") return true;
   if (error.code !== "git.rejected" || kind !== "stale" || !Array.isArray(refs)) return false;
   return refs.some((one: unknown) => typeof one === "object" && one !== null && "ref" in one && one.ref === NOTES_REF);
-}
-
-interface PacedWork {
-  /** Why the last run failed; undefined when it did not. */
-  readonly problem: AosError | undefined;
-  /** Runs after the run that is under way, if one is. Never rejects. */
-  now(): Promise<void>;
-  /** Runs within this time, unless a run is due sooner. While runs fail they wait longer and longer. */
-  within(ms: number): void;
-  cancel(): void;
-}
-
-/** Work that is done one run at a time, on time, and again after a failure. */
-function pacedWork(work: { readonly run: () => Promise<void>; readonly onError: (error: unknown) => "again" | "never" }): PacedWork {
-  let timer: NodeJS.Timeout | undefined;
-  let last: Promise<void> = Promise.resolve();
-  let problem: AosError | undefined;
-  let failures = 0;
-
-  async function once(): Promise<void> {
-    clear();
-    try {
-      await work.run();
-      [problem, failures] = [undefined, 0];
-    } catch (error) {
-      if (error instanceof AosError) problem = error;
-      failures++;
-      if (work.onError(error) === "again") timer ??= setTimeout(() => void now(), retryMs());
-    }
-  }
-
-  function retryMs(): number {
-    return Math.min(RETRY_MS_MAX, 250 * 2 ** Math.min(failures - 1, 7));
-  }
-
-  function now(): Promise<void> {
-    last = last.then(once);
-    return last;
-  }
-
-  function clear(): void {
-    clearTimeout(timer);
-    timer = undefined;
-  }
-
-  return {
-    get problem() {
-      return problem;
-    },
-    now,
-    within(ms) {
-      timer ??= setTimeout(() => void now(), failures === 0 ? ms : retryMs());
-    },
-    cancel: clear,
-  };
 }

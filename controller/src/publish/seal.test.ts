@@ -1,15 +1,16 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { AosError, canonical, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord } from "@agentos/kernel";
+import { AosError, canonical, hashBytes, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Seq } from "@agentos/kernel";
 import { generateKey } from "../git/keys.ts";
 import { verifyCommit } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
 import { smallTurns, WORLD } from "../testing/small-turns.ts";
+import { withheldBlobs } from "./mentions.ts";
 import { NOTES_REF, publishedBlobs, readSeals, readSegment } from "./published.ts";
 import { openSealer, type Sealer } from "./seal.ts";
 
@@ -18,7 +19,7 @@ const key = generateKey("ctl").key;
 interface Place {
   readonly repo: Repo;
   readonly store: ObjectStore;
-  open(change?: { readonly blobs?: Blobs; readonly segmentBytes?: number; readonly noteOf?: () => Promise<string> }): Promise<Sealer>;
+  open(change?: { readonly blobs?: Blobs; readonly segmentBytes?: number; readonly blobBytes?: number; readonly noteOf?: () => Promise<string> }): Promise<Sealer>;
 }
 
 async function place(t: TestContext): Promise<Place> {
@@ -164,6 +165,54 @@ test("seal: blobs that records speak of: brought by the first seal that can, onc
   assert.equal(folders[0], undefined);
   assert.equal(folders[1]?.oid, folders[2]?.oid, "the third seal brought none");
 });
+
+test("seal: more blobs than memory should hold: written ahead in packs, one seal, nothing left behind", async (t) => {
+  const { repo, store, open } = await place(t);
+  const turns = await smallTurns();
+  const hashes = await Promise.all(Array.from({ length: 20 }, (_, index) => turns.blobs.put(Buffer.from(String(index).padStart(1_000)))));
+  const sealer = await open({ blobs: turns.blobs, blobBytes: 4_000 });
+  sealer.add(await turns.next());
+  await sealer.seal();
+  const packs = async (end: string): Promise<number> => (await readdir(join(repo.commonDir, "objects", "pack"))).filter((name) => name.endsWith(end)).length;
+  const before = await packs(".pack");
+  const turn = await turns.next();
+  sealer.add({ ...turn, records: turn.records.map(({ seq }) => ({ ...intentAt(seq, WORLD), params: canonical({ list: hashes }) })) });
+  const tip = (await sealer.seal()) ?? assert.fail();
+  assert.deepEqual([(await packs(".pack")) - before, await packs(".keep")], [6, 0], "five of blobs, one of the rest");
+  const published = await publishedBlobs(store, tip);
+  assert.deepEqual([...published.all()].sort(), [...hashes].sort());
+  for (const hash of hashes) assert.equal(hashBytes((await published.get(hash)) ?? assert.fail()), hash);
+  await gitIn(repo, ["fsck", "--strict"]);
+});
+
+test("seal: blobs that are secrets in clear: given to the vault, kept by it, or expected by a control plane: no seal brings them", async (t) => {
+  const { store, open } = await place(t);
+  const turns = await smallTurns();
+  const [body, secret] = await Promise.all([turns.blobs.put(Buffer.from("a body")), turns.blobs.put(Buffer.from("a secret"))]);
+  const bundle = await turns.blobs.put(canonical({ secrets: [{ alias: "a", expected_digest: secret }], wasm_hash: body }));
+  const put = (effect: string, field: string) => (seq: Seq): JournalRecord => ({ ...intentAt(seq, secret), effect, params: canonical({ [field]: secret, alias: "a" }) });
+  const receipt = (adapter: string) => (seq: Seq): JournalRecord => ({
+    kind: "receipt", seq, intent: WORLD, intent_seq: 0, adapter, status: "ok", payload: canonical({ digest: secret }), started_ns: 1n, finished_ns: 2n, signer: new Uint8Array(32), signature: new Uint8Array(64), ...STAMP,
+  });
+  const rows: readonly (readonly [what: string, make: (seq: Seq) => JournalRecord, brought: readonly Hash[]])[] = [
+    ["given to the vault", put("vault.put", "value_ref"), []], ["rotated to", put("vault.rotate", "expected_digest"), []], ["told by the vault", receipt("vault"), []],
+    ["told by another adapter", receipt("other"), [secret]],
+  ];
+  const sealed = await open({ blobs: turns.blobs });
+  sealed.add(await turns.next());
+  await sealed.seal();
+  for (const [what, make, brought] of rows) {
+    const sealer = await open({ blobs: turns.blobs });
+    const turn = await turns.next();
+    sealer.add({ ...turn, records: turn.records.map(({ seq }) => make(seq)) });
+    assert.deepEqual((await publishedBlobs(store, (await sealer.seal()) ?? assert.fail())).all(), brought, what);
+  }
+  assert.equal(rows.length, 4);
+  const applied: JournalRecord = { kind: "applied", seq: 9 as Seq, manifest: WORLD, bundle, commit: "0".repeat(40), decision: null, ...STAMP };
+  assert.deepEqual(await withheldBlobs(applied, (hash) => turns.blobs.get(hash)), [secret]);
+});
+
+const STAMP = { now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(32) };
 
 function intentAt(seq: JournalRecord["seq"], body: Hash): JournalRecord<"intent"> {
   return {

@@ -2,11 +2,12 @@
 
 import { AosError, assert, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type World } from "@agentos/kernel";
 import type { SigningKey } from "../git/ed25519.ts";
-import { parseOid, type Oid } from "../git/objects.ts";
-import { appendSigned } from "../git/signed-ref.ts";
-import type { ObjectStore } from "../git/store.ts";
-import { mentionedBlobs } from "./mentions.ts";
-import { blobPath, NOTES_REF, publishedBlobs, readSegment, readTip } from "./published.ts";
+import type { StoredBlob } from "../git/notes.ts";
+import { blobObject, parseOid, type Oid } from "../git/objects.ts";
+import { appendSigned, type Appended } from "../git/signed-ref.ts";
+import type { ObjectStore, WrittenPack } from "../git/store.ts";
+import { mentionedBlobs, withheldBlobs } from "./mentions.ts";
+import { blobPath, NOTES_REF, publishedBlobs, readSegment, readTip, type PublishedBlobs } from "./published.ts";
 import { receiptLines } from "./receipt-lines.ts";
 import { sealMessage, type Checkpoint } from "./seal-message.ts";
 import { encodeSegment, segmentHash, segmentPath } from "./segment.ts";
@@ -22,6 +23,8 @@ export interface SealerOptions {
   readonly noteOf: (record: JournalRecord<"applied">) => Promise<string>;
   /** A seal takes no further turn once its records have this many bytes; 8 MiB unless told. */
   readonly segmentBytes?: number;
+  /** Blobs are written ahead of their seal once so many bytes of them are in memory; 64 MiB unless told. */
+  readonly blobBytes?: number;
 }
 export interface Sealer {
   /** Seq of the last record that is sealed; -1 when none is. */
@@ -37,9 +40,18 @@ export interface Sealer {
   seal(): Promise<Oid | undefined>;
 }
 
+/** What a seal brings beside its records. */
+interface Brought {
+  readonly blobs: ReadonlyMap<Hash, Uint8Array | StoredBlob>;
+  add(hash: Hash, bytes: Uint8Array): Promise<void>;
+  /** To be called once a ref points to them, or when none will. */
+  release(): Promise<void>;
+}
+
 const EPOCH = 1;
 /** Well below what a reader refuses, whatever the last turn adds. */
 export const SEAL_BYTES_MAX = 8 << 20;
+const BLOB_BYTES = 64 << 20;
 
 /** Opens at the published tip; `journalHead` of the tip's segment must be what the local journal holds. */
 export async function openSealer(options: SealerOptions): Promise<Sealer> {
@@ -49,8 +61,10 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   let number = tip === undefined ? 0 : (await readSegment(store, tip)).segment.number + 1;
   let head = tip === undefined ? new Uint8Array(32) : rawOf(tip.checkpoint.journalHead);
   let sealedSeq = tip?.checkpoint.lastSeq ?? -1;
-  const already = tip === undefined ? undefined : await publishedBlobs(store, tip.oid);
+  /** What seals brought before this opening; listed when a record first speaks of a blob. */
+  let already: PublishedBlobs | undefined;
   const published = new Set<Hash>();
+  const withheld = new Set<Hash>();
   const waiting: DurableTurn[] = [];
   let pending = { records: 0, bytes: 0 };
   let sealing: Promise<Oid | undefined> = Promise.resolve(undefined);
@@ -84,35 +98,68 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
       firstSeq, lastSeq: world.nextSeq - 1, segment: segmentPath("journal", number), journalHead: segmentHash(segment), stateRoot: stateRoot(world),
       world: parseOid(world.commit), receipts: records.filter((record) => record.kind === "receipt").length, epoch: EPOCH,
     };
-    const entries = new Map<string, Uint8Array>([[checkpoint.segment, segment]]);
+    const entries = new Map<string, Uint8Array | StoredBlob>([[checkpoint.segment, segment]]);
     if (checkpoint.receipts > 0) entries.set(segmentPath("receipts", number), receiptLines(options.world, records));
-    const brought = await newBlobs(records);
-    for (const [hash, bytes] of brought) entries.set(blobPath(number, hash), bytes);
+    const brought = broughtBlobs();
     const timeSeconds = Number((records.findLast((record) => "now_ns" in record)?.now_ns ?? 0n) / 1_000_000_000n);
-    const done = await appendSigned({
-      store, ref: NOTES_REF, key: options.key, identity: { name: options.principal, email: `${options.principal}@aos` }, message: sealMessage(number, records, checkpoint),
-      timeSeconds, changes: { notes: await notesOf(records), entries }, expected,
-    });
+    let done: Appended;
+    try {
+      await newBlobs(records, brought);
+      for (const [hash, blob] of brought.blobs) entries.set(blobPath(number, hash), blob);
+      done = await appendSigned({
+        store, ref: NOTES_REF, key: options.key, identity: { name: options.principal, email: `${options.principal}@aos` }, message: sealMessage(number, records, checkpoint),
+        timeSeconds, changes: { notes: await notesOf(records), entries }, expected,
+      });
+    } finally {
+      await brought.release();
+    }
     if (done.kind === "stale") {
       throw new AosError("seal.fenced", `${NOTES_REF} moved to ${done.tip ?? "nothing"} under this controller: somebody else seals`, { class: "refused", hint: "stop the other controller, then start this one again" });
     }
-    for (const hash of brought.keys()) published.add(hash);
+    for (const hash of brought.blobs.keys()) published.add(hash);
     [expected, head, sealedSeq, number] = [done.commit, rawOf(checkpoint.journalHead), checkpoint.lastSeq, number + 1];
     return done.commit;
   }
 
-  /** The blobs these records speak of that the store holds and no seal has brought yet. */
-  async function newBlobs(records: readonly JournalRecord[]): Promise<ReadonlyMap<Hash, Uint8Array>> {
-    const found = new Map<Hash, Uint8Array>();
-    const isThere = (hash: Hash): boolean => published.has(hash) || found.has(hash) || already?.has(hash) === true;
+  /** Blobs for a seal: in memory, or written already where they are many. */
+  function broughtBlobs(): Brought {
+    const blobs = new Map<Hash, Uint8Array | StoredBlob>();
+    const packs: WrittenPack[] = [];
+    let inMemory = new Map<Hash, Uint8Array>();
+    let bytes = 0;
+    return {
+      blobs,
+      async add(hash, blob) {
+        blobs.set(hash, blob);
+        inMemory.set(hash, blob);
+        bytes += blob.length;
+        if (bytes < (options.blobBytes ?? BLOB_BYTES)) return;
+        const objects = [...inMemory].map(([of, content]) => ({ of, object: blobObject(content) }));
+        packs.push(await store.writePack(objects.map(({ object }) => object)));
+        for (const { of, object } of objects) blobs.set(of, { oid: object.oid });
+        [inMemory, bytes] = [new Map(), 0];
+      },
+      async release() {
+        for (const pack of packs.splice(0)) await pack.release();
+      },
+    };
+  }
+
+  /** The blobs these records speak of that the store holds and no seal has brought yet; none that is a secret in clear. */
+  async function newBlobs(records: readonly JournalRecord[], found: Brought): Promise<void> {
+    for (const record of records) for (const hash of await withheldBlobs(record, (bundle) => options.blobs.get(bundle))) withheld.add(hash);
+    const isThere = async (hash: Hash): Promise<boolean> => {
+      if (published.has(hash) || found.blobs.has(hash) || tip === undefined) return published.has(hash) || found.blobs.has(hash);
+      already ??= await publishedBlobs(store, tip.oid);
+      return already.has(hash);
+    };
     for (const record of records) {
-      for (const hash of await mentionedBlobs(record, async (blob) => (isThere(blob) ? undefined : options.blobs.get(blob)))) {
-        if (isThere(hash)) continue;
+      for (const hash of await mentionedBlobs(record, async (blob) => (withheld.has(blob) || (await isThere(blob)) ? undefined : options.blobs.get(blob)))) {
+        if (withheld.has(hash) || (await isThere(hash))) continue;
         const bytes = await options.blobs.get(hash);
-        if (bytes !== undefined) found.set(hash, bytes);
+        if (bytes !== undefined) await found.add(hash, bytes);
       }
     }
-    return found;
   }
 
   return {

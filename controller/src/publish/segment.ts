@@ -82,6 +82,11 @@ export function segmentPath(folder: "journal" | "receipts" | "blobs", number: nu
   return `${folder}/d${byte(16)}/d${byte(8)}/s${byte(0)}`;
 }
 
+/** The number of the segment that is kept at such a path. */
+export function segmentNumber(path: string): number {
+  return Number.parseInt(path.split("/").slice(1).map((part) => part.slice(1)).join(""), 16);
+}
+
 function merkleRoot(records: readonly Uint8Array[]): Uint8Array {
   let level = records.map(sha256);
   if (level.length === 0) return new Uint8Array(32);

@@ -44,6 +44,8 @@ export interface Checking extends VerifyOptions {
   readonly blobs: Set<Hash>;
   /** Blobs that a replay needs and that are not published so far, with what they are. */
   readonly needed: Map<Hash, { readonly what: string; readonly seq: number }>;
+  /** Sentences about decisions whose words for changes of authority are not those of this release. */
+  readonly reworded: string[];
   /** The trust file in force after the records looked at so far. */
   trustNow: Trust | undefined;
   /** The sandbox that the genesis record pins. */
@@ -53,7 +55,7 @@ export interface Checking extends VerifyOptions {
 export function beginCheck(options: VerifyOptions): Checking {
   return {
     ...options, problems: [], counts: { seals: 0, records: 0, receipts: 0, approvals: 0, decisions: 0, reviews: 0 },
-    applied: [], open: new Map(), held: new Map(), granted: new Map(), blobs: new Set(), needed: new Map(), trustNow: undefined, sandbox: undefined,
+    applied: [], open: new Map(), held: new Map(), granted: new Map(), blobs: new Set(), needed: new Map(), reworded: [], trustNow: undefined, sandbox: undefined,
   };
 }
 

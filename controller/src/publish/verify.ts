@@ -14,6 +14,8 @@ export interface VerifyReport {
   readonly replayed?: { readonly stateRoot: Hash; readonly seq: number };
   /** Merges on main that no published record has applied yet: not wrong, but not in force. */
   readonly pending: readonly string[];
+  /** Decisions that put changes of authority into other words than this release does: not wrong, but to be read. */
+  readonly reworded: readonly string[];
   /** The first is the most telling one. */
   readonly problems: readonly Problem[];
 }
@@ -30,7 +32,7 @@ export async function verifyPublished(options: VerifyOptions): Promise<VerifyRep
   const pending = (await guarded(check, {}, () => checkMain(check))) ?? [];
   const world = options.replay === undefined || check.problems.length > 0 ? undefined : await replay(check, seals, options.replay);
   const replayed = world === undefined ? {} : { replayed: { stateRoot: stateRoot(world), seq: world.nextSeq } };
-  return { ok: check.problems.length === 0, checked: check.counts, ...replayed, pending, problems: check.problems };
+  return { ok: check.problems.length === 0, checked: check.counts, ...replayed, pending, reworded: check.reworded, problems: check.problems };
 }
 
 /** Main's first-parent history is the applied history; what is beyond it is pending. */

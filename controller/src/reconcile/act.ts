@@ -1,17 +1,18 @@
 // Carries out one act: begin a world, apply a merge, shadow a proposal. What must not happen is held back with the reason.
 
 import {
-  AosError, canonical, decode, renderReport, type JournalRecord,
+  AosError, canonical, decode, type JournalRecord,
 } from "@agentos/kernel";
 import { gatherDecision } from "../forge/gather.ts";
 import type { Local } from "../forge/forge.ts";
 import { refView } from "../forge/open-local.ts";
-import { SHADOW_REF, writeShadowNote, readShadowNote } from "../forge/local-shadow.ts";
+import { readShadowNote } from "../forge/local-shadow.ts";
 import { parseMergeMessage } from "../forge/merge.ts";
 import { readRules } from "../forge/rules.ts";
 import { keyId } from "../governance/ssh-key.ts";
+import type { DecisionInputs } from "../governance/decision.ts";
 import { decisionValue } from "../governance/decision-value.ts";
-import { policyHash } from "../governance/policy.ts";
+import { windowOpens } from "../governance/judge-policy.ts";
 import { principalOfKey, trustHash, TRUST_PATH } from "../governance/trust.ts";
 import { parseOid, verifyCommit, type Oid } from "../git/objects.ts";
 import { mergeTree, type Repo } from "../git/repo.ts";
@@ -21,12 +22,14 @@ import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
 import type { Parts } from "./controller.ts";
 import type { Act, Observed } from "./next-act.ts";
 import { shadowMark, type Memory } from "./observe.ts";
-import { rehearse, type receiptBook } from "./rehearse.ts";
+import { ownReportsOn, writeOwnReport } from "./own-report.ts";
+import type { KeptBook } from "./receipt-book.ts";
+import { rehearse } from "./rehearse.ts";
 
 export interface Seen {
   readonly seen: Observed;
   readonly memory: Memory;
-  readonly book: ReturnType<typeof receiptBook>;
+  readonly book: KeptBook;
 }
 
 export async function act(parts: Parts, what: Extract<Act, { kind: "begin" | "apply" | "shadow" }>, around: Seen): Promise<void> {
@@ -64,6 +67,11 @@ async function apply(parts: Parts, commit: Oid, around: Seen): Promise<void> {
     memory.held.clear();
     memory.shadowed.clear();
   } catch (error) {
+    if (error instanceof AosError && error.code === "merge.window") {
+      memory.waiting.set(commit, { why: error.message, untilMs: Number(error.data["untilMs"]) });
+      parts.log("info", "waits", { commit, why: error.message });
+      return;
+    }
     // What the outside or git did is retried by the loop; everything else is this commit's fault: it is held until refs move.
     if (!(error instanceof AosError) || isPassing(error)) throw error;
     memory.held.set(commit, error.message);
@@ -83,21 +91,31 @@ async function applyMerge(parts: Parts, commit: Oid, { book }: Seen): Promise<vo
   await checkSigner(parts, commit, base);
   await checkOwnKey(parts, commit);
   const slug = parseMergeMessage(merge.message)?.slug ?? "unnamed";
-  const rehearsal = await rehearse(filesOfCommit(store, commit), { world, recorded: book.recorded, shelf: host.shelf, commit: head });
+  const rehearsal = await rehearse(filesOfCommit(store, commit), { world, recorded: book.recorded(), shelf: host.shelf, commit: head });
   const local = localOf(options.repo, store);
   const computed = { manifestHash: rehearsal.control.manifestHash, consequencesHash: rehearsal.consequences };
+  // Main moved between its report and its merge, as in a line of merges at once: the report is made again on what main was then, so
+  // that approvals are compared with it.
+  const place = { base, head, tree: merge.tree };
+  if ((await ownReportsOn(local, place, options.key)) === "another") await writeOwnReport(parts, local, { merge: place, rehearsal });
   const answer = await gatherDecision(local, { base, head, slug, world: options.trust, computed });
   if (answer.tree !== merge.tree) throw held("merge.tree", `${commit.slice(0, 12)}: its tree is not the merge of its parents`);
   const failing = answer.decision.reasons.filter(({ holds }) => !holds).map(({ text }) => text);
   // Nothing but the time is wrong: it is asked again until changes have their time.
   const early = answer.decision.reasons.every(({ rule, holds }) => holds || rule === "window");
-  if (answer.decision.verdict !== "approved" && early) throw new AosError("merge.window", `${commit.slice(0, 12)} waits: ${failing.join("; ")}`, { class: "outside" });
+  if (answer.decision.verdict !== "approved" && early) throw outsideOfWindow(commit, answer.inputs, failing);
   if (answer.decision.verdict !== "approved") throw held("merge.refused", `${commit.slice(0, 12)} is not approved: ${failing.join("; ")}`);
 
   const decision = decode(canonical(decisionValue(answer.inputs, answer.decision)));
   await host.apply({ control: rehearsal.control, artifacts: [...rehearsal.loaded.artifacts.values()], commit, base, decision });
   await publisher.flush();
   log("info", "applied", { commit, proposal: slug, manifest: rehearsal.control.manifestHash, seq: host.world.nextSeq });
+}
+
+function outsideOfWindow(commit: Oid, { policy, time }: DecisionInputs, failing: readonly string[]): AosError {
+  const untilMs = windowOpens(policy, time ?? Math.floor(Date.now() / 1000)) * 1000;
+  const until = new Date(untilMs).toISOString().replace(".000Z", "Z");
+  return new AosError("merge.window", `${commit.slice(0, 12)} waits until ${until}: ${failing.join("; ")}`, { class: "outside", data: { untilMs } });
 }
 
 /** The merge itself must be signed by somebody the base knows, unless the base leaves merging to a forge. */
@@ -133,17 +151,10 @@ async function shadowProposal(parts: Parts, proposal: { readonly slug: string; r
   const local = localOf(options.repo, store);
   try {
     const tree = await mergeTree(options.repo, main, proposal.head);
-    const known = await readShadowNote(local, proposal.head);
-    const own = keyId(options.key.publicKey);
-    if (!known.entries.some(({ key, claim }) => key === own && claim.tree === tree && claim.base === main)) {
-      const rehearsal = await rehearse(filesOfCommit(store, tree), { world: host.world, recorded: book.recorded, shelf: host.shelf, commit: proposal.head });
-      const { policy } = await readRules(store, main);
-      const claim = {
-        world: options.trust, head: proposal.head, base: main, tree, policy: policyHash(policy), manifest: rehearsal.control.manifestHash,
-        consequences: rehearsal.consequences, report: rehearsal.reportHash,
-      };
-      await writeShadowNote(local, { summary: renderReport(rehearsal.report), claim, report: rehearsal.reportJson }, { key: options.key, principal: parts.principal, timeSeconds: Math.floor(Date.now() / 1000) });
-      parts.publisher.pushAlso(SHADOW_REF);
+    const merge = { base: main, head: proposal.head, tree };
+    if ((await ownReportsOn(local, merge, options.key)) !== "this") {
+      const rehearsal = await rehearse(filesOfCommit(store, tree), { world: host.world, recorded: book.recorded(), shelf: host.shelf, commit: proposal.head });
+      await writeOwnReport(parts, local, { merge, rehearsal });
       log("info", "shadowed", { proposal: proposal.slug, head: proposal.head, report: rehearsal.reportHash, effects: rehearsal.report.effects.length });
     }
     memory.shadowed.add(mark);

@@ -1,58 +1,12 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { createModuleRunner } from "@agentos/kernel";
-import { gatherDecision } from "../forge/gather.ts";
-import { writeReview } from "../forge/local-reviews.ts";
-import { mergeCommit } from "../forge/merge.ts";
-import { openLocal } from "../forge/open-local.ts";
-import { parseOid, type Oid } from "../git/objects.ts";
-import { casRef, readRef } from "../git/refs.ts";
+import { readRef } from "../git/refs.ts";
 import { openRepo } from "../git/repo.ts";
-import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
-import { connectWorld, verifyRepository } from "../world-access.ts";
-import { startController, type RunningController } from "./controller.ts";
-import type { WorldStatus } from "./status.ts";
-
-/** Waits for a state of the controller; the test's own timeout ends a wait for something that never comes. */
-async function until(controller: RunningController, holds: (status: WorldStatus) => boolean): Promise<WorldStatus> {
-  for (;;) {
-    const status = controller.status();
-    if (holds(status)) return status;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function start(world: WorldRepo): Promise<RunningController> {
-  const repo = await openRepo(`${world.folder}/world`);
-  return startController({ repo, key: world.keys.controller, remote: undefined, trust: world.trust, pollMs: 100, log: () => undefined });
-}
-
-async function approve(world: WorldRepo, slug: string, head: string): Promise<void> {
-  const local = await openLocal(`${world.folder}/world`);
-  try {
-    const base = parseOid(await world.git("rev-parse", "main"));
-    const { decision } = await gatherDecision(local, { base, head: parseOid(head), slug, world: world.trust });
-    assert.ok(decision.cid !== null, "there is something to approve");
-    const review = { world: world.trust, proposal: slug, head: parseOid(head), verdict: "approve", cid: decision.cid, message: "" } as const;
-    await writeReview(local, review, { key: world.keys.reviewer, principal: "reviewer", timeSeconds: Math.floor(Date.now() / 1000) });
-  } finally {
-    await local.close();
-  }
-}
-
-async function merge(world: WorldRepo, slug: string, head: string): Promise<Oid> {
-  const local = await openLocal(`${world.folder}/world`);
-  try {
-    const base = parseOid(await world.git("rev-parse", "main"));
-    const answer = await gatherDecision(local, { base, head: parseOid(head), slug, world: world.trust });
-    const { commit, release } = await mergeCommit(local, answer, { title: "follow up", key: world.keys.author, principal: "author", timeSeconds: Math.floor(Date.now() / 1000) });
-    assert.equal(await casRef(local.repo.commonDir, "refs/heads/main", base, commit), "updated");
-    await release();
-    return commit;
-  } finally {
-    await local.close();
-  }
-}
+import { outsideWorld, safeUpgradeRepo } from "../testing/world-repo.ts";
+import { approve, merge, start, until } from "../testing/world-steps.ts";
+import { connectWorld } from "../control/connect.ts";
+import { verifyRepository } from "../world-access.ts";
 
 test("controller: begin, event, proposal, shadow, review, merge, apply, event: verified with replay, and again after restarts", { timeout: 120_000 }, async () => {
   const world = await safeUpgradeRepo();

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   AosError, dropSnapshots, fileBlobs, fileSnapshots, lockWorld, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy,
-  type Blobs, type FileJournal, type Hash, type Host,
+  type Blobs, type FileJournal, type Hash, type Host, type WorldCheckpoint,
 } from "@agentos/kernel";
 import type { LoopbackPlace } from "../control/loopback.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { systemCode } from "../git/durable.ts";
 import { cleanStalePacks, openStore, type ObjectStore } from "../git/store.ts";
 import { readRef, cleanStaleLocks, STALE_LOCK_MS } from "../git/refs.ts";
-import type { Repo } from "../git/repo.ts";
+import { configGet, type Repo } from "../git/repo.ts";
 import { parseTrust, principalOfKey, TRUST_PATH } from "../governance/trust.ts";
 import { keyId } from "../governance/ssh-key.ts";
 import { NOTES_REF, readTip } from "../publish/published.ts";
@@ -26,11 +26,13 @@ import { backlogOf } from "./backlog.ts";
 import type { Log, LogLine } from "./log.ts";
 import { openHosting, type GithubOptions, type Hosting } from "./hosting.ts";
 import { createLoop } from "./loop.ts";
+import { githubClient, type GithubClient } from "../forge/github/client.ts";
+import { gitAccess, type GitAccess } from "../forge/github/git-access.ts";
 import { MAIN_REF } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import { refView } from "../forge/open-local.ts";
 import { governancePort, type WriteBack } from "./govern.ts";
-import { bookOf, type receiptBook } from "./rehearse.ts";
+import { openBook, type KeptBook } from "./receipt-book.ts";
 import { repositoryModules, sourcePlaces, type Thrown } from "../script-places.ts";
 import { throwLog } from "./throw-log.ts";
 import { serve } from "./serve.ts";
@@ -38,6 +40,7 @@ import { fetch } from "../git/transport.ts";
 import { WORKSPACES_PREFIX } from "../workspaces/version-commit.ts";
 import { createInbox, type Inbox } from "../inbox/inbox.ts";
 import { workspaceKeeper, type WorkspaceKeeper } from "../workspaces/keeper.ts";
+import { foreseer } from "./own-report.ts";
 import { adoptPublished, fetchAll, followBeside } from "./remote.ts";
 import { isRestoring, markRestoring, pinTrust, removeRunFile, stateFolder, type StateFolder } from "./state-folder.ts";
 import type { WorldStatus } from "./status.ts";
@@ -56,6 +59,8 @@ export interface ControllerOptions {
   readonly http?: LoopbackPlace;
   /** Brings what plans propose into AIR files; without it their proposals are answered `governance.unavailable`. */
   readonly writeBack?: WriteBack;
+  /** Signs what plans propose, where the trust file knows it as an agent's; else the controller's key does. */
+  readonly agent?: SigningKey;
   /** How often the repository is looked at without a nudge. */
   readonly pollMs?: number;
   /** How long a seal may wait to be pushed together with later ones; 1 s unless told. Governance does not wait. */
@@ -91,7 +96,7 @@ export interface Parts {
   readonly keeper: WorkspaceKeeper;
   readonly inbox: Inbox;
   /** Receipts that rehearsals may answer with. */
-  readonly book: ReturnType<typeof receiptBook>;
+  readonly book: KeptBook;
   readonly log: Log;
   readonly hosting?: Hosting;
 }
@@ -103,9 +108,11 @@ export interface Parts {
  * @throws AosError `world.running`, `world.fenced`, `trust.*`, `journal.*`, `replay.*`, and what verification finds in a
  *   published journal that is to be restored: nothing is published then
  */
-export async function startController(options: ControllerOptions): Promise<RunningController> {
+export async function startController(asked: ControllerOptions): Promise<RunningController> {
+  const log: Log = (level, message, fields = {}) => asked.log({ time: new Date().toISOString(), level, message, ...fields });
+  const signedIn = await signIn(asked, log);
+  const { options } = signedIn;
   const { repo } = options;
-  const log: Log = (level, message, fields = {}) => options.log({ time: new Date().toISOString(), level, message, ...fields });
   const folder = await stateFolder(repo);
   const lock = await lockWorld(folder.path, { command: options.remote === undefined ? "aos run" : "aos controller" });
   const store = openStore(repo.commonDir);
@@ -119,14 +126,33 @@ export async function startController(options: ControllerOptions): Promise<Runni
     await pinTrust(repo, options.trust);
     const blobs = fileBlobs(folder.blobs);
     await catchUp(options, { folder, store, journal, blobs, log });
-    await checkPublished(store, journal, folder.journal);
-    return await assemble(options, { folder, store, journal, blobs, principal, log, release: () => lock.release() });
+    const checkedSeq = await snapshotSeq(folder, journal);
+    await checkPublished(store, journal, { place: folder.journal, tip: await readTip(store), fromSeq: checkedSeq });
+    return await assemble(options, { folder, store, journal, blobs, principal, log, checkedSeq, ...signedIn, release: () => lock.release() });
   } catch (error) {
     await journal?.close().catch(() => undefined);
     await store.close();
     await lock.release();
     throw error;
   }
+}
+
+interface SignedIn {
+  /** With what git needs of the service in its environment. */
+  readonly options: ControllerOptions;
+  readonly github?: { readonly client: GithubClient; readonly access: GitAccess };
+}
+
+/** A service that does not answer now is asked again at the first look. */
+async function signIn(options: ControllerOptions, log: Log): Promise<SignedIn> {
+  if (options.github === undefined || options.remote === undefined) return { options };
+  const client = githubClient(options.github);
+  const access = gitAccess(client, await configGet(options.repo, `remote.${options.remote}.url`));
+  await access.refresh().catch((error: unknown) => {
+    if (!(error instanceof AosError)) throw error;
+    log("warn", "GitHub: signing in failed", { code: error.code, problem: error.message });
+  });
+  return { options: { ...options, repo: { ...options.repo, env: access.env } }, github: { client, access } };
 }
 
 /** Removes what processes that died left behind. */
@@ -186,7 +212,24 @@ async function catchUp(options: ControllerOptions, made: Pick<Parts, "folder" | 
   log("info", "rebuilt the local journal from the published one", { records });
 }
 
+/** Where the world will be taken up from, if its newest snapshot is good. */
+async function snapshotSeq({ snapshots }: StateFolder, { nextSeq }: FileJournal): Promise<number> {
+  const store = fileSnapshots(snapshots);
+  const seqs = (await store.list()).map(({ file }) => Math.floor(file / 2)).filter((seq) => seq <= nextSeq);
+  await store.close();
+  return Math.max(0, ...seqs);
+}
+
+/** What the last seal says of the state after its records. */
+async function signedRoot(store: ObjectStore): Promise<{ readonly checkpoint?: WorldCheckpoint }> {
+  const tip = await readTip(store);
+  return tip === undefined ? {} : { checkpoint: { nextSeq: tip.checkpoint.lastSeq + 1, root: tip.checkpoint.stateRoot } };
+}
+
 interface Made extends Omit<Parts, "options" | "host" | "sealer" | "publisher" | "book" | "keeper" | "inbox"> {
+  /** From there on the local journal is known to be what was published. */
+  readonly checkedSeq: number;
+  readonly github?: SignedIn["github"];
   release(): Promise<void>;
 }
 
@@ -194,8 +237,12 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   const { journal, blobs, store, log } = made;
   const clock = systemClock();
   const governance = options.writeBack === undefined ? undefined : governancePort({
-    repo: options.repo, store, key: options.key, principal: made.principal, writeBack: options.writeBack, timeSeconds: () => Math.floor(Date.now() / 1000),
-    on: () => ({ world: host.world, recorded: book.recorded, shelf: host.shelf }), onMoved: (ref) => publisher.pushAlso(ref),
+    repo: options.repo, store, key: options.key, principal: made.principal, agent: options.agent, writeBack: options.writeBack, timeSeconds: () => Math.floor(Date.now() / 1000),
+    on: () => ({ world: host.world, recorded: book.recorded(), shelf: host.shelf }),
+    onMoved(ref, signer) {
+      publisher.pushAlso(ref);
+      log("info", "a plan proposes", { ref, signer: signer.principal, kind: signer.kind });
+    },
   });
   const outside = await worldAdapters(made.folder.path, { blobs, clock, host: () => host, governance });
   let onThrow: (thrown: Thrown) => void = () => undefined;
@@ -203,8 +250,10 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   const modules = repositoryModules(options.repo, { onThrow: (thrown) => onThrow(thrown) });
   const host: Host = await openHost({
     journal, blobs, clock, entropy: systemEntropy(), signer: options.key, modules, adapters: outside.adapters, secrets: outside.secrets,
-    sandbox: SANDBOX_VERSION, world: options.trust, snapshots: fileSnapshots(made.folder.snapshots),
+    sandbox: SANDBOX_VERSION, world: options.trust, snapshots: fileSnapshots(made.folder.snapshots), ...(await signedRoot(store)),
   });
+  const openedSeq = host.opened.snapshotSeq ?? 0;
+  if (openedSeq < made.checkedSeq) await checkPublished(store, journal, { place: made.folder.journal, tip: await readTip(store), fromSeq: openedSeq });
   logSnapshots(log, host);
   onThrow = throwLog(log, { world: () => host.world, places: sourcePlaces(options.repo.workTree) });
   const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
@@ -214,7 +263,7 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
     onProblem: (what, error) => log("warn", `${what} failed`, { code: error.code, problem: error.message }),
   });
   for (const turn of await backlogOf(journal, host, { fromSeq: sealer.sealedSeq + 1 })) publisher.add(turn);
-  const book = await bookOf(journal);
+  const book = await openBook(made.folder.receipts, journal, { onProblem: (error) => log("warn", "where receipts stand could not be written down", { problem: errorOf(error).message }) });
   const tell = turnLog(log, host.world);
   const keeper = workspaceKeeper({
     store, blobs, key: options.key, principal: made.principal, log, world: () => host.world, sealedSeq: () => sealer.sealedSeq, fenced: () => publisher.state.fenced,
@@ -222,15 +271,15 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   });
   host.onTurn((turn) => {
     publisher.add(turn);
-    book.take(turn.records);
+    book.take(turn);
     keeper.take(turn);
     tell(turn);
   });
   const inbox = createInbox({ repo: options.repo, remote: options.remote, store, host, journal, blobs, key: options.key, principal: made.principal, log });
-  const { github } = options;
-  const hosting = github === undefined ? {} : {
-    hosting: openHosting(github, {
-      local: { repo: options.repo, store, refs: refView(options.repo.commonDir, new Map()) }, key: options.key, principal: made.principal, world: options.trust, log, pushAlso: (ref) => publisher.pushAlso(ref),
+  const { github } = made;
+  const hosting = github === undefined || options.github === undefined ? {} : {
+    hosting: openHosting(options.github, {
+      ...github, foresee: foreseer({ options, store, host, book }), local: { repo: options.repo, store, refs: refView(options.repo.commonDir, new Map()) }, key: options.key, principal: made.principal, world: options.trust, log, pushAlso: (ref) => publisher.pushAlso(ref),
     }),
   };
   return run({ ...made, ...hosting, options, host, sealer, publisher, book, keeper, inbox }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
@@ -263,7 +312,7 @@ async function run(parts: Parts, around: { release(): Promise<void>; onFatal(sto
   /** Every part is let go, whatever becomes of the others; the first failure is what stopped the world, unless it had a reason. */
   async function takeApart(reason: Error | undefined): Promise<void> {
     let error = reason;
-    const steps = [() => loop.stop(), () => servers.close(), () => host.stop(), () => publisher.stop(), () => keeper.stop(), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
+    const steps = [() => loop.stop(), () => host.stop(), () => servers.close(), () => parts.book.save(), () => publisher.stop(() => keeper.stop()), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
     for (const step of steps) await step().catch((cause: unknown) => (error ??= errorOf(cause)));
     log(error === undefined ? "info" : "error", "stopped", { seq: host.world.nextSeq, ...(error === undefined ? {} : { problem: error.message }) });
     finish(error);

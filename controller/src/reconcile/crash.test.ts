@@ -8,6 +8,7 @@ import { openRepo } from "../git/repo.ts";
 import { openStore } from "../git/store.ts";
 import { NOTES_REF, readSeals, readSegment } from "../publish/published.ts";
 import { spawnController } from "../testing/child-controller.ts";
+import { eventually } from "../testing/eventually.ts";
 import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { approve, isShadowed, merge, sendStart, settle, start, until, withRemote, type WithRemote } from "../testing/world-steps.ts";
 import { verifyRepository } from "../world-access.ts";
@@ -43,7 +44,7 @@ function people(world: WorldRepo, at: WithRemote): { step(): Promise<"waiting" |
   };
 }
 
-test("crash: kill -9 at ten random moments while events flow and a proposal is merged: nothing acknowledged is lost, everything verifies", { timeout: 180_000 }, async () => {
+test("crash: kill -9 at ten random moments while events flow and a proposal is merged: nothing acknowledged is lost, everything verifies", { timeout: 150_000 }, async () => {
   const world = await safeUpgradeRepo();
   const outside = await outsideWorld();
   const at = await withRemote(world);
@@ -70,15 +71,15 @@ test("crash: kill -9 at ten random moments while events flow and a proposal is m
       })();
       // However busy the machine is, each of these lives takes an event before it ends.
       const before = acknowledged.length;
-      while (Date.now() < deadline || acknowledged.length === before) {
+      await eventually(async () => {
         await sendStart(path, outside.url).then((seq) => acknowledged.push(seq), () => undefined);
-        await sleep(15);
-      }
+        return Date.now() >= deadline && acknowledged.length > before;
+      }, "an event that is acknowledged", { seen: () => child.lines.slice(-5) });
       await child.kill();
       await working;
     }
     last = await start(world, path, { remote: "origin" });
-    while ((await step()) !== "merged") await sleep(50);
+    await eventually(async () => (await step()) === "merged", "the merge", { seen: () => last?.status() });
     await until(last, ({ appliedRevision }) => appliedRevision === merged());
     acknowledged.push(await sendStart(path, outside.url));
     await settle(path);
@@ -137,7 +138,7 @@ test("crash: between apply and seal: after the restart the note is on the commit
     await writeFile(lock, "");
     await approve(world, "follow-up", head);
     const merged = await merge(world, "follow-up", head);
-    while (!child.lines.some((line) => line.includes('"message":"applied"') || line.includes("seal failed"))) await sleep(20);
+    await eventually(() => child.lines.some((line) => line.includes('"message":"applied"') || line.includes("seal failed")), "the merge applied", { seen: () => child.lines });
     await sendStart(path, outside.url);
     await settle(path);
     await sendStart(path, outside.url);

@@ -27,7 +27,7 @@ test("governance port: a plan's proposal: a signed branch of the controller's, f
   for (const path of has) texts.set(path, new TextDecoder().decode(await to.read(path)));
   const moved: string[] = [];
   const port = governancePort({
-    repo: local.repo, store: local.store, key: repo.keys.controller, principal: "controller", writeBack: () => texts,
+    repo: local.repo, store: local.store, key: repo.keys.controller, principal: "controller", agent: undefined, writeBack: () => texts,
     on: () => ({ world, recorded: [], shelf: { modules: createModuleRunner(), control: () => base } }), timeSeconds: () => 1_700_000_000, onMoved: (ref) => void moved.push(ref),
   });
   const offer = { intent: hashValue("intent"), doc: { patches: [] } as never, base, next, description: "more\n\nProposal: x" };
@@ -36,7 +36,7 @@ test("governance port: a plan's proposal: a signed branch of the controller's, f
   const ref = `refs/heads/proposals/agent/controller/p${proposalId}`;
   assert.deepEqual(moved, [ref]);
   const head = parseOid(await repo.git("rev-parse", ref));
-  assert.equal((await local.store.readCommit(head)).message, `more Proposal: x\n\nIntent: ${offer.intent}\n`);
+  assert.equal((await local.store.readCommit(head)).message, `more Proposal: x\n\nIntent: ${offer.intent}\nSigned-for: a plan, by the controller, which has no key of an agent in the trust file\n`);
   const object = await local.store.read(head);
   assert.deepEqual(object === undefined ? undefined : verifyCommit(object.bytes)?.publicKey, repo.keys.controller.publicKey);
   assert.equal(await repo.git("diff", "--stat", upgraded, head), "");

@@ -4,8 +4,10 @@
 import { AosError, type Hash } from "@agentos/kernel";
 import type { Local } from "../forge/forge.ts";
 import { githubApi } from "../forge/github/api.ts";
-import { githubClient, type GithubAuth, type GithubPlace } from "../forge/github/client.ts";
+import type { GithubAuth, GithubClient, GithubPlace, Standing } from "../forge/github/client.ts";
+import type { GitAccess } from "../forge/github/git-access.ts";
 import { githubForge, type GithubForge } from "../forge/github/github.ts";
+import type { Witness } from "../forge/github/witness.ts";
 import { listenForWebhooks, type WebhookPlace, type Webhooks } from "../forge/github/webhook.ts";
 import { REVIEWS_PREFIX } from "../forge/local-reviews.ts";
 import type { SigningKey } from "../git/ed25519.ts";
@@ -29,8 +31,17 @@ export interface Hosting {
   post(now: { readonly applied: Oid | undefined; readonly held: ReadonlyMap<Oid, string> }): Promise<void>;
   start(nudge: () => void): Promise<void>;
   stop(): Promise<void>;
+  status(): HostingStatus;
 }
-interface Here {
+/** How it stands with the service. */
+export interface HostingStatus extends Standing {
+  readonly place: string;
+  /** The last error, and since when there has been no round without one; milliseconds since 1970. */
+  readonly trouble: { readonly what: string; readonly code: string; readonly message: string; readonly sinceMs: number } | undefined;
+}
+interface Here extends Pick<Witness, "foresee"> {
+  readonly client: GithubClient;
+  readonly access: GitAccess;
   readonly local: Local;
   readonly key: SigningKey;
   readonly principal: string;
@@ -41,10 +52,10 @@ interface Here {
 
 export function openHosting(options: GithubOptions, here: Here): Hosting {
   const { log } = here;
-  const forge = githubForge({ ...here, api: githubApi(githubClient(options)) });
+  const forge = githubForge({ ...here, api: githubApi(here.client) });
   let refspecs: readonly string[] = [];
   let webhooks: Webhooks | undefined;
-  let problem: string | undefined;
+  let trouble: HostingStatus["trouble"];
   let looked = false;
   let told = "";
 
@@ -54,8 +65,10 @@ export function openHosting(options: GithubOptions, here: Here): Hosting {
       await run();
     } catch (error) {
       if (!(error instanceof AosError)) throw error;
-      if (problem !== error.message) log("warn", `GitHub: ${what} failed`, { code: error.code, problem: error.message });
-      problem = error.message;
+      // How long it is to wait is said anew each time.
+      const again = trouble?.code === error.code && (error.code === "github.limited" || trouble.message === error.message);
+      if (!again) log("warn", `GitHub: ${what} failed`, { code: error.code, problem: error.message });
+      trouble = { what, code: error.code, message: error.message, sinceMs: trouble?.sinceMs ?? Date.now() };
       looked = false;
     }
   }
@@ -64,8 +77,8 @@ export function openHosting(options: GithubOptions, here: Here): Hosting {
     async refspecs() {
       looked = true;
       await attempt("looking", async () => {
+        await here.access.refresh();
         refspecs = await forge.look();
-        problem = undefined;
       });
       return refspecs;
     },
@@ -89,6 +102,7 @@ export function openHosting(options: GithubOptions, here: Here): Hosting {
         if (applied !== undefined) await forge.postApplied(applied, { state: "success", text: "in force" });
         for (const [commit, why] of held) await forge.postApplied(commit, { state: "failure", text: `held: ${why}` });
         if (options.merge === "when-approved") await mergeApproved(forge, approved, log);
+        trouble = undefined;
       });
     },
     async start(nudge) {
@@ -97,6 +111,7 @@ export function openHosting(options: GithubOptions, here: Here): Hosting {
       log("info", "listening for webhooks", { port: webhooks.port });
     },
     stop: async () => webhooks?.close(),
+    status: () => ({ place: `${options.place.owner}/${options.place.name}`, trouble, ...here.client.standing() }),
   };
 }
 

@@ -3,11 +3,13 @@
 import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
+import { PROPOSALS_PREFIX } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import type { Oid } from "../git/objects.ts";
 import { cleanStaleLocks, readRef, STALE_LOCK_MS } from "../git/refs.ts";
 import { NOTES_REF } from "../publish/published.ts";
 import { act } from "./act.ts";
+import { ciWatch } from "./ci-watch.ts";
 import type { Parts } from "./controller.ts";
 import { nextAct, type Act, type Observed } from "./next-act.ts";
 import { blankMemory, observe, refsOf } from "./observe.ts";
@@ -31,6 +33,7 @@ export function createLoop(parts: Parts): Loop {
   const { options, host, log } = parts;
   const pollMs = options.pollMs ?? POLL_MS;
   const memory = blankMemory();
+  const ci = ciWatch(parts);
   let seen: Observed | undefined;
   let last: Act | undefined;
   let attempted: string | undefined;
@@ -40,6 +43,8 @@ export function createLoop(parts: Parts): Loop {
   let refs: string | undefined;
   let settled: string | undefined;
   let fetchDue = true;
+  /** When it was last asked to look everywhere, or had looked at the remote: a world that seals all the time is polled all the same. */
+  let nudgedMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   let round: Promise<void> | undefined;
@@ -53,8 +58,18 @@ export function createLoop(parts: Parts): Loop {
     if (options.remote !== undefined && fetchDue) {
       fetchDue = false;
       await look(options.remote);
+      // However long the remote takes, it is left alone for a while in between.
+      nudgedMs = performance.now();
     }
-    if (!parts.publisher.state.fenced) await parts.inbox.deliver();
+    if (!parts.publisher.state.fenced) {
+      await parts.inbox.deliver();
+      await parts.inbox.tidy();
+    }
+    for (const [commit, { untilMs }] of memory.waiting) {
+      if (untilMs > Date.now()) continue;
+      memory.waiting.delete(commit);
+      settled = undefined;
+    }
     const now = await refsOf(options.repo);
     if (settled === `${now}\n${host.world.commit}`) return;
     settled = undefined;
@@ -78,7 +93,9 @@ export function createLoop(parts: Parts): Loop {
 
   /** Fetches, and looks whether somebody else has published meanwhile. */
   async function look(remote: string): Promise<void> {
-    await fetchAll(options.repo, remote, await parts.hosting?.refspecs());
+    // A branch that a plan made here and the remote does not have yet would be pruned.
+    const own = parts.publisher.unpushed.filter((ref) => ref.startsWith(PROPOSALS_PREFIX)).map((ref) => `^${ref}`);
+    await fetchAll(options.repo, remote, [...((await parts.hosting?.refspecs()) ?? []), ...own]);
     await parts.hosting?.witness();
     const elsewhere = await publishedElsewhere(options.repo, remote);
     if (elsewhere !== undefined) {
@@ -86,7 +103,8 @@ export function createLoop(parts: Parts): Loop {
     }
     await parts.publisher.remoteHas(await readRef(options.repo.commonDir, trackingRef(remote, NOTES_REF)));
     const shadows = await adoptShadows(options.repo, remote);
-    if (shadows === "ahead") parts.publisher.pushAlso(SHADOW_REF);
+    // Where it was taken over there is nothing to push; a push that was rejected for it is settled by one.
+    if (shadows !== "same") parts.publisher.pushAlso(SHADOW_REF);
     if (shadows === "moved") {
       memory.shadowed.clear();
       settled = undefined;
@@ -103,6 +121,7 @@ export function createLoop(parts: Parts): Loop {
         if (parts.publisher.state.fenced) await turnReadOnly();
       } while (again && !stopped);
       await parts.hosting?.post({ applied: parts.host.world.commit as Oid | undefined, held: memory.held });
+      await ci.look(seen);
       [problem, failures] = [undefined, 0];
     } catch (error) {
       if (!(error instanceof AosError)) {
@@ -117,7 +136,12 @@ export function createLoop(parts: Parts): Loop {
     } finally {
       round = undefined;
     }
-    if (!stopped) timer = setTimeout(nudge, failures === 0 ? pollMs : Math.min(BACKOFF_MS_MAX, pollMs * 2 ** Math.min(failures, 6)));
+    if (stopped) return;
+    const leftMs = Math.max(0, nudgedMs + pollMs - performance.now());
+    if (failures > 0) timer = setTimeout(nudge, Math.min(BACKOFF_MS_MAX, pollMs * 2 ** Math.min(failures, 6)));
+    // A hint that came while the last things were said is taken up at once.
+    else if (again && leftMs > 0) timer = setTimeout(lookHere);
+    else timer = setTimeout(nudge, leftMs);
   }
 
   /** Somebody else runs this world: no event and no effect of it happens here any more. */
@@ -143,6 +167,7 @@ export function createLoop(parts: Parts): Loop {
 
   function nudge(): void {
     fetchDue = true;
+    nudgedMs = performance.now();
     lookHere();
   }
 
@@ -157,7 +182,7 @@ export function createLoop(parts: Parts): Loop {
       nudge();
     },
     nudge,
-    status: () => statusOf({ principal: parts.principal, world: host.world, seen, act: last, attempted, memory, publisher: parts.publisher.state, problem }),
+    status: () => statusOf({ principal: parts.principal, world: host.world, seen, act: last, attempted, memory, ci: ci.found, publisher: parts.publisher.state, hosting: parts.hosting?.status(), problem }),
     async stop() {
       stopped = true;
       clearTimeout(timer);

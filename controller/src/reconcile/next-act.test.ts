@@ -4,7 +4,7 @@ import type { Oid } from "../git/objects.ts";
 import { nextAct, type Observed } from "./next-act.ts";
 
 const [a, b, c] = ["a", "b", "c"].map((digit) => digit.repeat(40)) as [Oid, Oid, Oid];
-const quiet: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), suspended: false };
+const quiet: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map(), suspended: false };
 const proposal = { slug: "x", head: c, shadowed: false, failed: undefined };
 
 const rows: readonly { readonly name: string; readonly seen: Partial<Observed>; readonly act: string }[] = [
@@ -21,7 +21,8 @@ const rows: readonly { readonly name: string; readonly seen: Partial<Observed>; 
   { name: "a proposal with a report", seen: { proposals: [{ ...proposal, shadowed: true }] }, act: "idle" },
   { name: "a proposal that cannot be shadowed", seen: { proposals: [{ ...proposal, failed: "air.invalid" }] }, act: "idle" },
   { name: "a merge goes before a proposal", seen: { main: b, ahead: [b], proposals: [proposal] }, act: "apply" },
-  { name: "a held merge does not stop shadows", seen: { main: b, ahead: [b], held: new Map([[b, "no review"]]), proposals: [proposal] }, act: "shadow" },
+  { name: "a merge whose time has not come", seen: { main: b, ahead: [b], waiting: new Map([[b, "waits until"]]) }, act: "wait" },
+  { name: "a held merge: main is not in force, so nothing can be said of proposals to it", seen: { main: b, ahead: [b], held: new Map([[b, "no review"]]), proposals: [proposal] }, act: "wait" },
 ];
 
 for (const row of rows) {

@@ -12,6 +12,8 @@ export interface Observed {
   readonly proposals: readonly ProposalSeen[];
   /** Commits this controller holds back, and why; forgotten when refs move. */
   readonly held: ReadonlyMap<Oid, string>;
+  /** Merges whose time has not come, and until when. */
+  readonly waiting: ReadonlyMap<Oid, string>;
   readonly suspended: boolean;
 }
 export interface ProposalSeen {
@@ -32,15 +34,20 @@ export type Act =
   | { readonly kind: "apply"; readonly commit: Oid }
   | { readonly kind: "shadow"; readonly slug: string; readonly head: Oid };
 
-/** Merges are applied in the order of main; proposals are shadowed when no merge waits. */
+/**
+ * Merges are applied in the order of main; proposals are shadowed when no merge waits or is held: a report on a main that is not in
+ * force would be of nothing that runs.
+ */
 export function nextAct(seen: Observed): Act {
   if (seen.main === undefined) return { kind: "wait", why: "main does not exist yet" };
   if (seen.applied === undefined) return { kind: "begin", commit: seen.main };
   if (seen.ahead === undefined) return { kind: "freeze", why: `main (${seen.main.slice(0, 12)}) does not descend from the applied commit ${seen.applied.slice(0, 12)}` };
   const [next] = seen.ahead;
-  if (next !== undefined && !seen.suspended && !seen.held.has(next)) return { kind: "apply", commit: next };
+  if (next !== undefined) {
+    const why = seen.held.get(next) ?? seen.waiting.get(next) ?? (seen.suspended ? "suspended" : undefined);
+    return why === undefined ? { kind: "apply", commit: next } : { kind: "wait", why };
+  }
   const proposal = seen.proposals.find(({ shadowed, failed }) => !shadowed && failed === undefined);
   if (proposal !== undefined) return { kind: "shadow", slug: proposal.slug, head: proposal.head };
-  if (next === undefined) return { kind: "idle" };
-  return { kind: "wait", why: seen.held.get(next) ?? "suspended" };
+  return { kind: "idle" };
 }

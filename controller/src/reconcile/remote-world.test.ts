@@ -7,10 +7,12 @@ import { openRepo } from "../git/repo.ts";
 import { readRef } from "../git/refs.ts";
 import { openStore } from "../git/store.ts";
 import { NOTES_REF, readSeals, readSegment } from "../publish/published.ts";
+import { eventually } from "../testing/eventually.ts";
 import { tampering } from "../testing/tamper.ts";
 import { outsideWorld, safeUpgradeRepo, type Outside, type WorldRepo } from "../testing/world-repo.ts";
-import { approve, merge, sendStart, settle, start, until, withRemote, type StartChange, type WithRemote } from "../testing/world-steps.ts";
-import { connectWorld, verifyRepository } from "../world-access.ts";
+import { approve, logged, merge, sendStart, settle, start, until, withRemote, type StartChange, type WithRemote } from "../testing/world-steps.ts";
+import { connectWorld } from "../control/connect.ts";
+import { verifyRepository } from "../world-access.ts";
 import type { RunningController } from "./controller.ts";
 import type { LogLine } from "./log.ts";
 import { markRestoring, stateFolderAt } from "./state-folder.ts";
@@ -104,7 +106,7 @@ test("remote: a second controller writes: the first is fenced and says so, takes
   assert.deepEqual([status.ready.status, status.published.status, status.published.reason], ["False", "False", "Fenced"]);
   assert.match(status.stalled.message, /origin has [0-9a-f]{12} on refs\/notes\/aos, which this controller did not write/);
   await assert.rejects(sendStart(path, outside.url), { code: "world.fenced", class: "refused" });
-  while (!log.some(({ message }) => /read-only from here on/.test(message))) await new Promise((resolve) => setTimeout(resolve, 20));
+  await logged(log, ({ message }) => /read-only from here on/.test(message));
   const { seq } = first.status();
   const client = (await connectWorld(await openRepo(path))) ?? assert.fail("it still answers");
   assert.equal(((await client.ask("GET", "/journal")) as { readonly end: number }).end, seq);
@@ -125,7 +127,7 @@ test("remote: two controllers push at once: one wins, the other is fenced by the
   const second = await begin(other, { pollMs: 60_000 });
   await Promise.all([sendStart(path, outside.url), sendStart(other, outside.url)]);
   const all = [first, second];
-  while (!all.some((controller) => controller.status().published.reason === "Fenced")) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => all.some((controller) => controller.status().published.reason === "Fenced"), "one of two is fenced", { seen: () => all.map((controller) => controller.status()) });
   const loser = first.status().published.reason === "Fenced" ? 0 : 1;
   assert.match(all[loser]?.status().stalled.message ?? "", /rejected refs\/notes\/aos/);
   const winner = all[1 - loser] ?? assert.fail();
@@ -231,7 +233,7 @@ test("remote: CI writes shadow notes too: the controller's reports go on top of 
   // The ref replaced as a whole: what was the controller's in it is made again.
   await world.git("--git-dir", at.remote, "update-ref", "refs/notes/aos-shadow", await world.git("rev-parse", "main"));
   const lost = await readRef(at.remote, "refs/notes/aos-shadow");
-  while ((await readRef(at.remote, "refs/notes/aos-shadow")) === lost) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => (await readRef(at.remote, "refs/notes/aos-shadow")) !== lost, "another shadow note on the remote");
   await at.fetch();
   assert.match(await world.git("notes", "--ref=aos-shadow", "show", head), /Report/i);
   assert.equal(controller.status().stalled.status, "False");
@@ -247,7 +249,7 @@ test("remote: its notes rewound or deleted: pushed again, as long as nobody else
   const tip = await readRef(path, NOTES_REF);
   for (const args of [["update-ref", NOTES_REF, `${NOTES_REF}^`], ["update-ref", "-d", NOTES_REF]]) {
     await world.git("--git-dir", at.remote, ...args);
-    while ((await readRef(at.remote, NOTES_REF)) !== tip) await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(async () => (await readRef(at.remote, NOTES_REF)) === tip, "the journal on the remote again", { seen: () => controller.status() });
   }
   assert.equal(controller.status().stalled.status, "False");
 });

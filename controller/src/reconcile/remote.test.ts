@@ -65,6 +65,18 @@ test("fetch: branches and reviews: as they are on the remote, rewound and delete
   assert.equal(await readRef(own.commonDir, "refs/notes/aos-reviews-someone"), undefined);
 });
 
+test("fetch: a branch made here that is said not to be on the remote yet: stays; else it is pruned", async (t) => {
+  const { own, remote, commit } = await pair(t);
+  const ref = "refs/heads/proposals/agent/ctl/p1";
+  const made = await commit(own, ref, "of a plan");
+  await commit(remote, "refs/heads/main", "main 2");
+  await fetchAll(own, "origin", [`^${ref}`]);
+  assert.equal(await readRef(own.commonDir, ref), made);
+  assert.equal(await readRef(own.commonDir, "refs/heads/main"), await readRef(remote.commonDir, "refs/heads/main"));
+  await fetchAll(own, "origin");
+  assert.equal(await readRef(own.commonDir, ref), undefined);
+});
+
 test("fetch: the remote is away: an error of the outside that names it", async (t) => {
   const { own, remote } = await pair(t);
   await rename(remote.commonDir, `${remote.commonDir}-away`);

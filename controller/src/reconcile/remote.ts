@@ -33,7 +33,7 @@ export async function followBeside(repo: Repo, remote: string): Promise<void> {
  */
 export async function fetchAll(repo: Repo, remote: string, also: readonly string[] = []): Promise<void> {
   const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", "+refs/aos/inbox/*:refs/aos/inbox/*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`, ...also];
-  await fetch(repo, remote, { refspecs, gone: "prune", tags: "leave", timeoutMs: FETCH_TIMEOUT_MS });
+  await fetch(repo, remote, { refspecs, gone: "prune", tags: "leave", housekeeping: "leave", timeoutMs: FETCH_TIMEOUT_MS });
 }
 
 /** The published journal on the remote, as last fetched, where it is not what this repository has. */

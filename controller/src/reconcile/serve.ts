@@ -15,6 +15,7 @@ import type { WorldStatus } from "./status.ts";
 export interface Servers {
   /** Where it answers, for the log. */
   readonly places: Readonly<Record<string, string>>;
+  /** For when the world has stopped: whoever follows its journal gets the last records. */
   close(): Promise<void>;
 }
 
@@ -29,7 +30,10 @@ export async function serve(parts: Parts, loop: { status(): WorldStatus; nudge()
   });
   const socket = await serveControl(folder.path, handler);
   const open: { close(): Promise<void> }[] = [socket];
-  const close = async (): Promise<void> => void (await Promise.all(open.map((server) => server.close())));
+  const close = async (): Promise<void> => {
+    await feed.end();
+    await Promise.all(open.map((server) => server.close()));
+  };
   try {
     const http = options.http === undefined ? undefined : await serveLoopback(folder.path, handler, { place: options.http });
     if (http !== undefined) open.push(http);

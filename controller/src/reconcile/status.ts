@@ -4,6 +4,7 @@ import { trieSize, type Hash, type World } from "@agentos/kernel";
 import { approvalsOf, effectsOf, plansOf, type ApprovalRow, type EffectRow, type PlanRow } from "../control/views.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import type { Act, Observed } from "./next-act.ts";
+import type { HostingStatus } from "./hosting.ts";
 import type { Memory } from "./observe.ts";
 
 export interface Condition {
@@ -31,7 +32,9 @@ export interface WorldStatus {
   /** How many plan instances there are; the oldest of them are in `plans`. */
   readonly planCount: number;
   readonly plans: readonly PlanRow[];
-  readonly proposals: readonly { readonly slug: string; readonly head: string; readonly shadow: "done" | "pending" | "failed"; readonly why?: string }[];
+  readonly proposals: readonly { readonly slug: string; readonly head: string; readonly shadow: "done" | "pending" | "failed"; readonly why?: string; readonly ci?: readonly string[] }[];
+  /** Of a world on GitHub. */
+  readonly github?: HostingStatus;
 }
 
 export interface StatusInput {
@@ -41,7 +44,10 @@ export interface StatusInput {
   readonly act: Act | undefined;
   readonly attempted: string | undefined;
   readonly memory: Memory;
+  /** By head: what CI reported on it that is not true. */
+  readonly ci: ReadonlyMap<string, readonly string[]>;
   readonly publisher: Publisher["state"];
+  readonly hosting: HostingStatus | undefined;
   /** Why the last look at the repository failed. */
   readonly problem: string | undefined;
 }
@@ -56,7 +62,7 @@ export function statusOf(input: StatusInput): WorldStatus {
   return {
     world: world.id, principal: input.principal,
     ready: world.control === undefined ? no("Waiting", "no control plane is in force yet") : stalled === undefined ? yes("Applied", `${short(world.commit)} is in force`) : no(stalled.reason, stalled.message),
-    reconciling: progress(input.problem, (seen?.ahead?.length ?? 0) > 0 && stalled === undefined),
+    reconciling: progress(input.problem, stalled === undefined ? seen : undefined),
     stalled: stalled ?? no("", ""),
     published: publishing(publisher),
     ...(seen?.main === undefined ? {} : { observedRevision: seen.main }), ...(input.attempted === undefined ? {} : { attemptedRevision: input.attempted }),
@@ -64,7 +70,8 @@ export function statusOf(input: StatusInput): WorldStatus {
     seq: world.nextSeq, sealedSeq: publisher.sealed, held,
     openIntents: effectsOf(world), approvals: approvalsOf(world),
     planCount: trieSize(world.plans), plans: plansOf(world).slice(0, PLANS_MAX),
-    proposals: (seen?.proposals ?? []).map(({ slug, head, shadowed, failed }) => ({ slug, head, shadow: shadowed ? "done" : failed === undefined ? "pending" : "failed", ...(failed === undefined ? {} : { why: failed }) })),
+    proposals: (seen?.proposals ?? []).map(({ slug, head, shadowed, failed }) => ({ slug, head, shadow: shadowed ? "done" : failed === undefined ? "pending" : "failed", ...(failed === undefined ? {} : { why: failed }), ...ciOf(input.ci, head) })),
+    ...(input.hosting === undefined ? {} : { github: input.hosting }),
   };
 
   function stall(holds: typeof held): Condition | undefined {
@@ -76,16 +83,31 @@ export function statusOf(input: StatusInput): WorldStatus {
   }
 }
 
+function ciOf(found: StatusInput["ci"], head: string): { readonly ci?: readonly string[] } {
+  const ci = found.get(head);
+  return ci === undefined ? {} : { ci };
+}
+
 function publishing(publisher: Publisher["state"]): Condition {
   if (publisher.fenced) return no("Fenced", publisher.problem ?? "another controller writes here");
+  const [first] = publisher.rejected;
+  if (first !== undefined && publisher.problem === undefined) {
+    return no("Rejected", `the remote does not take ${publisher.rejected.map(({ ref }) => ref).join(", ")}: ${first.reason}`);
+  }
   if (publisher.behind) return no("Behind", publisher.problem ?? "a seal or push is due");
   return yes("UpToDate", `sealed up to seq ${publisher.sealed}`);
 }
 
-function progress(problem: string | undefined, waiting: boolean): Condition {
+function progress(problem: string | undefined, seen: Observed | undefined): Condition {
   if (problem !== undefined) return yes("ProgressingWithRetry", problem);
-  return waiting ? yes("Progressing", "a merge waits to be applied") : no("Idle", "");
+  const [next] = seen?.ahead ?? [];
+  const waits = next === undefined ? undefined : seen?.waiting.get(next);
+  if (waits !== undefined) return yes(WAITING_FOR_WINDOW, waits);
+  return next === undefined ? no("Idle", "") : yes("Progressing", "a merge waits to be applied");
 }
+
+/** The reason of `reconciling` while the next merge waits for its time. */
+export const WAITING_FOR_WINDOW = "WaitingForWindow";
 
 function yes(reason: string, message: string): Condition {
   return { status: "True", reason, message };

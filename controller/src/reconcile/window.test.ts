@@ -36,6 +36,8 @@ test("controller: a merge that comes when changes have no time: waits and says u
   const { commit, release } = await mergeCommit(local, answer, { title: "follow up", key: world.keys.author, principal: "author", timeSeconds: now });
   await world.git("update-ref", "refs/heads/main", commit);
   await release();
-  const waiting = await until(controller, (status) => JSON.stringify(status).includes("is no time for changes"));
+  const waiting = await until(controller, ({ reconciling }) => reconciling.reason === "WaitingForWindow");
+  const opens = new Date((inside - (inside % DAY_S)) * 1000).toISOString().replace(".000Z", "Z");
+  assert.match(waiting.reconciling.message, new RegExp(`^${commit.slice(0, 12)} waits until ${opens}: .* is no time for changes`));
   assert.deepEqual([waiting.appliedRevision, waiting.held], [base, []]);
 });

@@ -1,11 +1,12 @@
 // A controller in a process of its own, so that a test can kill it: arguments are repository, key file, trust hash, remote or "-".
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseHash } from "@agentos/kernel";
 import { readPrivateKey } from "../git/keys.ts";
 import { openRepo } from "../git/repo.ts";
 import { startController } from "../reconcile/controller.ts";
+import { inTime } from "./eventually.ts";
 import type { WorldRepo } from "./world-repo.ts";
 
 export interface ChildController {
@@ -35,12 +36,9 @@ export function spawnController(world: WorldRepo, path: string, remote: string |
     child.once("close", () => reject(new Error(`the controller ended: ${lines.at(-1)}`)));
   });
   opened.catch(() => undefined);
-  return { opened, ended, lines, kill: () => end(child, ended, "SIGKILL"), stop: () => end(child, ended, "SIGTERM") };
-}
-
-async function end(child: ChildProcess, ended: Promise<void>, signal: NodeJS.Signals): Promise<void> {
-  child.kill(signal);
-  await ended;
+  const bounded = (answer: Promise<void>, what: string): Promise<void> => inTime(answer, `the controller ${what}`, { seen: () => lines.slice(-10) });
+  const end = (signal: NodeJS.Signals): Promise<void> => (child.kill(signal), bounded(ended, `ends after ${signal}`));
+  return { get opened() { return bounded(opened, "opens the world"); }, ended, lines, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
 
 async function main([path = "", key = "", trust = "", remote = ""]: readonly string[]): Promise<void> {

@@ -4,14 +4,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, hashValue, jsonOf, utf8 } from "@agentos/kernel";
-import type { Hash } from "@agentos/kernel";
+import type { Hash, Json } from "@agentos/kernel";
 import type { Local } from "../forge/forge.ts";
 import { gatherDecision } from "../forge/gather.ts";
 import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
 import { writeReview } from "../forge/local-reviews.ts";
 import { writeShadowNote } from "../forge/local-shadow.ts";
 import { mergeCommit } from "../forge/merge.ts";
-import { openLocal } from "../forge/open-local.ts";
+import { refView } from "../forge/open-local.ts";
+import { bareRepo } from "../git/bare-repo.ts";
 import { signingKey } from "../git/ed25519.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { editTree } from "../git/edit-tree.ts";
@@ -19,7 +20,10 @@ import type { PathChange } from "../git/edit-tree.ts";
 import { publicKeyLine } from "../git/keys.ts";
 import { commitObject } from "../git/objects.ts";
 import type { Oid } from "../git/objects.ts";
-import { gitIn, initRepo, mergeTree } from "../git/repo.ts";
+import { casRef } from "../git/refs.ts";
+import { mergeTree } from "../git/repo.ts";
+import { openStore } from "../git/store.ts";
+import { straightLine } from "../git/straight-line.ts";
 import type { ShadowClaim } from "../governance/decision.ts";
 import { policyHash } from "../governance/policy.ts";
 import { readRules } from "../forge/rules.ts";
@@ -32,9 +36,13 @@ import { reportOf, type Brings } from "./brings.ts";
 const SEEDS = ["author", "reviewer", "reviewer-laptop", "second", "helper", "runner", "ctl", "stranger", "ctl-next"] as const;
 export type KeyName = (typeof SEEDS)[number];
 
+const keys = new Map<KeyName, SigningKey>();
+
 /** The same key in every run. */
 export function keyNamed(name: KeyName): SigningKey {
-  return signingKey(new Uint8Array(32).fill(100 + SEEDS.indexOf(name)), name);
+  const key = keys.get(name) ?? signingKey(new Uint8Array(32).fill(100 + SEEDS.indexOf(name)), name);
+  keys.set(name, key);
+  return key;
 }
 
 /** A line of a trust file. */
@@ -74,12 +82,14 @@ export interface GovernedWorld {
   /** Seconds: greater with every call. */
   tick(): number;
   /** Writes a commit: the first parent's tree with changes. No ref moves. `by: null` leaves it unsigned. */
-  commit(options: { readonly parents: readonly Oid[]; readonly files: FileChanges; readonly by: KeyName | null; readonly message?: string; readonly tree?: Oid }): Promise<Oid>;
+  commit(options: { readonly parents: readonly Oid[]; readonly files: FileChanges; readonly by: KeyName | null; readonly message?: string; readonly tree?: Oid; readonly timeSeconds?: number }): Promise<Oid>;
   setRef(ref: string, oid: Oid): Promise<void>;
   /** A commit on `from` (by default main) that becomes the head of the proposal. */
   propose(slug: string, files: FileChanges, options: { readonly by: KeyName | null; readonly from?: Oid }): Promise<Oid>;
   /** A report on the merge of a head into main: a whole one of what it brings, else a stub whose consequences go by a name. */
   report(head: Oid, options: { readonly by: KeyName; readonly consequences?: string; readonly brings?: Brings; readonly claim?: Partial<ShadowClaim> }): Promise<void>;
+  /** What report() writes down, on a merge into any commit. */
+  claimed(head: Oid, options: { readonly base: Oid; readonly consequences?: string; readonly brings?: Brings; readonly claim?: Partial<ShadowClaim> }): Promise<{ readonly claim: Omit<ShadowClaim, "v">; readonly report: Json }>;
   /** A review bound to what a decision on the proposal would bind to now. */
   review(slug: string, verdict: ReviewVerdict, options: { readonly by: KeyName; readonly head?: Oid; readonly change?: Partial<Review> }): Promise<void>;
   head(slug: string): Promise<Oid>;
@@ -98,10 +108,11 @@ export interface AtEnd {
 export async function governedWorld(t: AtEnd, options: { readonly policy?: string; readonly trust?: string } = {}): Promise<GovernedWorld> {
   const folder = await mkdtemp(join(tmpdir(), "aos-world-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  await initRepo(folder, { kind: "bare" });
-  const local = await openLocal(folder);
-  t.after(() => local.close());
-  const { store, refs, repo } = local;
+  const repo = await bareRepo(folder);
+  const store = openStore(repo.gitDir);
+  t.after(() => store.close());
+  const refs = refView(repo.gitDir, new Map());
+  const local: Local = { repo, store, refs };
   let seconds = T0;
   const tick = (): number => ++seconds;
 
@@ -110,12 +121,12 @@ export async function governedWorld(t: AtEnd, options: { readonly policy?: strin
     assert(found !== undefined, `${ref} exists`);
     return found;
   };
-  const setRef: GovernedWorld["setRef"] = async (ref, oid) => void (await gitIn(repo, ["update-ref", ref, oid]));
-  const commit: GovernedWorld["commit"] = async ({ parents, files, by, message, tree }) => {
+  const setRef: GovernedWorld["setRef"] = async (ref, oid) => assert((await casRef(repo.gitDir, ref, (await refs.read(ref)) ?? null, oid)) === "updated", `${ref} moves`);
+  const commit: GovernedWorld["commit"] = async ({ parents, files, by, message, tree, timeSeconds }) => {
     const first = parents[0] === undefined ? null : (await store.readCommit(parents[0])).tree;
     const edited = await editTree(store, first, new Map(Object.entries(files).map(([path, content]) => [path, fileChange(content)])));
     const name = by === null ? "nobody" : principalNamed(by);
-    const identity = { name, email: `${name}@aos`, time: tick(), tz: "+0000" };
+    const identity = { name, email: `${name}@aos`, time: timeSeconds ?? tick(), tz: "+0000" };
     const content = { tree: tree ?? edited.tree, parents, author: identity, committer: identity, message: message ?? "change\n" };
     const object = commitObject(content, by === null ? undefined : keyNamed(by));
     await (await store.writePack([...edited.objects, object])).release();
@@ -143,14 +154,17 @@ export async function governedWorld(t: AtEnd, options: { readonly policy?: strin
       await setRef(PROPOSALS_PREFIX + slug, head);
       return head;
     },
-    async report(head, { by, consequences, brings, claim }) {
-      const base = await governed.main();
+    async claimed(head, { base, consequences, brings, claim }) {
       const { policy } = await readRules(store, base);
       const stub = { report: jsonOf({ definitions: [], note: consequences ?? "none" }), consequences: hashValue(consequences ?? "none") };
       const { report, consequences: brought } = brings === undefined ? stub : reportOf(brings);
-      const tree = await mergeTree(repo, base, head);
+      const tree = (await straightLine(store, base, head))?.tree ?? (await mergeTree(repo, base, head));
       const said = { world, head, base, tree, policy: policyHash(policy), manifest: hashValue("manifest"), consequences: brought, report: hashValue(report) };
-      await writeShadowNote(local, { summary: "## Shadow run\n\nNothing changes.", claim: { ...said, ...claim }, report }, { key: keyNamed(by), principal: principalNamed(by), timeSeconds: tick() });
+      return { claim: { ...said, ...claim }, report };
+    },
+    async report(head, { by, ...options }) {
+      const said = await governed.claimed(head, { ...options, base: await governed.main() });
+      await writeShadowNote(local, { summary: "## Shadow run\n\nNothing changes.", ...said }, { key: keyNamed(by), principal: principalNamed(by), timeSeconds: tick() });
     },
     async review(slug, verdict, { by, head, change }) {
       const seen = head ?? (await governed.head(slug));

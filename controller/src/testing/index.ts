@@ -2,6 +2,7 @@
 
 export * from "./governed-world.ts";
 export * from "./brings.ts";
+export * from "./eventually.ts";
 export * from "./local-history.ts";
 export * from "./review-histories.ts";
 export * from "./github-double/double.ts";

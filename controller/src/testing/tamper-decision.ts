@@ -75,7 +75,8 @@ const decisions: readonly Row[] = [
   { name: "how many files changed", tamper: rederived((inputs) => ({ ...inputs, changed: { ...inputs.changed, other: 0 } })), code: "decision.inputs", says: /another changed/, names: PLACES },
   { name: "which files changed", tamper: rederived((inputs) => ({ ...inputs, changes: (inputs.changes ?? []).slice(1) })), code: "decision.inputs", says: /another changes/, names: PLACES },
   { name: "what the change brings, not as its hash", tamper: rederived((inputs) => ({ ...inputs, consequences: new Map() })), code: "decision.inputs", says: /other consequences than the ones it names by hash/, names: PLACES },
-  { name: "which definitions changed", tamper: rederived(withoutDefinitions), code: "decision.inputs", says: /other definitions than the merge changes/, names: PLACES },
+  { name: "which definitions changed", tamper: rederived(without("definitions")), code: "decision.inputs", says: /other definitions than the merge changes/, names: PLACES },
+  { name: "whose authority changed", tamper: rederived(without("authority")), code: "decision.inputs", says: /other changes of authority than the merge brings/, names: PLACES },
   { name: "when it was judged", tamper: rederived((inputs) => ({ ...inputs, time: 1 })), code: "decision.time", says: /it was recorded at \d+, and says that it was judged at 1/, names: PLACES },
   { name: "what somebody approved before", tamper: rederived(approvedMore), code: "decision.carried", says: /what was approved at [0-9a-f]{12} changes other files than its decision says/, names: PLACES },
   { name: "who brought a review, as the decision has it", tamper: rederived((inputs, { world }) => ({ ...inputs, reviews: inputs.reviews.map((review) => ({ ...review, commitKey: keyId(world.keys.author.publicKey) })) })), code: "decision.commit", says: /which brought a review by reviewer, is not signed as its decision says/, names: PLACES },
@@ -88,10 +89,12 @@ const decisions: readonly Row[] = [
 ];
 
 /** Consequences that speak of no definition, hash and all. */
-function withoutDefinitions(inputs: DecisionInputs): DecisionInputs {
-  assert.ok(inputs.consequences instanceof Map && inputs.consequences.size > 0);
-  const consequences: Json = new Map<string, Json>([...(inputs.consequences as ReadonlyMap<string, Json>), ["definitions", []]]);
-  return { ...inputs, consequences, consequencesHash: hashValue(consequences) };
+function without(field: string): (inputs: DecisionInputs) => DecisionInputs {
+  return (inputs) => {
+    assert.ok(inputs.consequences instanceof Map && inputs.consequences.size > 0);
+    const consequences: Json = new Map<string, Json>([...(inputs.consequences as ReadonlyMap<string, Json>), [field, []]]);
+    return { ...inputs, consequences, consequencesHash: hashValue(consequences) };
+  };
 }
 
 /** The report on what was merged, as if it had been on fewer files. */

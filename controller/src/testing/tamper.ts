@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { decodeRecord, encodeRecord, type Hash, type JournalRecord } from "@agentos/kernel";
 import { editTree } from "../git/edit-tree.ts";
 import { commitObject, parseOid, type Oid } from "../git/objects.ts";
+import { readRef } from "../git/refs.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
 import { NOTES_REF, readSeals } from "../publish/published.ts";
 import { receiptLines } from "../publish/receipt-lines.ts";
@@ -83,9 +84,9 @@ export function tampering(folder: string, keys: Pick<WorldRepo, "folder" | "trus
       await mkdir(dirname(join(folder, ref)), { recursive: true });
       await writeFile(join(folder, ref), `${oid}\n`);
     },
-    seals: () => withStore(folder, readDrafts),
+    seals: () => withStore(folder, draftsIn),
     reseal: (edit) => withStore(folder, async (store) => {
-      const before = await readDrafts(store);
+      const before = await draftsIn(store);
       const drafts = edit(before.map(({ draft }) => draft));
       const oids: Oid[] = [];
       let head: Uint8Array = new Uint8Array(32);
@@ -146,6 +147,17 @@ async function withStore<T>(folder: string, use: (store: ObjectStore) => Promise
   } finally {
     await store.close();
   }
+}
+
+/** What the tip's id stands for is read once: copies of one repository have it in common. */
+const known = new Map<Oid, ReturnType<Tampering["seals"]>>();
+
+async function draftsIn(store: ObjectStore): ReturnType<Tampering["seals"]> {
+  const tip = await readRef(store.gitDir, NOTES_REF);
+  if (tip === undefined) return readDrafts(store);
+  const reading = known.get(tip) ?? readDrafts(store);
+  known.set(tip, reading);
+  return reading;
 }
 
 async function readDrafts(store: ObjectStore): ReturnType<Tampering["seals"]> {

@@ -1,6 +1,7 @@
 // What people and a controller do with the world of world-repo.ts, step by step, as a test tells it.
 
 import assert from "node:assert/strict";
+import { appendFile } from "node:fs/promises";
 import { gatherDecision } from "../forge/gather.ts";
 import { writeReview } from "../forge/local-reviews.ts";
 import { mergeCommit } from "../forge/merge.ts";
@@ -12,16 +13,22 @@ import { startController, type ControllerOptions, type RunningController } from 
 import type { LogLine } from "../reconcile/log.ts";
 import type { WorldStatus } from "../reconcile/status.ts";
 import { clone } from "../git/transport.ts";
-import { connectWorld } from "../world-access.ts";
+import { connectWorld } from "../control/connect.ts";
+import { eventually } from "./eventually.ts";
 import type { WorldRepo } from "./world-repo.ts";
 
-/** Waits for a state of the controller; the test's own timeout ends a wait for something that never comes. */
-export async function until(controller: Pick<RunningController, "status">, holds: (status: WorldStatus) => boolean): Promise<WorldStatus> {
-  for (;;) {
+/** Waits for a state of the controller. @throws AssertionError with the state it is in, when the other one does not come */
+export function until(controller: Pick<RunningController, "status">, holds: (status: WorldStatus) => boolean): Promise<WorldStatus> {
+  const look = (): WorldStatus | undefined => {
     const status = controller.status();
-    if (holds(status)) return status;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return holds(status) ? status : undefined;
+  };
+  return eventually(look, holds.toString(), { seen: () => controller.status() });
+}
+
+/** Waits for a line of the log. */
+export async function logged(log: readonly LogLine[], holds: (line: LogLine) => boolean): Promise<void> {
+  await eventually(() => log.some(holds), `a line of the log: ${holds.toString()}`, { seen: () => log.slice(-10) });
 }
 
 export interface StartChange extends Partial<Omit<ControllerOptions, "repo" | "log">> {
@@ -109,7 +116,9 @@ export interface WithRemote {
 
 export async function withRemote(world: WorldRepo): Promise<WithRemote> {
   const remote = `${world.folder}/remote.git`;
-  await world.git("init", "--quiet", "--bare", "--initial-branch=main", remote);
+  await world.git("init", "--quiet", "--bare", "--initial-branch=main", "--template=", remote);
+  // A push would start a process that finds nothing to tidy up.
+  await appendFile(`${remote}/config`, "[receive]\n\tautogc = false\n");
   await world.git("remote", "add", "origin", remote);
   await world.git("push", "--quiet", "origin", "main");
   return {

@@ -3,17 +3,16 @@
 import { open, stat } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { createHash } from "node:crypto";
-import { AosError, fileBlobs, fileBlobStreams, hashBytes, parseWorkspaceName, type Blobs, type Hash, type ModuleRunner } from "@agentos/kernel";
+import { AosError, fileBlobs, hashBytes, parseWorkspaceName, type Blobs, type Hash, type ModuleRunner } from "@agentos/kernel";
 import type { ControlClient } from "../control/client.ts";
 import { BLOB_BYTES_MAX } from "../control/blob-requests.ts";
 import { framed } from "../control/byte-answer.ts";
-import { openStore } from "../git/store.ts";
+import { connectWorld } from "../control/connect.ts";
 import type { Repo } from "../git/repo.ts";
-import { publishedBlobs, readTip } from "../publish/published.ts";
 import { stateFolderAt } from "../reconcile/state-folder.ts";
-import { connectWorld, readWorldOffline } from "../world-access.ts";
-import { readVersions, readWorkspace, readWorkspaces, type Resolved, type VersionRow, type WorkspaceRow } from "./answers.ts";
-import { WORKSPACE_COMMIT } from "./history.ts";
+import type { Resolved, VersionRow, WorkspaceRow } from "./answers.ts";
+import { WORKSPACE_COMMIT, WORKSPACE_REDUCER } from "./history.ts";
+import { storedPieces } from "./stored-pieces.ts";
 
 export interface Workspaces {
   readonly from: "running" | "local" | "published";
@@ -34,44 +33,11 @@ export interface Workspaces {
  *
  * @throws AosError as readWorldOffline
  */
-export async function openWorkspaces(repo: Repo, options: { readonly modules: () => ModuleRunner }): Promise<Workspaces> {
+export async function openWorkspaces(repo: Repo, options: { readonly modules: () => ModuleRunner | Promise<ModuleRunner> }): Promise<Workspaces> {
   const client = await connectWorld(repo);
-  const local = fileBlobs(stateFolderAt(repo).blobs);
-  if (client !== undefined) return running(client, { blobs: local, pieces: piecesOf(repo) });
-  const { world, from } = await readWorldOffline(repo, { modules: options.modules() });
-  const store = openStore(repo.commonDir);
-  const tip = from === "published" ? await readTip(store) : undefined;
-  const blobs = tip === undefined ? local : await publishedBlobs(store, tip.oid);
-  return {
-    from, client: undefined, blobs, pieces: tip === undefined ? piecesOf(repo) : (hash) => wholePiece(blobs, hash),
-    list: async () => readWorkspaces(world).workspaces,
-    resolve: async (name, version) => readWorkspace(world, asked(name, version)),
-    versions: async (name) => readVersions(world, asked(name)).versions,
-    close: () => store.close(),
-  };
-}
-
-function asked(name: string, version?: number): { readonly path: string; readonly query: URLSearchParams } {
-  return { path: `/workspaces/${name}`, query: new URLSearchParams(version === undefined ? {} : { version: String(version) }) };
-}
-
-/** The blobs of a world that runs or ran here are files. */
-function piecesOf(repo: Repo): (hash: Hash) => AsyncIterable<Uint8Array> {
-  const streams = fileBlobStreams(stateFolderAt(repo).blobs);
-  return async function* (hash) {
-    const digest = createHash("sha256");
-    for await (const piece of streams.read(hash)) {
-      digest.update(piece);
-      yield piece;
-    }
-    if (`sha256:${digest.digest("hex")}` !== hash) throw new AosError("blob.corrupt", `${hash}: the bytes that are stored are not those of this hash`, { class: "unverified" });
-  };
-}
-
-async function* wholePiece(blobs: Pick<Blobs, "get">, hash: Hash): AsyncGenerator<Uint8Array> {
-  const bytes = await blobs.get(hash);
-  if (bytes === undefined) throw new AosError("blob.missing", `${hash}: the blob is not published`, { class: "outside" });
-  yield bytes;
+  if (client !== undefined) return running(client, { blobs: fileBlobs(stateFolderAt(repo).blobs), pieces: storedPieces(repo) });
+  const { replayedWorkspaces } = await import("./replayed.ts");
+  return replayedWorkspaces(repo, await options.modules());
 }
 
 function running(client: ControlClient, stored: Pick<Workspaces, "blobs" | "pieces">): Workspaces {
@@ -84,10 +50,20 @@ function running(client: ControlClient, stored: Pick<Workspaces, "blobs" | "piec
   };
 }
 
+/** A blob that is read when it is sent. */
+export interface BlobSource {
+  readonly hash: Hash;
+  readonly size: number;
+  /** Of the file it is read from. */
+  readonly path: string;
+  /** @throws AosError when the bytes are not there any more */
+  read(): Promise<Uint8Array>;
+}
+
 /** Blobs on their way into a running world: kept here until they are sent, those that it lacks and all at once. */
 export interface StagedBlobs extends Blobs {
-  /** @returns how many the world lacked */
-  flush(): Promise<number>;
+  /** @param more - blobs that go with those that are kept. @returns how many the world lacked */
+  flush(more?: readonly BlobSource[]): Promise<number>;
 }
 
 /** @param read - blobs that the world has */
@@ -100,12 +76,18 @@ export function stagedBlobs(client: ControlClient, read: Pick<Blobs, "get">): St
       staged.set(hash, bytes);
       return hash;
     },
-    async flush() {
-      const missing = await missingIn(client, [...staged.keys()]);
-      const blobs = missing.map((hash) => staged.get(hash)).filter((bytes) => bytes !== undefined);
-      if (blobs.length > 0) await drained(await client.bytes("POST", "/blobs", framed(blobs)));
+    async flush(more = []) {
+      const sources = new Map(more.map((source) => [source.hash, source]));
+      const missing = await missingIn(client, [...new Set([...sources.keys(), ...staged.keys()])]);
+      const blobs = async function* (): AsyncGenerator<Uint8Array> {
+        for (const hash of missing) {
+          const bytes = staged.get(hash) ?? (await sources.get(hash)?.read());
+          if (bytes !== undefined) yield bytes;
+        }
+      };
+      if (missing.length > 0) await drained(await client.bytes("POST", "/blobs", framed(blobs())));
       staged.clear();
-      return blobs.length;
+      return missing.length;
     },
   };
 }
@@ -176,10 +158,22 @@ export async function commitVersion(client: ControlClient, version: NewVersion):
     workspace: version.workspace, expected_head: version.expectedHead,
     meta: { root_hash: version.root, owner: version.owner, created_at: version.createdNs },
   };
-  const { records } = (await client.ask("POST", "/events", { schema: WORKSPACE_COMMIT, value })) as { readonly records: readonly { readonly kind: string; readonly [field: string]: unknown }[] };
+  const { records } = (await client.ask("POST", "/events", { schema: WORKSPACE_COMMIT, value })) as { readonly records: readonly TurnRecord[] };
+  return versionMade(records, version);
+}
+
+type TurnRecord = Readonly<Record<string, unknown>> & { readonly kind: string };
+
+/**
+ * What came of a commit, by the records of its turn.
+ *
+ * @returns the version's number
+ * @throws AosError as `commitVersion`
+ */
+export function versionMade(records: readonly TurnRecord[], version: Pick<NewVersion, "workspace" | "expectedHead">): number {
   const failed = records.find(({ kind }) => kind === "rejected" || kind === "step_failed");
   if (failed !== undefined) throw new AosError(String(failed["code"]), String(failed["message"]), { class: "refused", hint: "read the head again: somebody else may have committed meanwhile" });
-  if (records.some(({ kind, reducer }) => kind === "stepped" && reducer === "sys/Workspace@1")) return version.expectedHead + 1;
+  if (records.some(({ kind, reducer }) => kind === "stepped" && reducer === WORKSPACE_REDUCER)) return version.expectedHead + 1;
   throw new AosError("workspace.unrouted", `workspace ${version.workspace}: the world keeps no workspaces`, {
     class: "refused", hint: 'list the module sys/Workspace@1 in the manifest and route {"event": "sys/WorkspaceCommit@1", "reducer": "sys/Workspace@1", "key_field": "workspace"}',
   });

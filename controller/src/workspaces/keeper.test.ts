@@ -8,13 +8,15 @@ import { openRepo } from "../git/repo.ts";
 import type { RunningController } from "../reconcile/controller.ts";
 import type { LogLine } from "../reconcile/log.ts";
 import { stateFolderAt } from "../reconcile/state-folder.ts";
+import { eventually } from "../testing/eventually.ts";
 import { safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
-import { start, until, withRemote } from "../testing/world-steps.ts";
-import { connectWorld, verifyRepository } from "../world-access.ts";
+import { logged, start, until, withRemote } from "../testing/world-steps.ts";
+import { connectWorld } from "../control/connect.ts";
+import { verifyRepository } from "../world-access.ts";
 import { commitVersion, openWorkspaces, stagedBlobs } from "./access.ts";
 import { workspaceRef } from "./version-commit.ts";
 
-const LIMIT = { timeout: 240_000 };
+const LIMIT = { timeout: 100_000 };
 const MANIFEST = fileURLToPath(new URL("../../../examples/06-safe-upgrade/air/manifest.air.json", import.meta.url));
 
 /** The world of safe-upgrade that keeps workspaces too. */
@@ -39,13 +41,15 @@ async function write(path: string, workspace: string, file: { readonly path: str
   return { version, root };
 }
 
-async function refAt(path: string, workspace: string, holds: (version: string) => boolean): Promise<string> {
+/** Waits until the ref of a workspace is at a commit that is looked for. */
+async function refAt(path: string, workspace: string, holds: (version: string) => boolean | Promise<boolean>): Promise<string> {
   const repo = await openRepo(path);
-  for (;;) {
-    const oid = await readRef(repo.commonDir, workspaceRef(workspace));
-    if (oid !== undefined && holds(oid)) return oid;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let seen: string | undefined;
+  const look = async (): Promise<string | undefined> => {
+    seen = await readRef(repo.commonDir, workspaceRef(workspace));
+    return seen !== undefined && (await holds(seen)) ? seen : undefined;
+  };
+  return eventually(look, `${path}: ${workspaceRef(workspace)}: ${holds.toString()}`, { seen: () => seen });
 }
 
 test("workspace refs of a running world: after each version; made again where they were lost; left alone where somebody moved them", LIMIT, async (t) => {
@@ -74,7 +78,7 @@ test("workspace refs of a running world: after each version; made again where th
   await world.git("update-ref", workspaceRef("other."), await world.git("rev-parse", "main"));
   controller = await start(world, path, { log });
   assert.equal(await refAt(path, "notes", () => true), second);
-  await until(controller, () => log.some(({ message, workspace }) => message === "a workspace could not be shown" && workspace === "other."));
+  await logged(log, ({ message, workspace }) => message === "a workspace could not be shown" && workspace === "other.");
   assert.notEqual(await readRef(repo.commonDir, workspaceRef("other.")), other);
   const report = await verifyRepository({ repo, trust: world.trust, modules: createModuleRunner() });
   assert.deepEqual(report.problems, []);
@@ -94,9 +98,7 @@ test("workspace refs with a remote: pushed; a controller of an empty clone has t
   await write(first, "notes", { path: "deep/er/file", text: "one" });
   const { root } = await write(first, "notes", { path: "deep/other", text: "two" });
   const countAt = async (oid: string): Promise<string> => world.git("--git-dir", beside.remote, "rev-list", "--count", oid);
-  let tip = "";
-  do tip = await refAt(beside.remote, "notes", (oid) => oid !== tip);
-  while ((await countAt(tip)) !== "2");
+  const tip = await refAt(beside.remote, "notes", async (oid) => (await countAt(oid)) === "2");
   await running[0]?.stop();
 
   const second = await beside.clone("second.git");

@@ -19,7 +19,7 @@ export const SHADOW = "refs/notes/aos-shadow";
 export const REVIEWS = "refs/notes/aos-reviews-reviewer";
 export const EVIDENCE = [SHADOW, REVIEWS];
 /** What the installed hooks run. */
-export const ENTRY = fileURLToPath(new URL("../main.js", import.meta.url));
+export const ENTRY = fileURLToPath(new URL("../../../cli/bin/aos-hook.js", import.meta.url));
 
 export interface Site {
   readonly world: GovernedWorld;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Clock } from "../ports.ts";
 import { manualClock } from "../testing/manual-clock.ts";
 import { seeded } from "../testing/random-air.ts";
-import { createAlarms } from "./alarms.ts";
+import { after, createAlarms } from "./alarms.ts";
 
 test("alarms: many times in any order, some taken back: each rings once, at its time, in order", () => {
   const random = seeded(7);
@@ -67,4 +67,21 @@ test("alarms on the system's timers: a span of years is looked at once a minute,
   assert.equal(rung, 1);
   t.mock.timers.tick(600_000);
   assert.equal(rung, 1);
+});
+
+test("after: a span of a clock that stands: its time alone brings the end; taken back: never; a span of none: not inside the call", async () => {
+  const clock = manualClock(7n);
+  const rung: string[] = [];
+  after(clock, 20_000, () => rung.push("long"));
+  after(clock, 0.5, () => rung.push("short"));
+  after(clock, 5, () => rung.push("taken back"))();
+  after(clock, 0, () => rung.push("none"));
+  assert.deepEqual(rung, []);
+  await Promise.resolve();
+  assert.deepEqual([rung, clock.nextWakeNs], [["none"], 1_000_007n]);
+  clock.advance(20_000_000_000n - 1n);
+  assert.deepEqual(rung, ["none", "short"]);
+  clock.advance(1n);
+  assert.deepEqual([rung, clock.nextWakeNs], [["none", "short", "long"], undefined]);
+  for (const running of [undefined, { ...clock, wake: undefined } as unknown as Clock]) await new Promise<void>((resolve) => after(running, 1, resolve));
 });

@@ -1,4 +1,4 @@
-// Many things that are to happen at a time, on one timer of the system.
+// Waits on a clock: many things that are to happen at a time, on one timer of the system, and single spans.
 
 import type { Clock } from "../ports.ts";
 
@@ -20,6 +20,19 @@ interface Alarm {
 /** The system's timers do not hold longer spans, and run on while the wall is set: it is looked at once a minute. */
 const SLEEP_MS_MAX = 60_000n;
 const MS_NS = 1_000_000n;
+
+/** The longest span of the system's timers. */
+const TIMER_MS_MAX = 0x7fff_ffff;
+
+/**
+ * Calls `act` once, when so much of the clock's time has passed, never inside this call; returns what takes it back. Without a
+ * clock it is the time of the process.
+ */
+export function after(clock: Clock | undefined, ms: number, act: () => void): () => void {
+  if (clock?.wake !== undefined) return clock.wake(clock.now() + BigInt(Math.ceil(ms)) * MS_NS, act);
+  const timer = setTimeout(act, Math.min(ms, TIMER_MS_MAX));
+  return () => clearTimeout(timer);
+}
 
 /**
  * Alarms on a clock. An alarm that was taken back leaves the heap when its time comes, or when half of the heap is such.

@@ -5,8 +5,8 @@ import { DEFAULT_CONFIG, parseAdapterConfig } from "./config.ts";
 
 test("adapters.json: what it says is set, the rest is as by default", () => {
   assert.deepEqual(parseAdapterConfig("{}", "f"), DEFAULT_CONFIG);
-  assert.deepEqual(parseAdapterConfig('{"http":{"timeoutMs":7},"vault":{"file":"v"},"llm":{"x":1}}', "f"), {
-    ...DEFAULT_CONFIG, http: { ...DEFAULT_CONFIG.http, timeoutMs: 7 }, vault: { ...DEFAULT_CONFIG.vault, file: "v" }, llm: { x: 1 },
+  assert.deepEqual(parseAdapterConfig('{"http":{"timeoutMs":7},"vault":{"file":"v","passphrase":"env:VAULT"},"llm":{"x":1}}', "f"), {
+    ...DEFAULT_CONFIG, http: { ...DEFAULT_CONFIG.http, timeoutMs: 7 }, vault: { ...DEFAULT_CONFIG.vault, file: "v", passphrase: "env:VAULT" }, llm: { x: 1 },
   });
 });
 
@@ -19,6 +19,7 @@ const wrong: readonly (readonly [text: string, pointer: string])[] = [
   ['{"http":{"origins":{"https://a.com/":"http://127.0.0.1"}}}', "/http/origins/https:~1~1a.com~1"], ['{"http":{"origins":{"https://a.com":"http://u@127.0.0.1"}}}', "/http/origins/https:~1~1a.com"],
   ['{"http":{"bodyBytesMax":1e12}}', "/http/bodyBytesMax"], ['{"blob":{"bytesMax":-1}}', "/blob/bytesMax"],
   ['{"vault":{"file":""}}', "/vault/file"], ['{"vault":{"keyFile":1}}', "/vault/keyFile"],
+  ['{"vault":{"passphrase":"correct horse"}}', "/vault/passphrase"], ['{"vault":{"passphrase":"env:A B"}}', "/vault/passphrase"], ['{"vault":{"passphrase":"file:"}}', "/vault/passphrase"],
 ];
 for (const [text, pointer] of wrong) {
   test(`adapters.json: ${text === "" ? "an empty file" : text}: adapters.config at "${pointer}"`, () => {

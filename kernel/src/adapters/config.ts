@@ -11,8 +11,11 @@ export interface AdapterConfig {
     readonly origins: Readonly<Record<string, string>>;
   };
   readonly blob: { readonly bytesMax: number };
-  /** Paths, relative ones from the folder of the world's local state. */
-  readonly vault: { readonly file: string; readonly keyFile: string };
+  /**
+   * Paths, relative ones from the folder of the world's local state. With a passphrase there is no key file: `env:NAME` is in an
+   * environment variable, `file:PATH` the first line of a file that only its owner may read.
+   */
+  readonly vault: { readonly file: string; readonly keyFile: string; readonly passphrase?: string };
   /** What `readLlmConfig` of the adapter `llm` reads and checks. */
   readonly llm?: unknown;
 }
@@ -23,14 +26,14 @@ export const DEFAULT_CONFIG: AdapterConfig = {
   vault: { file: "vault.json", keyFile: "vault.key" },
 };
 
-/** What a field may be: a whole number from 1 to a most, a path, or origins by origin. */
-type Rule = number | "path" | "origins";
+/** What a field may be: a whole number from 1 to a most, a path, where a passphrase is, or origins by origin. */
+type Rule = number | "path" | "place" | "origins";
 type Sections = Omit<AdapterConfig, "llm">;
 
-const RULES: { readonly [A in keyof Sections]: { readonly [F in keyof Sections[A]]: Rule } } = {
+const RULES: { readonly [A in keyof Sections]: { readonly [F in keyof Sections[A]]-?: Rule } } = {
   http: { timeoutMs: 3_600_000, bodyBytesMax: 256 * 1024 * 1024, origins: "origins" },
   blob: { bytesMax: 8 * 1024 * 1024 },
-  vault: { file: "path", keyFile: "path" },
+  vault: { file: "path", keyFile: "path", passphrase: "place" },
 };
 
 /**
@@ -67,6 +70,7 @@ function sectionOf(given: unknown, rules: Readonly<Record<string, Rule>>, at: At
     if (rule === undefined) throw wrong(place, "no such field", `there are ${Object.keys(rules).join(", ")}`);
     if (rule === "origins") checkOrigins(value, place);
     if (rule === "path" && !(typeof value === "string" && value !== "" && !value.includes("\0"))) throw wrong(place, "not a path");
+    if (rule === "place" && !(typeof value === "string" && /^(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+)$/.test(value))) throw wrong(place, "not a place of a passphrase", "env:NAME, or file:PATH");
     if (typeof rule === "number" && !(Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= rule)) throw wrong(place, `not a whole number from 1 to ${rule}`);
   }
   return fields;

@@ -1,5 +1,6 @@
 // Writing files so that they outlive a power loss: what the journal, the blobs and the lock share.
 
+import { constants } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -47,6 +48,18 @@ export async function writeAt(handle: FileHandle, bytes: Uint8Array, position: n
   while (written < bytes.length) {
     written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
   }
+}
+
+/**
+ * A flag for files that are appended to: on Linux a write to them returns when its bytes are durable, one call for two. Elsewhere 0; of
+ * macOS the flag promises less than its sync does.
+ */
+export const SYNCED = process.platform === "linux" ? constants.O_DSYNC : 0;
+
+/** {@link writeAt} to a file opened with {@link SYNCED}; the bytes are durable when it resolves. */
+export async function writeDurably(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  await writeAt(handle, bytes, position);
+  if (SYNCED === 0) await handle.datasync();
 }
 
 /** The system's name of an error, such as `ENOENT`; undefined when it has none. */

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { canonical, decode } from "../air/cbor.ts";
 import { utf8, ZERO_HASH } from "../air/hash.ts";
 import { writeJson } from "../air/json.ts";
+import { patchValue } from "../air/envelope.ts";
+import { bundleOf } from "../air/load.ts";
 import { normalizerFor } from "../air/normalize.ts";
 import { BUILTIN_SCHEMAS } from "../air/catalog.ts";
 import { makePatch } from "../air/patch-make.ts";
 import { patchDocJson } from "../air/patch-parse.ts";
 import { patchHash } from "../air/patch.ts";
+import type { ControlPlane } from "../air/types.ts";
 import type { Encodable } from "../air/value.ts";
 import type { AdapterCall, AdapterResult } from "../ports.ts";
 import { notesWorld, rehearsal, shadowBench, V2 } from "../testing/shadow-world.ts";
@@ -25,6 +28,15 @@ const blob = await blobs.put(document);
 
 const ANY = { ops: null, def_kinds: null, name_prefixes: null, manifest_sections: null };
 const PATCH = { $tag: "patch_doc_json", $value: document };
+
+/** The manifest and the plans of AIR as it is written. */
+function encodeAuthored(air: readonly unknown[]): Uint8Array {
+  const nodes = air as readonly { readonly $kind: string }[];
+  const manifest = nodes.find(({ $kind }) => $kind === "manifest");
+  assert.ok(manifest !== undefined);
+  const { $kind: _, ...bare } = manifest;
+  return canonical({ manifest: bare, nodes: nodes.filter(({ $kind }) => $kind === "defplan") } as Encodable);
+}
 
 interface Asked {
   readonly effect: string;
@@ -47,14 +59,36 @@ async function ask({ effect, params, grant = ANY }: Asked, port: "given" | "none
 }
 
 test("governance: a proposal: handed on with the control plane it gives, the receipt fits its schema", async () => {
-  for (const patch of [PATCH, { $tag: "patch_blob_ref", $value: { blob_ref: blob, format: "json" } }]) {
+  const whole = bundleOf(v2);
+  const forms = [
+    PATCH,
+    { $tag: "patch_blob_ref", $value: { blob_ref: blob, format: "patch_doc_json" } },
+    { $tag: "patch_cbor", $value: whole },
+    // Only what is other than in the base.
+    { $tag: "patch_cbor", $value: encodeSparse(v1, v2) },
+    { $tag: "patch_blob_ref", $value: { blob_ref: await blobs.put(encodeSparse(v1, v2)), format: "manifest_patch_cbor" } },
+    // As an author writes it: a plan in its short forms, references without hashes.
+    { $tag: "patch_cbor", $value: encodeAuthored(notesWorld(V2)) },
+    // What the first of these proposed is kept under the hash in its receipt.
+    { $tag: "hash", $value: patchHash(v2) },
+  ];
+  let count = 0;
+  for (const patch of forms) {
     const { result, offers } = await ask({ effect: "governance.propose", params: { patch, summary: null, manifest_base: v1.manifestHash, description: "more" } });
     assert.deepEqual([result.status, result.code], ["ok", undefined]);
     assert.deepEqual(offers.map(({ next, base, description }) => [next.manifestHash, base.manifestHash, description]), [[v2.manifestHash, v1.manifestHash, "more"]]);
     const payload = normalizerFor(BUILTIN_SCHEMAS, "sys/GovProposeReceipt@1")(decode(result.payload));
     assert.equal(fieldOf(payload, "patch_hash"), patchHash(v2));
+    count++;
   }
+  assert.equal(count, 7);
 });
+
+/** A patch as a whole with the nodes that `base` has not. */
+function encodeSparse(base: ControlPlane, next: ControlPlane): Uint8Array {
+  const known = new Set(base.nodes.map(({ hash }) => hash));
+  return canonical(patchValue(next.manifest, next.nodes.filter(({ hash }) => !known.has(hash)).map(({ node }) => node)));
+}
 
 test("governance: a shadow run: what is predicted, in the receipt's schema", async () => {
   const { result } = await ask({ effect: "governance.shadow", params: { proposal_id: 1 } });
@@ -68,10 +102,15 @@ const proposal = (patch: Encodable, more: object = {}): Encodable => ({ patch, s
 const REFUSED: readonly (readonly [string, Asked, string])[] = [
   ["an agent approves", { effect: "governance.approve", params: { proposal_id: 1, decision: { $tag: "approve", $value: null }, approver: "ada", reason: null } }, "governance.person_only"],
   ["an agent applies", { effect: "governance.apply", params: { proposal_id: 1 } }, "governance.person_only"],
-  ["a claim that is less than the patch, in a blob", { effect: "governance.propose", params: proposal({ $tag: "patch_blob_ref", $value: { blob_ref: blob, format: "json" } }, { summary: claimed }), grant: { ...ANY, def_kinds: ["defschema"] } }, "def_kind_not_allowed"],
+  ["a claim that is less than the patch, in a blob", { effect: "governance.propose", params: proposal({ $tag: "patch_blob_ref", $value: { blob_ref: blob, format: "patch_doc_json" } }, { summary: claimed }), grant: { ...ANY, def_kinds: ["defschema"] } }, "def_kind_not_allowed"],
   ["a name outside the prefixes", { effect: "governance.propose", params: proposal(PATCH), grant: { ...ANY, name_prefixes: ["other/"] } }, "name_prefix_not_allowed"],
   ["another base", { effect: "governance.propose", params: proposal(PATCH, { manifest_base: ZERO_HASH }) }, "patch.base"],
-  ["a patch by hash", { effect: "governance.propose", params: proposal({ $tag: "hash", $value: ZERO_HASH }) }, "governance.patch_form"],
+  ["a patch by the hash of nothing", { effect: "governance.propose", params: proposal({ $tag: "hash", $value: ZERO_HASH }) }, "blob.missing"],
+  ["a blob of another format", { effect: "governance.propose", params: proposal({ $tag: "patch_blob_ref", $value: { blob_ref: blob, format: "yaml" } }) }, "governance.patch_form"],
+  ["CBOR that is no patch", { effect: "governance.propose", params: proposal({ $tag: "patch_cbor", $value: canonical({ nodes: [] }) }) }, "bundle.invalid"],
+  ["a whole patch that lists what nobody has", { effect: "governance.propose", params: proposal({ $tag: "patch_cbor", $value: canonical(patchValue(v2.manifest, [])) }) }, "bundle.invalid"],
+  ["a whole patch that changes nothing", { effect: "governance.propose", params: proposal({ $tag: "patch_cbor", $value: bundleOf(v1) }) }, "patch.empty"],
+  ["a whole patch beyond the grant, whatever it claims", { effect: "governance.propose", params: proposal({ $tag: "patch_cbor", $value: bundleOf(v2) }, { summary: claimed }), grant: { ...ANY, def_kinds: ["defschema"] } }, "def_kind_not_allowed"],
   ["a patch that is none", { effect: "governance.propose", params: proposal({ $tag: "patch_doc_json", $value: utf8("{}") }) }, "patch.invalid"],
 ];
 test("governance: what is refused: an error with its code, nothing is handed on", async () => {
@@ -81,7 +120,7 @@ test("governance: what is refused: an error with its code, nothing is handed on"
     assert.deepEqual([result.status, result.code, offers.length], ["error", code, 0], name);
     rows++;
   }
-  assert.equal(rows, 7);
+  assert.equal(rows, 12);
 });
 
 test("governance: a host without a repository: says so; approval is refused all the same", async () => {

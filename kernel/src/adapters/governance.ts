@@ -3,11 +3,13 @@
 import { fromUtf8 } from "../air/bytes.ts";
 import { AosError, assert } from "../air/error.ts";
 import { decode } from "../air/cbor.ts";
-import { ZERO_HASH } from "../air/hash.ts";
+import { hashValue, parseHash, ZERO_HASH } from "../air/hash.ts";
 import { readJson } from "../air/json.ts";
+import { bundleOf, loadPatch } from "../air/load.ts";
 import { applyPatch, patchHash } from "../air/patch.ts";
-import { patchSummary } from "../air/patch-make.ts";
+import { makePatch, patchSummary } from "../air/patch-make.ts";
 import { parsePatchDoc, type PatchDoc } from "../air/patch-parse.ts";
+import { nodeValue } from "../air/serialize.ts";
 import type { ControlPlane } from "../air/types.ts";
 import { integer, type Encodable, type Hash, type Value } from "../air/value.ts";
 import { isMap } from "../air/value-path.ts";
@@ -39,15 +41,18 @@ export interface GovernanceOffer {
   readonly description: string | undefined;
 }
 
-/** Bytes of a patch document. */
+/** Bytes of a patch, in any form. */
 export const PATCH_BYTES_MAX = 4 << 20;
 
 /**
  * The adapter `governance`.
  *
- * - `governance.propose` reads the patch (`patch_doc_json`, or `patch_blob_ref` of the format `json`), judges what it really does by
- *   the grant's limits again, applies it to the control plane in force and hands it on. A patch by hash alone or in CBOR is an
- *   `error` `governance.patch_form`; one that the grant does not admit has the grant's code; one that does not apply the code of its first problem.
+ * - `governance.propose` reads the patch, judges what it really does by the grant's limits again, applies it to the control plane
+ *   in force and hands it on. It is a document (`patch_doc_json`, or a blob of that format), or a control plane as a whole, in CBOR
+ *   (`patch_cbor`, a blob of the format `manifest_patch_cbor`, or the `hash` of such a blob). What was proposed is kept as a blob of
+ *   the receipt's `patch_hash`, so that it can be named by it again. A blob that is not there is an `error` `blob.missing`, another
+ *   form `governance.patch_form`; a patch that the grant does not admit has the grant's code; one that does not apply the code of its
+ *   first problem, one that changes nothing `patch.empty`.
  * - `governance.shadow` answers with what a shadow run of the proposal predicts.
  * - `governance.approve` and `governance.apply` are an `error` `governance.person_only`, always: an agent weighs nothing.
  * - Without a port, `error` `governance.unavailable`.
@@ -85,30 +90,53 @@ async function propose(env: Env, call: AdapterCall, params: Params): Promise<Enc
   const port = portOf(env);
   const { control } = env.world();
   assert(control !== undefined, "an effect was asked for under a control plane (I5)");
-  const doc = await patchOf(env, call.params);
+  const wanted = params.maybeText("manifest_base");
+  // A manifest has two hashes, with its kind and without.
+  if (wanted !== undefined && wanted !== control.manifestHash && wanted !== hashValue(nodeValue(control.manifest))) {
+    throw new AosError("patch.base", `the proposal is for manifest ${wanted}, and ${control.manifestHash} is in force`);
+  }
+  const doc = await patchOf(env, { encoded: call.params, base: control });
   const summary = patchSummary(doc);
   const verdict = checkPatch(decode(call.capParams), summary);
   if (!verdict.ok) throw new AosError(verdict.code, verdict.message, { class: "refused" });
-  const wanted = params.maybeText("manifest_base");
-  if (wanted !== undefined && wanted !== control.manifestHash) throw new AosError("patch.base", `the proposal is for manifest ${wanted}, and ${control.manifestHash} is in force`);
   const { control: next, diagnostics } = applyPatch(control, doc);
   const first = diagnostics.find(({ severity }) => severity === "error");
   if (next === undefined || first !== undefined) throw new AosError(first?.code ?? "patch.op", first?.message ?? "the patch does not apply");
   if (summary.def_changes.some(({ name }) => next.modules.get(name)?.wasm_hash === ZERO_HASH)) throw new AosError("module.missing", "the patch gives a module without its code");
+  await env.blobs.put(bundleOf(next));
   const { proposalId } = await port.propose({ intent: call.intentHash, doc, base: control, next, description: params.maybeText("description") });
   return { proposal_id: integer(proposalId), patch_hash: patchHash(next), manifest_base: control.manifestHash };
 }
 
-async function patchOf({ blobs }: Env, encoded: Uint8Array): Promise<PatchDoc> {
+/** The patch as a document for `base`. */
+async function patchOf({ blobs }: Env, { encoded, base }: { readonly encoded: Uint8Array; readonly base: ControlPlane }): Promise<PatchDoc> {
   const patch = fieldOf(decode(encoded), "patch");
-  const [form, value] = [fieldOf(patch, "$tag"), fieldOf(patch, "$value")];
-  const bytes = form === "patch_doc_json" ? value : form === "patch_blob_ref" && fieldOf(value, "format") === "json" ? await blobs.get(String(fieldOf(value, "blob_ref")) as Hash) : undefined;
-  if (!(bytes instanceof Uint8Array)) throw new AosError("governance.patch_form", "the patch is to be a JSON document, as bytes or as a blob of the format json");
+  const { format, bytes } = await patchBytes(blobs, String(fieldOf(patch, "$tag")), fieldOf(patch, "$value"));
   if (bytes.length > PATCH_BYTES_MAX) throw new AosError("governance.patch_size", `a patch of ${bytes.length} bytes is over ${PATCH_BYTES_MAX}`);
+  if (format === "manifest_patch_cbor") {
+    const doc = makePatch(base, loadPatch(bytes, base));
+    if (doc.patches.length === 0) throw new AosError("patch.empty", "the patch gives the control plane that is in force");
+    return doc;
+  }
   const problems: string[] = [];
   const doc = parsePatchDoc(readJson(fromUtf8(bytes), "patch").json, ({ message }) => void problems.push(message));
   if (doc === undefined || problems.length > 0) throw new AosError("patch.invalid", problems[0] ?? "not a patch document");
   return doc;
+}
+
+type PatchFormat = "manifest_patch_cbor" | "patch_doc_json";
+
+async function patchBytes(blobs: Env["blobs"], form: string, value: Value | undefined): Promise<{ readonly format: PatchFormat; readonly bytes: Uint8Array }> {
+  const stored = async (format: PatchFormat, ref: Value | undefined): Promise<{ readonly format: PatchFormat; readonly bytes: Uint8Array }> => {
+    const bytes = await blobs.get(parseHash(String(ref)));
+    if (bytes === undefined) throw new AosError("blob.missing", `patch: the store does not hold ${String(ref)}`);
+    return { format, bytes };
+  };
+  if (form === "hash") return stored("manifest_patch_cbor", value);
+  const format = form === "patch_blob_ref" ? fieldOf(value, "format") : undefined;
+  if (format === "manifest_patch_cbor" || format === "patch_doc_json") return stored(format, fieldOf(value, "blob_ref"));
+  if (value instanceof Uint8Array && (form === "patch_cbor" || form === "patch_doc_json")) return { format: form === "patch_cbor" ? "manifest_patch_cbor" : form, bytes: value };
+  throw new AosError("governance.patch_form", `${String(format ?? form)}: a patch is manifest_patch_cbor or patch_doc_json`);
 }
 
 function fieldOf(value: Value | undefined, field: string): Value | undefined {

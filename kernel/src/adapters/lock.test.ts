@@ -4,7 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -27,7 +27,7 @@ async function deadPid(): Promise<number> {
 }
 
 function isRunning(error: unknown): boolean {
-  return error instanceof AosError && error.code === "world.running" && error.class === "input" && error.message.includes(String(error.data["pid"])) && error.hint !== undefined;
+  return error instanceof AosError && error.code === "world.running" && error.class === "input" && error.message.includes(`held by pid ${String(error.data["pid"])} `) && error.hint !== undefined;
 }
 
 async function holderOf(dir: string): Promise<LockHolder> {
@@ -38,7 +38,7 @@ test("lock: taken, asked for again, let go: one holder at a time, no file left",
   const dir = await folder(t);
   const lock = await lockWorld(dir, { command: "test" });
   assert.deepEqual(await holderOf(dir), lock.holder);
-  assert.equal(lock.holder.pid, process.pid);
+  assert.deepEqual([lock.holder.pid, lock.holder.host], [process.pid, hostname()]);
   await assert.rejects(lockWorld(dir, { command: "second" }), (error) => isRunning(error) && (error as AosError).message.includes(lock.holder.since));
   assert.deepEqual(await readdir(dir), ["lock"]);
   await lock.release();
@@ -52,10 +52,11 @@ test("lock: taken, asked for again, let go: one holder at a time, no file left",
 interface StaleCase {
   readonly what: string;
   readonly holder: (own: LockHolder, dead: number) => unknown;
-  readonly outcome: "taken over" | "running";
+  readonly outcome: "taken over" | "running" | "elsewhere";
   /** Where the system does not tell when a process began and which boot this is, such a holder counts as alive. */
   readonly needsFacts?: true;
 }
+const OTHER_BOOT = "00000000-0000-4000-8000-000000000000";
 const cases: readonly StaleCase[] = [
   { what: "a live process, all facts known", holder: (own) => own, outcome: "running" },
   { what: "a live process, nothing else known", holder: (own) => ({ pid: own.pid }), outcome: "running" },
@@ -63,20 +64,27 @@ const cases: readonly StaleCase[] = [
   { what: "a dead process", holder: (own, dead) => ({ ...own, pid: dead }), outcome: "taken over" },
   { what: "a dead process, nothing else known", holder: (_, dead) => ({ pid: dead }), outcome: "taken over" },
   { what: "another process of the same pid", holder: (own) => ({ ...own, startedAt: "1" }), outcome: "taken over", needsFacts: true },
-  { what: "a live pid of another boot", holder: (own) => ({ ...own, bootId: "00000000-0000-4000-8000-000000000000" }), outcome: "taken over", needsFacts: true },
+  { what: "a live pid of another boot", holder: (own) => ({ ...own, bootId: OTHER_BOOT }), outcome: "taken over", needsFacts: true },
+  { what: "a live pid of another boot of another host", holder: (own) => ({ ...own, host: "other", bootId: OTHER_BOOT }), outcome: "elsewhere" },
+  { what: "a dead process of another host whose boot is not known", holder: (own, dead) => ({ ...own, pid: dead, host: "other", bootId: null }), outcome: "elsewhere" },
+  { what: "a dead process of this boot under another host name", holder: (own, dead) => ({ ...own, pid: dead, host: "container" }), outcome: "taken over", needsFacts: true },
+  { what: "a process of another boot, its host not known", holder: (own) => ({ ...own, host: undefined, bootId: OTHER_BOOT }), outcome: "taken over", needsFacts: true },
   { what: "no process at all", holder: () => ({ pid: -1 }), outcome: "taken over" },
   { what: "something else", holder: () => [], outcome: "taken over" },
 ];
-assert.equal(cases.length, 9);
+assert.equal(cases.length, 13);
 for (const { what, holder, outcome, needsFacts } of cases) {
   test(`lock: file names ${what}: ${outcome}`, async (t) => {
     const dir = await folder(t);
     const own = await lockWorld(dir, { command: "test" });
     await own.release();
     await writeFile(join(dir, "lock"), JSON.stringify(holder(own.holder, await deadPid())));
-    const running = outcome === "running" || (needsFacts === true && own.holder.startedAt === null);
+    const running = outcome !== "taken over" || (needsFacts === true && own.holder.startedAt === null);
     if (running) {
       await assert.rejects(lockWorld(dir, { command: "test" }), isRunning);
+      if (outcome === "elsewhere") {
+        await assert.rejects(lockWorld(dir, { command: "test" }), { message: `${dir}: held by pid ${(await holderOf(dir)).pid} (test) on host other since ${own.holder.since}`, hint: new RegExp(`remove ${dir}/lock$`) });
+      }
     } else {
       const lock = await lockWorld(dir, { command: "test" });
       assert.deepEqual(await holderOf(dir), lock.holder);

@@ -2,13 +2,16 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { link, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
 import { AosError } from "../air/error.ts";
 import { errnoOf, except, outside, writeNewFile } from "./durable.ts";
 
 /** Who holds a lock, as the lock file tells it (JSON). */
 export interface LockHolder {
   readonly pid: number;
+  /** The name of the computer it runs on; null where a lock file does not tell. */
+  readonly host: string | null;
   /** The boot this pid belongs to; null where the system does not tell. */
   readonly bootId: string | null;
   /** When the process began, in clock ticks since boot: tells it from a later one of the same pid. Null where not told. */
@@ -32,15 +35,21 @@ const ATTEMPTS_MAX = 100;
 
 /**
  * Takes the lock file `<dir>/lock`. A lock whose holder is gone (dead, of an earlier boot, its pid reused) is taken over;
- * of several contenders exactly one gets it. Processes that share the folder must see each other's pids.
+ * of several contenders exactly one gets it. Processes of one computer that share the folder must see each other's pids; what
+ * became of a process of another computer cannot be seen from here, so its lock stands until somebody removes the file.
  *
  * @param options.command - what the process runs, shown to whoever finds the world taken
- * @throws AosError `world.running` when a live process holds it, `world.lock` when the disk refuses
+ * @throws AosError `world.running` when a live process, or one of another computer, holds it; `world.lock` when the disk refuses
  */
-export async function lockWorld(dir: string, options: { readonly command: string }): Promise<WorldLock> {
-  const path = join(dir, "lock");
+export function lockWorld(dir: string, options: { readonly command: string }): Promise<WorldLock> {
+  return lockFile(join(dir, "lock"), options);
+}
+
+/** The same with a lock file of any name in a folder that is there. */
+export async function lockFile(path: string, options: { readonly command: string }): Promise<WorldLock> {
   const holder: LockHolder = {
     pid: process.pid,
+    host: hostname(),
     bootId: await bootId(),
     startedAt: (await processOf(process.pid))?.startedAt ?? null,
     command: options.command,
@@ -48,7 +57,7 @@ export async function lockWorld(dir: string, options: { readonly command: string
     token: randomBytes(16).toString("hex"),
   };
   const text = `${JSON.stringify(holder)}\n`;
-  await take(dir, path, { text, draft: join(dir, `lock.draft-${holder.token}`) }).catch(outside("world.lock", dir));
+  await take(path, { text, draft: `${path}.draft-${holder.token}` }).catch(outside("world.lock", dirname(path)));
   return {
     holder,
     async release() {
@@ -64,13 +73,13 @@ interface Candidate {
   readonly draft: string;
 }
 
-async function take(dir: string, path: string, candidate: Candidate): Promise<void> {
+async function take(path: string, candidate: Candidate): Promise<void> {
   await writeNewFile(candidate.draft, [Buffer.from(candidate.text)]);
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (await placed(candidate.draft, path)) return;
       const found = await textOf(path);
-      if (found !== undefined && (await succeed(dir, path, { candidate, found }))) return;
+      if (found !== undefined && (await succeed(path, { candidate, found }))) return;
     }
     throw new AosError("world.lock", `${path}: the lock keeps changing hands`, { class: "outside", at: { file: path }, hint: "try again" });
   } finally {
@@ -79,17 +88,17 @@ async function take(dir: string, path: string, candidate: Candidate): Promise<vo
 }
 
 /**
- * Takes over from a holder that is gone. Whoever links `lock.claim-<hash of a lock file>` first is that holder's one
+ * Takes over from a holder that is gone. Whoever links `<lock>.claim-<hash of a lock file>` first is that holder's one
  * successor, and only a successor replaces the lock; when it dies in between, its own successor goes on in its place.
  * Claims are removed after the lock was replaced, so a claim on what the lock no longer says is worth nothing.
  *
  * @returns whether the lock is ours; false when it changed meanwhile
  */
-async function succeed(dir: string, path: string, state: { readonly candidate: Candidate; readonly found: string }): Promise<boolean> {
+async function succeed(path: string, state: { readonly candidate: Candidate; readonly found: string }): Promise<boolean> {
   const claims: string[] = [];
   for (let gone: string | undefined = state.found; ; ) {
-    await refuseWhileAlive(dir, gone);
-    const claim = join(dir, `lock.claim-${createHash("sha256").update(gone).digest("hex")}`);
+    await refuseWhileAlive(path, gone);
+    const claim = `${path}.claim-${createHash("sha256").update(gone).digest("hex")}`;
     claims.push(claim);
     if (await placed(state.candidate.draft, claim)) break;
     gone = await textOf(claim);
@@ -101,27 +110,33 @@ async function succeed(dir: string, path: string, state: { readonly candidate: C
   return ours;
 }
 
-async function refuseWhileAlive(dir: string, text: string): Promise<void> {
+async function refuseWhileAlive(file: string, text: string): Promise<void> {
   const holder = parseHolder(text);
-  if (holder === undefined || (await isGone(holder))) return;
-  throw new AosError("world.running", `${dir}: process ${holder.pid} (${holder.command}) has worked on this world since ${holder.since}`, {
-    at: { file: join(dir, "lock") },
-    hint: "stop that process first, or let it do the work",
-    data: { pid: holder.pid, since: holder.since, command: holder.command },
+  const found = holder === undefined ? "gone" : await lookAt(holder);
+  if (holder === undefined || found === "gone") return;
+  const { pid, host, command, since } = holder;
+  throw new AosError("world.running", `${dirname(file)}: held by pid ${pid} (${command})${host === null ? "" : ` on host ${host}`} since ${since}`, {
+    at: { file },
+    hint: found === "alive" ? "stop that process first, or let it do the work" : `stop it there; from here nobody can see whether it still runs: once you know that it does not, remove ${file}`,
+    data: { pid, host, since, command },
   });
 }
 
-/** A holder counts as alive while there is any doubt. */
-async function isGone(holder: LockHolder): Promise<boolean> {
+/** A holder counts as alive while there is any doubt. `elsewhere`: on another computer. */
+async function lookAt(holder: LockHolder): Promise<"alive" | "gone" | "elsewhere"> {
   const boot = await bootId();
-  if (boot !== null && holder.bootId !== null && boot !== holder.bootId) return true;
+  // One boot is one computer, whatever name a container gives it.
+  if (boot === null || holder.bootId === null || boot !== holder.bootId) {
+    if (holder.host !== null && holder.host !== hostname()) return "elsewhere";
+    if (boot !== null && holder.bootId !== null) return "gone";
+  }
   const found = await processOf(holder.pid);
-  if (found !== undefined) return found.dead || (holder.startedAt !== null && found.startedAt !== holder.startedAt);
+  if (found !== undefined) return found.dead || (holder.startedAt !== null && found.startedAt !== holder.startedAt) ? "gone" : "alive";
   try {
     process.kill(holder.pid, 0);
-    return false;
+    return "alive";
   } catch (error) {
-    return errnoOf(error) === "ESRCH";
+    return errnoOf(error) === "ESRCH" ? "gone" : "alive";
   }
 }
 
@@ -134,11 +149,11 @@ function parseHolder(text: string): LockHolder | undefined {
     return undefined;
   }
   if (typeof json !== "object" || json === null) return undefined;
-  const { pid, bootId: boot, startedAt, command, since, token }: Readonly<Record<string, unknown>> = { ...json };
+  const { pid, host, bootId: boot, startedAt, command, since, token }: Readonly<Record<string, unknown>> = { ...json };
   if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
   const shown = (value: unknown): string => (typeof value === "string" ? value : "unknown");
   const known = (value: unknown): string | null => (typeof value === "string" ? value : null);
-  return { pid, bootId: known(boot), startedAt: known(startedAt), command: shown(command), since: shown(since), token: shown(token) };
+  return { pid, host: known(host), bootId: known(boot), startedAt: known(startedAt), command: shown(command), since: shown(since), token: shown(token) };
 }
 
 async function bootId(): Promise<string | null> {

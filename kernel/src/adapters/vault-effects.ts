@@ -24,7 +24,7 @@ interface Params {
  * - `vault.rotate` makes the version `version` of NAME current, if its value has the digest `expected_digest`.
  *
  * A failure is an `error` with one of the codes `vault.missing` (the host has none), `vault.binding`, `vault.value`, `vault.digest`,
- * `vault.version`, `vault.key`, `vault.sealed`, `vault.io`; its version is 0 and its digest zero.
+ * `vault.version`, `vault.key`, `vault.sealed`, `vault.busy`, `vault.io`; its version is 0 and its digest zero.
  */
 export function vaultAdapter({ blobs, vault }: Pick<AdapterEnv, "blobs" | "vault">): Adapter {
   async function carryOut(effect: string, params: Params): Promise<{ readonly version: number; readonly digest: Hash }> {

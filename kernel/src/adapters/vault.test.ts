@@ -43,9 +43,41 @@ for (const kind of ["file", "passphrase"] as const) {
     const text = await readFile(path, "utf8");
     for (const value of [ONE, TWO]) for (const form of ["utf8", "base64", "hex"] as const) assert.ok(!text.includes(Buffer.from(value).toString(form)));
     assert.equal((await stat(path)).mode & 0o777, 0o600);
-    assert.deepEqual(await readdir(join(folder, "sub")), ["vault.json"], "no draft stays");
+    assert.deepEqual(await readdir(join(folder, "sub")), ["vault.json"], "no draft and no lock stays");
   });
 }
+
+test("vault with a passphrase: another one opens nothing; how it became a key stands beside, bounded, and a change of it opens nothing", async (t) => {
+  const folder = await folderOf(t);
+  const path = join(folder, "vault.json");
+  const right: VaultKey = { kind: "passphrase", passphrase: "correct horse" };
+  await fileVault(path, right).put("a", { alias: "x", value: ONE });
+  const { salt } = JSON.parse(await readFile(path, "utf8")) as { readonly salt: string };
+  await fileVault(path, right).put("a", { alias: "x", value: TWO });
+  const whole = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
+  assert.deepEqual([whole["kdf"], whole["cost"], whole["salt"]], ["scrypt", { N: 65_536, r: 8, p: 1 }, salt]);
+  await assert.rejects(fileVault(path, { kind: "passphrase", passphrase: "correct hors" }).get("a"), { code: "vault.sealed" });
+  await assert.rejects(fileVault(path, keyIn(folder)).get("a"), { code: "vault.key" });
+  let tried = 0;
+  for (const cost of [{ N: 32_768, r: 8, p: 1 }, { N: 65_536, r: 8, p: 2 }, { N: 1 << 30, r: 8, p: 1 }, { N: 65_535, r: 8, p: 1 }, { N: 65_536, r: 0, p: 1 }, { N: 65_536, r: 8, p: 1e9 }, {}, 7]) {
+    await writeFile(path, JSON.stringify({ ...whole, cost }));
+    await assert.rejects(fileVault(path, right).get("a"), { code: "vault.sealed" });
+    tried++;
+  }
+  assert.equal(tried, 8);
+  await writeFile(path, JSON.stringify(whole));
+  assert.deepEqual(await fileVault(path, right).get("a", 1), ONE);
+});
+
+test("vault: two that change one file at once: nothing is lost; a lock of a process that is gone holds nobody up", async (t) => {
+  const folder = await folderOf(t);
+  const path = join(folder, "vault.json");
+  await writeFile(`${path}.lock`, "");
+  const [one, other] = [fileVault(path, keyIn(folder)), fileVault(path, keyIn(folder))];
+  const versions = await Promise.all(Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? one : other).put("a", { alias: "x", value: utf8(`v${index}`) })));
+  assert.deepEqual(versions.map(({ version }) => version).sort((a, b) => a - b), Array.from({ length: 10 }, (_, index) => index + 1));
+  assert.deepEqual((await readdir(folder)).sort(), ["key", "vault.json"]);
+});
 
 test("vault: many puts at once: none lost; a nonce of its own for every write", async (t) => {
   const folder = await folderOf(t);

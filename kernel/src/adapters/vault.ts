@@ -3,9 +3,11 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AosError } from "../air/error.ts";
 import { hashBytes, isHash } from "../air/hash.ts";
 import type { Hash } from "../air/value.ts";
+import { lockFile } from "./lock.ts";
 import { except, makeFolder, outside, syncFolder, writeAt } from "./durable.ts";
 
 /** Where the key of the file is from: 32 random bytes in a file that only its owner may read, made when there is none; or a passphrase. */
@@ -46,8 +48,12 @@ const FORMAT = "aos-vault-1";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const VALUE_BYTES_MAX = 64 * 1024;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** OWASP's least for scrypt: 64 MiB a guess. */
-const SCRYPT = { N: 1 << 16, r: 8, p: 1, maxmem: 128 * 1024 * 1024 } as const;
+/** OWASP's least for scrypt: 64 MiB a guess. For files that are made; others say what they were made with. */
+const SCRYPT: Cost = { N: 1 << 16, r: 8, p: 1 };
+/** What a file may ask for: who wrote it is not known before it is opened. */
+const SCRYPT_BYTES_MAX = 256 * 1024 * 1024;
+/** How long another process may take to change the file. */
+const BUSY = { looks: 100, everyMs: 50 } as const;
 
 /** Whether a text names a value of a vault: letters, digits, `.`, `_`, `/`, `-`, at most 128. */
 export function isVaultName(text: string): boolean {
@@ -57,28 +63,31 @@ export function isVaultName(text: string): boolean {
 /**
  * The vault in the file `path`; the file is made by the first `put`, and is read anew for every call.
  *
- * The file is JSON `{format, kdf, salt, nonce, sealed}`: AES-256-GCM under the key with a fresh nonce for every write, what stands
- * before `sealed` authenticated with it. All methods throw AosError `vault.key` (missing, of another length, or readable by others),
- * `vault.sealed` (another key, or somebody changed the file), `vault.io`; no error holds a value.
+ * The file is JSON `{format, kdf, salt, cost?, nonce, sealed}`: AES-256-GCM under the key with a fresh nonce for every write, what
+ * stands before `sealed` authenticated with it; `cost` is what a passphrase was made a key with. A change holds the lock file
+ * `<path>.lock`, so that several processes may change it. All methods throw AosError `vault.key` (missing, of another length, or
+ * readable by others), `vault.sealed` (another key, or somebody changed the file), `vault.busy` (another process has held it for
+ * seconds), `vault.io`; no error holds a value.
  */
 export function fileVault(path: string, key: VaultKey): Vault {
   let last: Promise<unknown> = Promise.resolve();
+  const keys = keyRing(key);
 
   /** One after the other: each change starts from what the one before wrote. */
   function change<T>(work: (content: Content) => Promise<{ readonly content: Content; readonly answer: T }>): Promise<T> {
-    const mine = last.then(async () => {
-      const before = await readVault(path, key);
+    const mine = last.then(() => locked(path, async () => {
+      const { content: before, head } = await readVault(path, keys);
       const { content, answer } = await work(before);
-      if (content !== before) await writeVault(path, key, content);
+      if (content !== before) await writeVault(path, keys, { content, before: head });
       return answer;
-    });
+    }));
     last = mine.catch(() => undefined);
     return mine;
   }
 
   return {
     async get(name, version) {
-      const shelf = (await readVault(path, key)).get(name);
+      const shelf = (await readVault(path, keys)).content.get(name);
       const entry = shelf?.versions.find((kept) => kept.version === (version ?? shelf.current));
       return entry === undefined ? undefined : new Uint8Array(Buffer.from(entry.value, "base64"));
     },
@@ -105,7 +114,7 @@ export function fileVault(path: string, key: VaultKey): Vault {
       });
     },
     async list() {
-      const content = await readVault(path, key);
+      const { content } = await readVault(path, keys);
       return [...content].map(([name, { current, versions }]) => ({ name, current, versions: versions.map(shown) }));
     },
   };
@@ -115,26 +124,56 @@ function shown({ version, alias, digest }: VaultVersion): VaultVersion {
   return { version, alias, digest };
 }
 
+/** Parameters of scrypt. */
+interface Cost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
 interface Head {
   readonly format: string;
   readonly kdf: "file" | "scrypt";
   readonly salt: string;
+  /** Of scrypt, where it is not `SCRYPT`; always written down. */
+  readonly cost: Cost | undefined;
   readonly nonce: string;
 }
 
-function authenticated({ format, kdf, salt, nonce }: Head): Buffer {
-  return Buffer.from(JSON.stringify([format, kdf, salt, nonce]));
+function authenticated({ format, kdf, salt, cost, nonce }: Head): Buffer {
+  return Buffer.from(JSON.stringify([format, kdf, salt, ...(cost === undefined ? [] : [[cost.N, cost.r, cost.p]]), nonce]));
 }
 
-async function readVault(path: string, key: VaultKey): Promise<Content> {
+/** Does `work` while no other process changes the file. */
+async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
+  await makeFolder(dirname(path)).catch(outside("vault.io", path));
+  for (let look = 1; ; look++) {
+    try {
+      const lock = await lockFile(`${path}.lock`, { command: "vault" });
+      return await work().finally(() => lock.release());
+    } catch (error) {
+      const busy = error instanceof AosError && error.code === "world.running" && look < BUSY.looks;
+      if (!busy) throw lockFailure(path, error);
+    }
+    await sleep(BUSY.everyMs);
+  }
+}
+
+function lockFailure(path: string, error: unknown): unknown {
+  if (!(error instanceof AosError)) return error;
+  if (error.code === "world.lock") return new AosError("vault.io", error.message, { class: "outside", at: { file: path }, cause: error });
+  if (error.code !== "world.running") return error;
+  return new AosError("vault.busy", `${path}: ${error.message.slice(error.message.indexOf("held by"))}`, { class: "outside", at: { file: path }, hint: `if that process is gone, remove ${path}.lock` });
+}
+
+async function readVault(path: string, keys: KeyRing): Promise<{ readonly content: Content; readonly head: Head | undefined }> {
   const bytes = await readBounded(path).catch(except("ENOENT")).catch(outside("vault.io", path));
-  if (bytes === undefined) return new Map();
+  if (bytes === undefined) return { content: new Map(), head: undefined };
   const { head, sealed } = parseFile(bytes, path);
-  const secret = await keyBytes(key, head, "read");
+  const secret = await keys.keyOf(head, "read");
   try {
     const decipher = createDecipheriv("aes-256-gcm", secret, Buffer.from(head.nonce, "base64"), { authTagLength: 16 }).setAAD(authenticated(head));
     decipher.setAuthTag(sealed.subarray(sealed.length - 16));
-    return parseContent(Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - 16)), decipher.final()]).toString("utf8"));
+    return { head, content: parseContent(Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - 16)), decipher.final()]).toString("utf8")) };
   } catch {
     // Whatever the reason, the text of the error may be of what was decrypted.
     throw unsealed(path);
@@ -160,9 +199,17 @@ function parseFile(bytes: Buffer, path: string): { readonly head: Head; readonly
   } catch {
     throw unsealed(path);
   }
-  const { format, kdf, salt, nonce, sealed } = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
-  if (format !== FORMAT || (kdf !== "file" && kdf !== "scrypt") || typeof salt !== "string" || typeof nonce !== "string" || typeof sealed !== "string") throw unsealed(path);
-  return { head: { format, kdf, salt, nonce }, sealed: Buffer.from(sealed, "base64") };
+  const { format, kdf, salt, cost, nonce, sealed } = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
+  if (format !== FORMAT || (kdf !== "file" && kdf !== "scrypt") || typeof salt !== "string" || typeof nonce !== "string" || typeof sealed !== "string" || !(cost === undefined || (kdf === "scrypt" && isCost(cost)))) throw unsealed(path);
+  return { head: { format, kdf, salt, cost: isCost(cost) ? cost : undefined, nonce }, sealed: Buffer.from(sealed, "base64") };
+}
+
+/** Parameters that scrypt takes, and that this machine can bear. */
+function isCost(value: unknown): value is Cost {
+  const { N, r, p } = (typeof value === "object" && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
+  if (![N, r, p].every((part) => Number.isSafeInteger(part) && (part as number) >= 1)) return false;
+  const [n, blocks, lanes] = [N as number, r as number, p as number];
+  return n >= 2 && Number.isInteger(Math.log2(n)) && 128 * n * blocks <= SCRYPT_BYTES_MAX && lanes <= 16;
 }
 
 /** What was sealed is ours; it is read as strictly all the same, since the key may have been lent. */
@@ -175,9 +222,12 @@ function parseContent(text: string): Content {
   return new Map(Object.entries(value));
 }
 
-async function writeVault(path: string, key: VaultKey, content: Content): Promise<void> {
-  const head: Head = { format: FORMAT, kdf: key.kind === "file" ? "file" : "scrypt", salt: randomBytes(16).toString("base64"), nonce: randomBytes(12).toString("base64") };
-  const secret = await keyBytes(key, head, "make");
+/** Under a passphrase the salt stays, and with it the key; the nonce is new for every write. */
+async function writeVault(path: string, keys: KeyRing, { content, before }: { readonly content: Content; readonly before: Head | undefined }): Promise<void> {
+  const head: Head = {
+    format: FORMAT, kdf: keys.kdf, salt: before?.salt ?? randomBytes(16).toString("base64"), cost: keys.kdf === "file" ? undefined : (before?.cost ?? SCRYPT), nonce: randomBytes(12).toString("base64"),
+  };
+  const secret = await keys.keyOf(head, "make");
   const cipher = createCipheriv("aes-256-gcm", secret, Buffer.from(head.nonce, "base64"), { authTagLength: 16 }).setAAD(authenticated(head));
   secret.fill(0);
   const sealed = Buffer.concat([cipher.update(JSON.stringify(Object.fromEntries(content)), "utf8"), cipher.final(), cipher.getAuthTag()]);
@@ -208,18 +258,38 @@ async function writePrivate(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function keyBytes(key: VaultKey, head: Head, mode: "read" | "make"): Promise<Buffer> {
-  if ((key.kind === "file") !== (head.kdf === "file")) throw new AosError("vault.key", `the vault was sealed with a ${head.kdf === "file" ? "key file" : "passphrase"}`);
-  if (key.kind === "passphrase") return derived(key.passphrase, Buffer.from(head.salt, "base64"));
-  const found = await readKey(key.path).catch(except("ENOENT")).catch(outside("vault.io", key.path));
+interface KeyRing {
+  readonly kdf: Head["kdf"];
+  /** The key of a file with this head; the caller overwrites it after use. */
+  keyOf(head: Head, mode: "read" | "make"): Promise<Buffer>;
+}
+
+/** What a passphrase gives takes long to make and is kept, as the passphrase is. */
+function keyRing(key: VaultKey): KeyRing {
+  if (key.kind === "file") return { kdf: "file", keyOf: (head, mode) => fileKey(key.path, head, mode) };
+  let kept: { readonly of: string; readonly made: Promise<Buffer> } | undefined;
+  return {
+    kdf: "scrypt",
+    async keyOf({ kdf, salt, cost = SCRYPT }) {
+      if (kdf === "file") throw new AosError("vault.key", "the vault was sealed with a key file");
+      const of = JSON.stringify([salt, cost.N, cost.r, cost.p]);
+      if (kept?.of !== of) kept = { of, made: derived(key.passphrase, Buffer.from(salt, "base64"), cost) };
+      return Buffer.from(await kept.made);
+    },
+  };
+}
+
+async function fileKey(path: string, { kdf }: Head, mode: "read" | "make"): Promise<Buffer> {
+  if (kdf !== "file") throw new AosError("vault.key", "the vault was sealed with a passphrase", { hint: "say where it is: vault.passphrase in adapters.json" });
+  const found = await readKey(path).catch(except("ENOENT")).catch(outside("vault.io", path));
   if (found !== undefined) return found;
-  if (mode === "read") throw new AosError("vault.key", `${key.path}: no key file`, { at: { file: key.path }, hint: "restore it from a copy: without it the vault cannot be read" });
+  if (mode === "read") throw new AosError("vault.key", `${path}: no key file`, { at: { file: path }, hint: "restore it from a copy: without it the vault cannot be read" });
   const made = randomBytes(32);
-  await makeFolder(dirname(key.path));
+  await makeFolder(dirname(path));
   // Another process may have made one just now: then that is the key.
-  await writePrivate(key.path, made).catch(except("EEXIST")).catch(outside("vault.io", key.path));
-  await syncFolder(dirname(key.path));
-  return readKey(key.path);
+  await writePrivate(path, made).catch(except("EEXIST")).catch(outside("vault.io", path));
+  await syncFolder(dirname(path));
+  return readKey(path);
 }
 
 async function readKey(path: string): Promise<Buffer> {
@@ -234,8 +304,8 @@ async function readKey(path: string): Promise<Buffer> {
   }
 }
 
-function derived(passphrase: string, salt: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => scrypt(passphrase, salt, 32, SCRYPT, (error, bytes) => (error === null ? resolve(bytes) : reject(error))));
+function derived(passphrase: string, salt: Uint8Array, cost: Cost): Promise<Buffer> {
+  return new Promise((resolve, reject) => scrypt(passphrase, salt, 32, { ...cost, maxmem: 2 * SCRYPT_BYTES_MAX }, (error, bytes) => (error === null ? resolve(bytes) : reject(error))));
 }
 
 function unsealed(path: string): AosError {

@@ -22,9 +22,12 @@ export function isWellFormed(text: string): boolean {
   return !LONE_SURROGATE.test(text);
 }
 
-/** Writes the UTF-8 of a well-formed text at `offset`; three bytes a UTF-16 unit are always enough room. Returns the bytes written. */
-export function utf8Into(text: string, target: Uint8Array, offset: number): number {
-  return encoder.encodeInto(text, target.subarray(offset)).written;
+/**
+ * Writes the UTF-8 of a text; three bytes a UTF-16 unit are always enough room. Returns the bytes written: as many as the text has
+ * units where it is ASCII, more otherwise, a lone surrogate being the three of U+FFFD.
+ */
+export function utf8Into(text: string, target: Uint8Array): number {
+  return encoder.encodeInto(text, target).written;
 }
 
 /**

@@ -1,28 +1,15 @@
 // CBOR, written: values to bytes, canonical (one value, one byte string) or plain.
 
-import { compareBytes, isWellFormed, utf8Into } from "./bytes.ts";
-import { AosError, assert } from "./error.ts";
+import { compareBytes } from "./bytes.ts";
+import {
+  begin, beginLent, closeMap, enter, items, leave, lentOut, mark, openMap, refuse, reorder, shown, step, taken, writeBigint, writeByte, writeBytes, writeFloat, writeHead,
+  writeNumber, writePrefix, writeRaw, writeText, writtenFrom,
+} from "./cbor-writer.ts";
+import { assert } from "./error.ts";
 import { Float } from "./value.ts";
 import type { Encodable } from "./value.ts";
 
 type KeyOrder = "sorted" | "insertion";
-
-/** Nesting of lists, maps and tags, the self-describe tag included; what is written can always be read. */
-const LEVEL_MAX = 127;
-const SCRATCH_BYTES = 1 << 14;
-const SCRATCH_KEPT_BYTES = 1 << 22;
-const LENDABLE_BYTES = 1 << 10;
-const TWO_32 = 0x1_0000_0000;
-
-// One scratch buffer for all calls: encoding is synchronous and calls back nowhere. What lies before `base` was lent out and is
-// never written again; all other results are copies.
-let scratch = new Uint8Array(SCRATCH_BYTES);
-let base = 0;
-let used = 0;
-let level = 0;
-/** Key or index being written at each level, for the place in an error. */
-const trail: unknown[] = [];
-const floats = new DataView(new ArrayBuffer(8));
 
 /**
  * Canonical bytes: self-describe prefix `d9d9f7`, definite lengths, shortest heads, shortest floats, map keys in bytewise
@@ -35,48 +22,66 @@ const floats = new DataView(new ArrayBuffer(8));
  * @example canonical({ b: 1, a: [] }) // d9d9f7 a2 6161 80 6162 01
  */
 export function canonical(value: Encodable): Uint8Array {
+  writeCanonical(value);
+  return taken();
+}
+
+/**
+ * {@link canonical}, looked at before it is copied: what stands in the buffer that all share is read faster than a small array.
+ *
+ * @param look - called with a view of the bytes that holds while it runs; encodes nothing itself
+ */
+export function canonicalAnd<T>(value: Encodable, look: (view: Uint8Array) => T): { readonly bytes: Uint8Array; readonly seen: T } {
+  writeCanonical(value);
+  const seen = look(shown());
+  return { bytes: taken(), seen };
+}
+
+function writeCanonical(value: Encodable): void {
   begin();
-  reserve(3);
-  scratch[used++] = 0xd9;
-  scratch[used++] = 0xd9;
-  scratch[used++] = 0xf7;
-  level = 1;
+  writePrefix();
   write(value, "sorted");
-  return take();
+}
+
+/** {@link canonical}, lent: the bytes do not change any more, but may stand beside others in one `.buffer`. Not for what is kept for long. */
+export function canonicalLent(value: Encodable): Uint8Array {
+  beginLent();
+  writePrefix();
+  write(value, "sorted");
+  return lentOut();
 }
 
 /** {@link canonical} without the prefix. */
 export function canonicalBare(value: Encodable): Uint8Array {
   begin();
   write(value, "sorted");
-  return take();
+  return taken();
 }
 
 /** Plain CBOR: no prefix, map keys in insertion order, all else as {@link canonical}. What modules are given and return. */
 export function plain(value: Encodable): Uint8Array {
   begin();
   write(value, "insertion");
-  return take();
+  return taken();
 }
 
 /**
  * Writes objects of one shape; a field that is undefined is left out, one that the shape does not name is not looked at. The
  * bytes do not change any more, but may stand beside others in one `.buffer`: a result that is kept alone for long is better copied.
  */
-export type ShapeEncoder = (object: { readonly [field: string]: Encodable | undefined }) => Uint8Array;
+export type ShapeEncoder = (object: ShapedObject) => Uint8Array;
+interface ShapedObject {
+  readonly [field: string]: Encodable | undefined;
+}
 
 /** {@link canonical} for objects with these fields (fewer than 24, ASCII), their order worked out once. */
 export function canonicalOf(fields: readonly string[]): ShapeEncoder {
   const shape = shapeOf(fields, "sorted");
   return (object) => {
-    begin();
-    reserve(3);
-    scratch[used++] = 0xd9;
-    scratch[used++] = 0xd9;
-    scratch[used++] = 0xf7;
-    level = 1;
+    beginLent();
+    writePrefix();
     writeShape(shape, object, "sorted");
-    return lend();
+    return lentOut();
   };
 }
 
@@ -84,9 +89,9 @@ export function canonicalOf(fields: readonly string[]): ShapeEncoder {
 export function plainOf(fields: readonly string[]): ShapeEncoder {
   const shape = shapeOf(fields, "insertion");
   return (object) => {
-    begin();
+    beginLent();
     writeShape(shape, object, "insertion");
-    return lend();
+    return lentOut();
   };
 }
 
@@ -100,249 +105,44 @@ function shapeOf(fields: readonly string[], order: KeyOrder): Shape {
   const names = [...fields];
   assert(names.length < 24 && sortAscii([...names]), "a shape has few fields, of ASCII names");
   if (order === "sorted") sortAscii(names);
-  return { names, keys: names.map((name) => canonicalBare(name)) };
+  return { names, keys: names.map((name) => items(name)) };
 }
 
-function writeShape({ names, keys }: Shape, object: { readonly [field: string]: Encodable | undefined }, order: KeyOrder): void {
-  enter();
-  const head = used;
+function writeShape({ names, keys }: Shape, object: ShapedObject, order: KeyOrder): void {
+  const head = openMap();
   let count = 0;
-  reserve(1);
-  used++;
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
     const value = object[name];
     if (value === undefined) continue;
     count++;
-    trail[level] = name;
+    step(name);
     writeRaw(keys[i] as Uint8Array);
     write(value, order);
   }
-  scratch[head] = 0xa0 | count;
-  leave();
-}
-
-/** A few bytes that are encoded already. */
-function writeRaw(bytes: Uint8Array): void {
-  const { length } = bytes;
-  reserve(length);
-  for (let i = 0; i < length; i++) scratch[used + i] = bytes[i] as number;
-  used += length;
-}
-
-function begin(): void {
-  used = base;
-  level = 0;
-}
-
-function take(): Uint8Array {
-  const bytes = scratch.slice(base, used);
-  if (scratch.length > SCRATCH_KEPT_BYTES) renew();
-  return bytes;
-}
-
-/** A view of the scratch buffer itself: memory of its own is what costs most of a small result. Large ones are copies. */
-function lend(): Uint8Array {
-  if (scratch.length > SCRATCH_BYTES) {
-    const bytes = take();
-    renew();
-    return bytes;
-  }
-  const bytes = scratch.subarray(base, used);
-  base = used;
-  if (SCRATCH_BYTES - base < LENDABLE_BYTES) renew();
-  return bytes;
-}
-
-function renew(): void {
-  scratch = new Uint8Array(SCRATCH_BYTES);
-  base = 0;
-}
-
-function reserve(count: number): void {
-  if (used + count <= scratch.length) return;
-  const larger = new Uint8Array(Math.max(scratch.length * 2, used + count));
-  larger.set(scratch.subarray(0, used));
-  scratch = larger;
-}
-
-function refuse(what: string): never {
-  const path = trail.slice(0, level + 1).filter((step) => step !== undefined).map((step) => (typeof step === "object" ? "?" : String(step)));
-  trail.length = 0;
-  throw new AosError("air.value", `$${path.map((step) => `.${step}`).join("")}: ${what}`, { data: { path } });
+  closeMap(head, count);
 }
 
 function write(value: Encodable, order: KeyOrder): void {
-  switch (typeof value) {
-    case "number":
-      return writeNumber(value);
-    case "string":
-      return writeText(value);
-    case "boolean":
-      return writeByte(value ? 0xf5 : 0xf4);
-    case "bigint":
-      return writeBigint(value);
-    case "object":
-      if (value === null) return writeByte(0xf6);
-      if (Array.isArray(value)) return writeList(value as readonly Encodable[], order);
-      if (value instanceof Uint8Array) return writeBytes(value);
-      if (value instanceof Map) return writeMap(value as ReadonlyMap<Encodable, Encodable>, order);
-      if (value instanceof Float) return writeFloat(value.value);
-      return writeObject(value as { readonly [key: string]: Encodable | undefined }, order);
-    default:
-      return refuse(`a ${typeof value} has no CBOR form`);
-  }
-}
-
-function writeByte(byte: number): void {
-  reserve(1);
-  scratch[used++] = byte;
-}
-
-/** Shortest head of a major type (its top three bits) with an argument up to 2^53. */
-function writeHead(major: number, argument: number): void {
-  reserve(9);
-  if (argument < 24) {
-    scratch[used++] = major | argument;
-  } else if (argument < 0x100) {
-    scratch[used++] = major | 24;
-    scratch[used++] = argument;
-  } else if (argument < 0x10000) {
-    scratch[used++] = major | 25;
-    scratch[used++] = argument >>> 8;
-    scratch[used++] = argument;
-  } else if (argument < TWO_32) {
-    scratch[used++] = major | 26;
-    writeUint32(argument);
-  } else {
-    scratch[used++] = major | 27;
-    writeUint32(Math.floor(argument / TWO_32));
-    writeUint32(argument >>> 0);
-  }
-}
-
-function writeUint32(word: number): void {
-  scratch[used++] = word >>> 24;
-  scratch[used++] = word >>> 16;
-  scratch[used++] = word >>> 8;
-  scratch[used++] = word;
-}
-
-function writeNumber(value: number): void {
-  if (!Number.isSafeInteger(value)) refuse(`${value} is not a safe integer: fractions are Float, big integers are bigint`);
-  if (value >= 0) writeHead(0x00, value);
-  else writeHead(0x20, -1 - value);
-}
-
-function writeBigint(value: bigint): void {
-  const major = value >= 0n ? 0x00 : 0x20;
-  const argument = value >= 0n ? value : -1n - value;
-  if (argument > 0xffff_ffff_ffff_ffffn) refuse(`the integer ${value} needs more than 64 bits`);
-  if (argument <= 0xffff_ffffn) return writeHead(major, Number(argument));
-  reserve(9);
-  scratch[used++] = major | 27;
-  writeUint32(Number(argument >> 32n));
-  writeUint32(Number(argument & 0xffff_ffffn));
-}
-
-/** Shortest of 16, 32 and 64 bits that holds the value exactly; one spelling for NaN. */
-function writeFloat(value: number): void {
-  reserve(9);
-  if (Number.isNaN(value)) return writeHalf(0x7e00);
-  if (Math.fround(value) !== value) {
-    floats.setFloat64(0, value);
-    scratch[used++] = 0xfb;
-    writeUint32(floats.getUint32(0));
-    writeUint32(floats.getUint32(4));
-    return;
-  }
-  floats.setFloat32(0, value);
-  const single = floats.getUint32(0);
-  const half = halfOf(single);
-  if (half !== undefined) return writeHalf(half);
-  scratch[used++] = 0xfa;
-  writeUint32(single);
-}
-
-function writeHalf(half: number): void {
-  scratch[used++] = 0xf9;
-  scratch[used++] = half >>> 8;
-  scratch[used++] = half;
-}
-
-/** The 16-bit float equal to a 32-bit one (both as bits), where there is one. */
-function halfOf(single: number): number | undefined {
-  const sign = (single >>> 16) & 0x8000;
-  const exponent = (single >>> 23) & 0xff;
-  const fraction = single & 0x7fffff;
-  if (exponent === 0) return fraction === 0 ? sign : undefined;
-  if (exponent === 0xff) return sign | 0x7c00;
-  const power = exponent - 127;
-  if (power > 15 || power < -24) return undefined;
-  if (power >= -14) return (fraction & 0x1fff) === 0 ? sign | ((power + 15) << 10) | (fraction >> 13) : undefined;
-  // Below 2^-14 a half counts steps of 2^-24: its fraction is the significand, shifted.
-  const significand = fraction | 0x800000;
-  const shift = -1 - power;
-  return (significand & ((1 << shift) - 1)) === 0 ? sign | (significand >> shift) : undefined;
-}
-
-function writeBytes(value: Uint8Array): void {
-  writeHead(0x40, value.length);
-  reserve(value.length);
-  scratch.set(value, used);
-  used += value.length;
-}
-
-function writeText(text: string): void {
-  const units = text.length;
-  if (units < 64 && writeAscii(text)) return;
-  if (!isWellFormed(text)) refuse("a lone surrogate has no UTF-8 form");
-  reserve(9 + 3 * units);
-  // Room is left for the head of the shortest possible length, then corrected when the UTF-8 is longer.
-  const headAt = used;
-  const guess = headSize(units);
-  const size = utf8Into(text, scratch, headAt + guess);
-  const actual = headSize(size);
-  if (actual !== guess) scratch.copyWithin(headAt + actual, headAt + guess, headAt + guess + size);
-  writeHead(0x60, size);
-  used += size;
-}
-
-/** Writes a short text if all of it is ASCII; else leaves the buffer as it was. */
-function writeAscii(text: string): boolean {
-  const before = used;
-  writeHead(0x60, text.length);
-  reserve(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) {
-      used = before;
-      return false;
-    }
-    scratch[used++] = unit;
-  }
-  return true;
-}
-
-function headSize(argument: number): number {
-  return argument < 24 ? 1 : argument < 0x100 ? 2 : argument < 0x10000 ? 3 : argument < TWO_32 ? 5 : 9;
-}
-
-function enter(): void {
-  level++;
-  if (level > LEVEL_MAX) refuse(`more than ${LEVEL_MAX} levels of nesting`);
-}
-
-function leave(): void {
-  trail[level] = undefined;
-  level--;
+  // One comparison each is a check of the value's tag; a switch looks the word up first.
+  if (typeof value === "string") return writeText(value);
+  if (typeof value === "number") return writeNumber(value);
+  if (typeof value === "bigint") return writeBigint(value);
+  if (typeof value === "boolean") return writeByte(value ? 0xf5 : 0xf4);
+  if (value === null) return writeByte(0xf6);
+  if (typeof value !== "object") return refuse(`a ${typeof value} has no CBOR form`);
+  if (value instanceof Uint8Array) return writeBytes(value);
+  if (Array.isArray(value)) return writeList(value as readonly Encodable[], order);
+  if (value instanceof Map) return writeMap(value as ReadonlyMap<Encodable, Encodable>, order);
+  if (value instanceof Float) return writeFloat(value.value);
+  return writeObject(value as ShapedObject, order);
 }
 
 function writeList(items: readonly Encodable[], order: KeyOrder): void {
   enter();
   writeHead(0x80, items.length);
   for (let i = 0; i < items.length; i++) {
-    trail[level] = i;
+    step(i);
     write(items[i] as Encodable, order);
   }
   leave();
@@ -359,7 +159,7 @@ function writeObject(object: { readonly [key: string]: Encodable | undefined }, 
   enter();
   writeHead(0xa0, keys.length);
   for (const key of keys) {
-    trail[level] = key;
+    step(key);
     writeText(key);
     write(object[key] as Encodable, order);
   }
@@ -367,7 +167,7 @@ function writeObject(object: { readonly [key: string]: Encodable | undefined }, 
 }
 
 function writeMap(map: ReadonlyMap<Encodable, Encodable>, order: KeyOrder): void {
-  if (order === "sorted") {
+  if (order === "sorted" && !inOrder(map)) {
     const keys: string[] = [];
     for (const key of map.keys()) if (typeof key === "string") keys.push(key);
     if (keys.length !== map.size || !sortAscii(keys)) return writeSorted([...map]);
@@ -382,17 +182,30 @@ function writeMap(map: ReadonlyMap<Encodable, Encodable>, order: KeyOrder): void
   leave();
 }
 
+/** Whether all keys are ASCII texts that come in canonical order already, as those of a map that was read. */
+function inOrder(map: ReadonlyMap<Encodable, Encodable>): boolean {
+  let before = "";
+  for (const key of map.keys()) {
+    if (typeof key !== "string" || compareAscii(before, key) > 0 || !isAscii(key)) return false;
+    before = key;
+  }
+  return true;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
 function writeEntry(key: Encodable, value: Encodable, order: KeyOrder): void {
-  trail[level] = key;
+  step(key);
   write(key, order);
   write(value, order);
 }
 
 /** Sorts text keys in canonical order in place, if all are ASCII: then length and code units decide as the bytes would. */
 function sortAscii(keys: string[]): boolean {
-  for (const key of keys) {
-    for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0x7f) return false;
-  }
+  for (const key of keys) if (!isAscii(key)) return false;
   if (keys.length > 16) {
     keys.sort(compareAscii);
     return true;
@@ -414,24 +227,20 @@ function compareAscii(a: string, b: string): number {
 function writeSorted(entries: readonly (readonly [Encodable, Encodable])[]): void {
   enter();
   writeHead(0xa0, entries.length);
-  const start = used;
-  const spans: { readonly key: Uint8Array; readonly from: number; readonly to: number }[] = [];
-  for (const [key, value] of entries) {
-    const from = used;
-    trail[level] = key;
+  const start = mark();
+  const spans = entries.map(([key, value]) => {
+    const from = mark();
+    step(key);
     write(key, "sorted");
-    const keyBytes = scratch.slice(from, used);
+    const keyBytes = writtenFrom(from);
     write(value, "sorted");
-    spans.push({ key: keyBytes, from: from - start, to: used - start });
-  }
+    return { key: keyBytes, from, to: mark() };
+  });
   spans.sort((a, b) => compareBytes(a.key, b.key));
-  const written = scratch.slice(start, used);
-  let at = start;
-  for (const [i, span] of spans.entries()) {
+  for (const [i, { key }] of spans.entries()) {
     const previous = spans[i - 1];
-    if (previous !== undefined && compareBytes(previous.key, span.key) === 0) refuse("two keys of a map have the same bytes");
-    scratch.set(written.subarray(span.from, span.to), at);
-    at += span.to - span.from;
+    if (previous !== undefined && compareBytes(previous.key, key) === 0) refuse("two keys of a map have the same bytes");
   }
+  reorder(start, spans);
   leave();
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Decoder } from "cbor-x";
 import { vectors } from "../testing/vectors.ts";
 import { hex, unhex } from "./bytes.ts";
-import { canonical, canonicalBare, decode, decodeCanonical, plain } from "./cbor.ts";
+import { canonical, canonicalAnd, canonicalBare, canonicalLent, decode, decodeCanonical, fieldsOf, plain } from "./cbor.ts";
 import { AosError } from "./error.ts";
 import { hashValue } from "./hash.ts";
 import { Float, integer } from "./value.ts";
@@ -248,4 +248,59 @@ test("cbor: damaged bytes of a seeded generator: a value or cbor.invalid, nothin
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
   assert.deepEqual([...outcomes.keys()].sort(), ["cbor.invalid", "no error"]);
+});
+
+const FIELDS = ["state", "events", "ann"];
+const MAPS: readonly (readonly [string, string])[] = [
+  ["a plain map", "a36573746174654161666576656e74738063616e6ef6"],
+  ["canonical, tagged", "d9d9f7a16573746174654101"],
+  ["two tags", "d9d9f7c1a165737461746501"],
+  ["indefinite, its key in pieces", "bf7f63737461627465ff4101ff"],
+  ["a key with a long head", "a1780573746174654102"],
+  ["equal keys: the last", "a2657374617465416165737461746541ff"],
+  ["other keys", "a401410265737461746503a08041ff636f7468"],
+  ["a long byte string", `a16573746174655850${"07".repeat(80)}`],
+  ["empty", "a0"],
+];
+for (const [situation, text] of MAPS) {
+  test(`fieldsOf: ${situation}: what decode finds there; cut anywhere: its error`, () => {
+    const bytes = unhex(text);
+    const map = decode(bytes) as ReadonlyMap<Value, Value>;
+    const read = fieldsOf(FIELDS);
+    assert.deepEqual([...(read(bytes) ?? [])], FIELDS.map((name) => map.get(name)));
+    let cuts = 0;
+    for (let end = 0; end < bytes.length; end++) {
+      assert.equal(codeOf(() => read(bytes.subarray(0, end))), codeOf(() => decode(bytes.subarray(0, end))), `cut at ${end}`);
+      cuts++;
+    }
+    assert.equal(cuts, bytes.length);
+    assert.equal(codeOf(() => read(Uint8Array.from([...bytes, 0]))), "cbor.invalid");
+  });
+}
+
+test("fieldsOf: no map: undefined, or decode's error", () => {
+  for (const text of ["80", "00", "c100", "f6", "6161"]) assert.equal(fieldsOf(FIELDS)(unhex(text)), undefined);
+  assert.equal(codeOf(() => fieldsOf(FIELDS)(unhex("1c"))), "cbor.invalid");
+});
+
+test("canonical: copied, lent or looked at: the same bytes, that later ones do not change", () => {
+  const values: readonly Encodable[] = Array.from({ length: 400 }, (_, index) => ({ n: index, text: "é".repeat(index), bytes: new Uint8Array(index * 3).fill(index) }));
+  const looked: string[] = [];
+  const made = values.map((value) => [canonical(value), canonicalLent(value), canonicalAnd(value, (view) => looked.push(hex(view))).bytes]);
+  assert.equal(looked.length, 400);
+  for (const [index, [copied, lent, seen]] of made.entries()) {
+    assert.equal(hex(copied as Uint8Array), looked[index]);
+    assert.equal(hex(lent as Uint8Array), looked[index]);
+    assert.equal(hex(seen as Uint8Array), looked[index]);
+    assert.deepEqual(decode(copied as Uint8Array), decode(canonical(values[index] as Encodable)));
+  }
+});
+
+test("canonical: after a value that was refused half-way: as if it had not been", () => {
+  const before = canonicalLent({ a: 1 });
+  for (const encode of [canonical, canonicalBare, canonicalLent, plain]) {
+    assert.equal(codeOf(() => encode({ text: "x".repeat(20_000), wrong: ["\ud800"] })), "air.value");
+    assert.equal(hex(encode([1])).endsWith("8101"), true);
+  }
+  assert.equal(hex(before), `${PREFIX}a1616101`);
 });

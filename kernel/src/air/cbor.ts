@@ -6,12 +6,14 @@ import { AosError } from "./error.ts";
 import { Float, integer } from "./value.ts";
 import type { Value } from "./value.ts";
 
-export { canonical, canonicalBare, canonicalOf, plain, plainOf } from "./cbor-encode.ts";
+export { canonical, canonicalAnd, canonicalBare, canonicalLent, canonicalOf, plain, plainOf } from "./cbor-encode.ts";
 
 const LEVEL_MAX = 127;
 const BREAK = 0xff;
 const INDEFINITE = 31;
 const SHORT_TEXT_BYTES = 24;
+/** Arrays up to here are objects of their own, whose memory would have to be moved for a view. */
+const COPIED_BYTES = 64;
 const RECENT_TEXTS = 1024;
 const recentTexts: string[] = Array.from({ length: RECENT_TEXTS }, () => "");
 
@@ -32,6 +34,80 @@ export function decode(bytes: Uint8Array): Value {
   const value = readItem(cursor);
   if (cursor.at !== bytes.length) fail(cursor.at, `${bytes.length - cursor.at} bytes after the value`);
   return value;
+}
+
+/** Takes values out of a map; see {@link fieldsOf}. */
+export type FieldsReader = (bytes: Uint8Array) => readonly (Value | undefined)[] | undefined;
+
+/**
+ * A reader of the values that stand under some text keys (ASCII, shorter than 24) of a map: what {@link decode} would find there, with
+ * the same errors, but no map is made, and a byte string is a view of the input.
+ *
+ * @returns of the reader: the values in the order of the names, undefined where there is none; undefined for all but a map
+ */
+export function fieldsOf(names: readonly string[]): FieldsReader {
+  const keys = names.map((name) => canonicalBare(name));
+  return (bytes) => {
+    const cursor: Cursor = { bytes, at: 0, level: 0 };
+    const found = readFields(cursor, keys);
+    if (cursor.at !== bytes.length) fail(cursor.at, `${bytes.length - cursor.at} bytes after the value`);
+    return found;
+  };
+}
+
+function readFields(cursor: Cursor, keys: readonly Uint8Array[]): (Value | undefined)[] | undefined {
+  const head = cursor.bytes[cursor.at] ?? 0;
+  if (head >> 5 === 6) {
+    cursor.at++;
+    enter(cursor);
+    skipTag(cursor, head & 0x1f);
+    return readFields(cursor, keys);
+  }
+  if (head >> 5 !== 5) {
+    readItem(cursor);
+    return undefined;
+  }
+  cursor.at++;
+  enter(cursor);
+  const found = new Array<Value | undefined>(keys.length);
+  const length = (head & 0x1f) === INDEFINITE ? Infinity : readLength(cursor, head & 0x1f);
+  for (let i = 0; i < length; i++) {
+    if (length === Infinity && atBreak(cursor)) break;
+    const place = placeOfKey(cursor, keys);
+    const value = readView(cursor);
+    if (place >= 0) found[place] = value;
+  }
+  return found;
+}
+
+/** Steps over a key; which of the keys it is, -1 for none of them. */
+function placeOfKey(cursor: Cursor, keys: readonly Uint8Array[]): number {
+  for (let place = 0; place < keys.length; place++) {
+    const key = keys[place] as Uint8Array;
+    if (!startsWith(cursor, key)) continue;
+    cursor.at += key.length;
+    return place;
+  }
+  // The key may be one of them written in another way.
+  const other = readItem(cursor);
+  const written = typeof other === "string" ? canonicalBare(other) : undefined;
+  return written === undefined ? -1 : keys.findIndex((key) => bytesEqual(key, written));
+}
+
+function startsWith({ bytes, at }: Cursor, start: Uint8Array): boolean {
+  for (let i = 0; i < start.length; i++) if (bytes[at + i] !== start[i]) return false;
+  return true;
+}
+
+/** As `readItem`, but a long byte string is a view; short ones, and the arrays they may stand in, are copied faster. */
+function readView(cursor: Cursor): Value {
+  const head = cursor.bytes[cursor.at] ?? 0;
+  if (head >> 5 !== 2 || (head & 0x1f) === INDEFINITE) return readItem(cursor);
+  cursor.at++;
+  const length = readLength(cursor, head & 0x1f);
+  if (length <= COPIED_BYTES) return readBytes(cursor, length);
+  cursor.at += length;
+  return cursor.bytes.subarray(cursor.at - length, cursor.at);
 }
 
 /**
@@ -129,11 +205,14 @@ function readBytes(cursor: Cursor, length: number): Uint8Array {
 function readText(cursor: Cursor, length: number): string {
   const { bytes, at } = cursor;
   cursor.at += length;
-  return (length <= SHORT_TEXT_BYTES ? shortText(bytes, at, length) : undefined) ?? textOf(bytes.subarray(at, at + length), at);
+  return (length <= SHORT_TEXT_BYTES ? asciiAt(bytes, at, length) : undefined) ?? textOf(bytes.subarray(at, at + length), at);
 }
 
-/** A short ASCII text; the same few field names come again and again, so recent texts are kept and met by a hash of their bytes. */
-function shortText(bytes: Uint8Array, at: number, length: number): string | undefined {
+/**
+ * A short text, undefined where it is not ASCII; the same few names come again and again, so recent texts are kept and met by a hash of
+ * their bytes.
+ */
+export function asciiAt(bytes: Uint8Array, at: number, length: number): string | undefined {
   let mix = length;
   for (let i = at; i < at + length; i++) {
     const byte = bytes[i] as number;
@@ -213,15 +292,15 @@ function readMap(cursor: Cursor, info: number): ReadonlyMap<Value, Value> {
   enter(cursor);
   const map = new Map<Value, Value>();
   // Map tells lists and byte strings apart by identity; their bytes find the earlier of two equal keys.
-  const compound = new Map<string, Value>();
+  let compound: Map<string, Value> | undefined;
   const length = info === INDEFINITE ? Infinity : readLength(cursor, info);
   for (let i = 0; i < length; i++) {
     if (length === Infinity && atBreak(cursor)) break;
     let key = readItem(cursor);
     if (typeof key === "object" && key !== null) {
       const id = hex(canonicalBare(key));
-      const earlier = compound.get(id);
-      if (earlier === undefined) compound.set(id, key);
+      const earlier = compound?.get(id);
+      if (earlier === undefined) (compound ??= new Map()).set(id, key);
       else key = earlier;
     }
     map.set(key, readItem(cursor));
@@ -232,11 +311,15 @@ function readMap(cursor: Cursor, info: number): ReadonlyMap<Value, Value> {
 
 function readTagged(cursor: Cursor, info: number): Value {
   enter(cursor);
-  if (info === 27) readUint(cursor, 8);
-  else readArgument(cursor, info);
+  skipTag(cursor, info);
   const value = readItem(cursor);
   cursor.level--;
   return value;
+}
+
+function skipTag(cursor: Cursor, info: number): void {
+  if (info === 27) readUint(cursor, 8);
+  else readArgument(cursor, info);
 }
 
 function readSimple(cursor: Cursor, info: number): Value {

@@ -1,6 +1,7 @@
 // What surrounds values: the preimages of intent, grant, event and patch hashes, and the envelopes modules are called with.
 
-import { canonicalOf, decode, plainOf } from "./cbor.ts";
+import { canonicalOf, decode, fieldsOf, plainOf } from "./cbor.ts";
+import { begin, beginLent, closeMap, items, lentOut, openMap, shown, writeByte, writeBytes, writePrefix, writeRaw, writeText } from "./cbor-writer.ts";
 import { AosError } from "./error.ts";
 import { hashBytes, hashValue, utf8 } from "./hash.ts";
 import { bareValue, nodeValue } from "./serialize.ts";
@@ -11,8 +12,14 @@ import type { Encodable, Hash, Value, ValueMap } from "./value.ts";
 const ABI_VERSION = 1;
 const IDEMPOTENCY_KEY_BYTES = 32;
 
-const eventBytes = canonicalOf(["schema", "value", "key"]);
-const reducerInputBytes = plainOf(["version", "state", "event", "ctx"]);
+// Events are hashed and sent to reducers all the time: their envelopes are written field by field.
+const VERSION_STATE = items("version", ABI_VERSION, "state");
+const EVENT = items("event");
+const SCHEMA = items("schema");
+const VALUE = items("value");
+const KEY = items("key");
+const CTX = items("ctx");
+const reducerOutputFields = fieldsOf(["state", "domain_events", "effects", "ann"]);
 const pureInputBytes = plainOf(["version", "input", "ctx"]);
 const reducerContextBytes = canonicalOf(["now_ns", "logical_now_ns", "journal_height", "entropy", "event_hash", "manifest_hash", "reducer", "key", "cell_mode"]);
 const pureContextBytes = canonicalOf(["logical_now_ns", "journal_height", "manifest_hash", "module"]);
@@ -44,19 +51,27 @@ export function grantHash(grant: {
 }
 
 /** An event as modules are sent it and as it is hashed: schema name, canonical value, canonical key when it has one. */
-export interface EventEnvelope {
+export type EventEnvelope = {
   readonly schema: string;
   readonly value: Uint8Array;
-  readonly key?: Uint8Array;
-}
+  readonly key?: Uint8Array | undefined;
+};
 
 /** Identity of an event. */
-export function eventHash(event: EventEnvelope): Hash {
-  return hashBytes(eventBytes({ schema: event.schema, value: event.value, key: event.key }));
-}
-
-function eventValue(event: EventEnvelope): Encodable {
-  return { schema: event.schema, value: event.value, key: event.key };
+export function eventHash({ schema, value, key }: EventEnvelope): Hash {
+  begin();
+  writePrefix();
+  const head = openMap();
+  if (key !== undefined) {
+    writeRaw(KEY);
+    writeBytes(key);
+  }
+  writeRaw(VALUE);
+  writeBytes(value);
+  writeRaw(SCHEMA);
+  writeText(schema);
+  closeMap(head, key === undefined ? 2 : 3);
+  return hashBytes(shown());
 }
 
 /** A control plane as one value: the manifest without `$kind`, definitions with it, no `nodes` when there are none. */
@@ -70,9 +85,31 @@ export function patchValue(manifest: Manifest, nodes: readonly Definition[]): En
 export function encodeReducerInput(input: {
   readonly state: Uint8Array | null;
   readonly event: EventEnvelope;
-  readonly ctx?: Uint8Array;
+  readonly ctx?: Uint8Array | undefined;
 }): Uint8Array {
-  return reducerInputBytes({ version: ABI_VERSION, state: input.state, event: eventValue(input.event), ctx: input.ctx });
+  const { state, event, ctx } = input;
+  beginLent();
+  const head = openMap();
+  writeRaw(VERSION_STATE);
+  if (state === null) writeByte(0xf6);
+  else writeBytes(state);
+  writeRaw(EVENT);
+  const inner = openMap();
+  writeRaw(SCHEMA);
+  writeText(event.schema);
+  writeRaw(VALUE);
+  writeBytes(event.value);
+  if (event.key !== undefined) {
+    writeRaw(KEY);
+    writeBytes(event.key);
+  }
+  closeMap(inner, event.key === undefined ? 2 : 3);
+  if (ctx !== undefined) {
+    writeRaw(CTX);
+    writeBytes(ctx);
+  }
+  closeMap(head, ctx === undefined ? 3 : 4);
+  return lentOut();
 }
 
 /** Input of `run`. */
@@ -122,7 +159,7 @@ export function pureContext(context: {
 
 // --- answers
 
-/** What a reducer gave back. `state` null deletes the cell; bytes are CBOR that nobody has checked yet. */
+/** What a reducer gave back. `state` null deletes the cell; bytes are CBOR that nobody has checked yet, and may be views of the output. */
 export interface ReducerOutput {
   readonly state: Uint8Array | null;
   readonly events: readonly EventEnvelope[];
@@ -141,14 +178,25 @@ export interface ReducerOutput {
  * @throws AosError `abi.output`, the path first
  */
 export function decodeReducerOutput(bytes: Uint8Array): ReducerOutput {
-  const output = mapAt(decodeOutput(bytes), "output");
-  if (!output.has("state")) fail("output.state", "is missing; null means no state");
+  const output = outputFields(bytes);
+  if (output === undefined) return mismatch("output", "a map", decode(bytes));
+  const state = output[0];
+  if (state === undefined) fail("output.state", "is missing; null means no state");
   return {
-    state: bytesOrNull(output.get("state"), "output.state"),
-    events: listAt(output.get("domain_events"), "output.domain_events").map((event, i) => readEvent(event, `output.domain_events.${i}`)),
-    effects: listAt(output.get("effects"), "output.effects").map((effect, i) => readEffect(effect, `output.effects.${i}`)),
-    ann: bytesOrNull(output.get("ann"), "output.ann"),
+    state: bytesOrNull(state, "output.state"),
+    events: itemsAt(output[1], "output.domain_events", readEvent),
+    effects: itemsAt(output[2], "output.effects", readEffect),
+    ann: bytesOrNull(output[3], "output.ann"),
   };
+}
+
+function outputFields(bytes: Uint8Array): ReturnType<typeof reducerOutputFields> {
+  try {
+    return reducerOutputFields(bytes);
+  } catch (cause) {
+    if (cause instanceof AosError) return fail("output", cause.message, cause);
+    throw cause;
+  }
 }
 
 /**
@@ -203,10 +251,12 @@ function mapAt(value: Value, at: string): ValueMap {
   return mismatch(at, "a map", value);
 }
 
-function listAt(value: Value | undefined, at: string): readonly Value[] {
-  if (value === undefined) return [];
-  if (isList(value)) return value;
-  return mismatch(at, "a list", value);
+const NONE: readonly never[] = [];
+
+function itemsAt<T>(value: Value | undefined, at: string, read: (item: Value, at: string) => T): readonly T[] {
+  if (value === undefined) return NONE;
+  if (!isList(value)) return mismatch(at, "a list", value);
+  return value.length === 0 ? NONE : value.map((item, i) => read(item, `${at}.${i}`));
 }
 
 function textAt(value: Value | undefined, at: string): string {

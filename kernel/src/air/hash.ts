@@ -2,7 +2,7 @@
 
 import { sha256 as digest } from "@noble/hashes/sha2.js";
 import { hex, unhex } from "./bytes.ts";
-import { canonical } from "./cbor.ts";
+import { canonical, canonicalAnd } from "./cbor.ts";
 import { AosError } from "./error.ts";
 import { isHashText } from "./text.ts";
 import type { Encodable, Hash } from "./value.ts";
@@ -18,14 +18,40 @@ const HASH = /^sha256:[0-9a-f]{64}$/;
 const blank = digest.create();
 const hasher = digest.create();
 
-/** SHA-256, 32 bytes. */
+/** SHA-256 as a text: of 64 lower-case hex digits, or of 32 characters, each the number of a byte. */
+export type DigestText = (bytes: Uint8Array, form: "hex" | "binary") => string;
+let platform: DigestText | undefined;
+
+/** Gives a platform's own SHA-256, faster than one written in JavaScript, to all that hash from here on. The digests are the same. */
+export function provideSha256(digestText: DigestText): void {
+  platform = digestText;
+}
+
+/** SHA-256, 32 bytes; a fresh array, owned by the caller. */
 export function sha256(bytes: Uint8Array): Uint8Array {
+  return platform === undefined ? portableSha256(bytes) : bytesOf(platform(bytes, "binary"));
+}
+
+/** {@link sha256} that needs no platform. */
+export function portableSha256(bytes: Uint8Array): Uint8Array {
   return blank._cloneInto(hasher).update(bytes).digest();
 }
 
 /** Hash of bytes as they are: blobs, modules, canonical preimages. */
 export function hashBytes(bytes: Uint8Array): Hash {
-  return rawToHash(sha256(bytes));
+  return platform === undefined ? rawToHash(portableSha256(bytes)) : (`sha256:${platform(bytes, "hex")}` as Hash);
+}
+
+function bytesOf(binary: string): Uint8Array {
+  const raw = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) raw[i] = binary.charCodeAt(i);
+  return raw;
+}
+
+/** Canonical bytes of a value, and their hash. */
+export function hashedBytes(value: Encodable): { readonly bytes: Uint8Array; readonly hash: Hash } {
+  const { bytes, seen } = canonicalAnd(value, hashBytes);
+  return { bytes, hash: seen };
 }
 
 /** Hash of a value: of its canonical bytes, self-describe prefix included. */

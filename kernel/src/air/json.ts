@@ -245,7 +245,9 @@ function readMember(reader: Reader, pointer: string, object: Map<string, Json>):
 
 /** One step of a JSON pointer (RFC 6901), escaped. */
 export function pointerStep(key: string | number): string {
-  return String(key).replaceAll("~", "~0").replaceAll("/", "~1");
+  const step = String(key);
+  // Nearly every step is one already, and pointers are made for every value that is read.
+  return step.includes("/") || step.includes("~") ? step.replaceAll("~", "~0").replaceAll("/", "~1") : step;
 }
 
 /**

@@ -1,10 +1,10 @@
 // A control plane from the files an author wrote, or from the bundle a journal stores. Both are judged by all the rules.
 
-import { canonical, decodeCanonical } from "./cbor.ts";
+import { canonical, decode, decodeCanonical } from "./cbor.ts";
 import { patchValue } from "./envelope.ts";
 import { AosError } from "./error.ts";
 import { collector, compareFindings, idOf, under, type Finding, type Owner } from "./findings.ts";
-import { bytesEqual } from "./hash.ts";
+import { bytesEqual, ZERO_HASH } from "./hash.ts";
 import { link, SECTIONS, type Linked, type LinkInput } from "./link.ts";
 import { parseBare, parseNode, type Problem } from "./parse.ts";
 import { diagnose, readFiles, type NodePlace, type Reading } from "./read-files.ts";
@@ -144,21 +144,59 @@ export function loadBundle(bytes: Uint8Array): ControlPlane {
   const error = findings.find(({ severity }) => severity === "error");
   if (error !== undefined) throw invalid(error.owner, error);
   const control = controlOf(linked);
-  for (const { section } of SECTIONS) {
-    for (const [index, ref] of (manifest[section] ?? []).entries()) {
-      const filled = linked.manifest[section]?.[index];
-      if (!("hash" in ref) || filled === undefined || !("hash" in filled) || filled.hash === ref.hash) continue;
-      throw invalid({ kind: "manifest", name: "" }, { code: "ref.hash", pointer: `/${section}/${index}/hash`, message: `the manifest says ${ref.hash} of \`${ref.name}\`, which is ${filled.hash}` });
-    }
-  }
+  requireRefs(manifest, linked.manifest, { zero: "refused" });
   if (!bytesEqual(bundleOf(control), bytes)) {
     throw invalid({ kind: "manifest", name: "" }, { code: "bundle.form", pointer: "", message: "there is more in the bundle than its manifest lists, or in another order or form" });
   }
   return control;
 }
 
-function readBundle(bytes: Uint8Array): { readonly manifest: Manifest; readonly definitions: readonly Definition[] } {
-  const tree = decodeBundle(bytes);
+/**
+ * Loads the control plane that a patch written as a whole gives: `{manifest, nodes?}` in CBOR of any form, where `nodes` may be only
+ * what differs from `base`. A definition that the manifest lists and the patch does not bring is the one of `base`; where it brings
+ * one, the reference takes its hash. Plans may have their short forms.
+ *
+ * @throws AosError `bundle.invalid` with the first problem, as loadBundle; a reference that names another hash than `base` has is one
+ */
+export function loadPatch(bytes: Uint8Array, base: ControlPlane): ControlPlane {
+  const { manifest, definitions } = readTree(decodedBy(decode, bytes));
+  const brought = new Set(definitions.map(({ kind, name }) => idOf(kind, name)));
+  const listed = new Set(SECTIONS.flatMap(({ section, kind }) => (manifest[section] ?? []).flatMap((ref) => ("name" in ref ? [idOf(kind, ref.name)] : []))));
+  const kept = base.nodes.map(({ node }) => node).filter(({ kind, name }) => listed.has(idOf(kind, name)) && !brought.has(idOf(kind, name)));
+  const input: LinkInput = { manifest: unpinned(manifest, brought), definitions: [...definitions, ...kept], moduleHashes: new Map(), unreadable: new Set() };
+  const { linked, findings } = judge(input);
+  const error = findings.find(({ severity }) => severity === "error");
+  if (error !== undefined) throw invalid(error.owner, error);
+  requireRefs(input.manifest, linked.manifest, { zero: "asks" });
+  return loadBundle(canonical(patchValue(linked.manifest, linked.nodes.map(({ node }) => node))));
+}
+
+/** The manifest with the zero hash, which asks to be filled in, where its references name what comes with it. */
+function unpinned(manifest: Manifest, brought: ReadonlySet<string>): Manifest {
+  const lists = SECTIONS.flatMap(({ section, kind }) => {
+    const refs = manifest[section];
+    return refs === undefined ? [] : [[section, refs.map((ref) => ("name" in ref && brought.has(idOf(kind, ref.name)) ? { ...ref, hash: ZERO_HASH } : ref))] as const];
+  });
+  return { ...manifest, ...Object.fromEntries(lists) };
+}
+
+/** References must name what they stand for. */
+function requireRefs(written: Manifest, linked: Manifest, options: { readonly zero: "asks" | "refused" }): void {
+  for (const { section } of SECTIONS) {
+    for (const [index, ref] of (written[section] ?? []).entries()) {
+      const filled = linked[section]?.[index];
+      if (!("hash" in ref) || filled === undefined || !("hash" in filled) || filled.hash === ref.hash) continue;
+      if (ref.hash === ZERO_HASH && options.zero === "asks") continue;
+      throw invalid({ kind: "manifest", name: "" }, { code: "ref.hash", pointer: `/${section}/${index}/hash`, message: `the manifest says ${ref.hash} of \`${ref.name}\`, which is ${filled.hash}` });
+    }
+  }
+}
+
+function readBundle(bytes: Uint8Array): ReturnType<typeof readTree> {
+  return readTree(decodedBy(decodeCanonical, bytes));
+}
+
+function readTree(tree: Value): { readonly manifest: Manifest; readonly definitions: readonly Definition[] } {
   const fields = tree instanceof Map ? (tree as ReadonlyMap<Value, Value>) : new Map<Value, Value>();
   const nodes = fields.get("nodes") ?? [];
   const bare = fields.get("manifest");
@@ -176,9 +214,9 @@ function readBundle(bytes: Uint8Array): { readonly manifest: Manifest; readonly 
   return { manifest, definitions: [...definitions.values()] };
 }
 
-function decodeBundle(bytes: Uint8Array): Value {
+function decodedBy(read: (bytes: Uint8Array) => Value, bytes: Uint8Array): Value {
   try {
-    return decodeCanonical(bytes);
+    return read(bytes);
   } catch (error) {
     if (!(error instanceof AosError)) throw error;
     throw new AosError("bundle.invalid", `bundle: ${error.message}`, { cause: error, data: { code: error.code } });

@@ -89,3 +89,15 @@ test("normalize: any accepted value of any type: normal already when normalised 
   }
   assert.equal(count, 400);
 });
+
+test("normalize: what is canonical already: taken over; what is not: written anew, the input left as it was", () => {
+  const of = (type: unknown): ReturnType<typeof compileNormalizer> => compileNormalizer(new Map(), typeOf(type as Json));
+  const json = (value: unknown): Json => JSON.parse(JSON.stringify(value), (_, inner: unknown) => (inner !== null && typeof inner === "object" && !Array.isArray(inner) ? new Map(Object.entries(inner)) : inner)) as Json;
+  const type = json({ record: { a: { nat: {} }, b: { option: { text: {} } }, c: { list: { bool: {} } }, d: { variant: { X: { nat: {} } } } } });
+  const whole = new Map<Value, Value>([["a", 1], ["b", null], ["c", [true]], ["d", new Map<Value, Value>([["$tag", "X"], ["$value", 2]])]]);
+  assert.equal(of(type)(whole), whole);
+  const loose = new Map<Value, Value>([["d", new Map([["X", 2]])], ["c", [true, "false"]], ["a", 1]]);
+  const normal = of(type)(loose) as ReadonlyMap<Value, Value>;
+  assert.deepEqual(normal, new Map<Value, Value>([["a", 1], ["b", null], ["c", [true, false]], ["d", new Map<Value, Value>([["$tag", "X"], ["$value", 2]])]]));
+  assert.deepEqual(loose, new Map<Value, Value>([["d", new Map([["X", 2]])], ["c", [true, "false"]], ["a", 1]]));
+});

@@ -13,21 +13,25 @@ import type { Value } from "./value.ts";
 import type { Path } from "./value-path.ts";
 
 /**
- * Checks a value against a type and returns its canonical form. The input is not changed.
+ * Checks a value against a type and returns its canonical form. The input is not changed; what of it is canonical already is taken over.
  *
  * @throws AosError `value.invalid`; the message starts with the path inside the value: `$.url: expected text, got int`
  */
 export type Normalize = (value: Value) => Value;
 
-/** A compiled type. `path` says where `value` is; it is pushed and popped by containers and read only by errors. */
-type Run = (value: Value, path: Path) => Value;
+/** A compiled type. */
+type Run = (value: Value) => Value;
+
+// Where in the value a run is, for errors: the first `depth` steps. One for all runs, which are synchronous and call back nowhere; an
+// array that is pushed to and popped is made anew all the time.
+const steps: Path = [];
+let depth = 0;
 
 export const I64_MIN = -(2n ** 63n);
 export const I64_MAX = 2n ** 63n - 1n;
 export const U64_MAX = 2n ** 64n - 1n;
 
 const compiled = new WeakMap<Expanded, Run>();
-const named = new WeakMap<ReadonlyMap<string, DefSchema>, Map<string, Normalize>>();
 
 /**
  * Compiles a type once; the result may be kept and called for ever.
@@ -44,18 +48,27 @@ export function compileNormalizer(schemas: ReadonlyMap<string, DefSchema>, type:
 }
 
 /** The normaliser of the schema of that name, compiled on first use. @throws as `compileNormalizer` */
-export function normalizerFor(schemas: ReadonlyMap<string, DefSchema>, name: string): Normalize {
-  let known = named.get(schemas);
-  if (known === undefined) {
-    known = new Map();
-    named.set(schemas, known);
-  }
-  let normalize = known.get(name);
-  if (normalize === undefined) {
-    normalize = start(compile(expandName(schemas, name)));
-    known.set(name, normalize);
-  }
-  return normalize;
+export const normalizerFor = perSchema((schemas, name) => start(compile(expandName(schemas, name))));
+
+/** Keeps what is made of a schema for as long as there are the schemas it is among. */
+export function perSchema<T>(make: (schemas: ReadonlyMap<string, DefSchema>, name: string) => T): (schemas: ReadonlyMap<string, DefSchema>, name: string) => T {
+  const all = new WeakMap<ReadonlyMap<string, DefSchema>, Map<string, T>>();
+  // The schemas asked for last: nearly always those in force.
+  let latest: ReadonlyMap<string, DefSchema> | undefined;
+  let known = new Map<string, T>();
+  return (schemas, name) => {
+    if (schemas !== latest) {
+      known = all.get(schemas) ?? new Map<string, T>();
+      all.set(schemas, known);
+      latest = schemas;
+    }
+    let made = known.get(name);
+    if (made === undefined) {
+      made = make(schemas, name);
+      known.set(name, made);
+    }
+    return made;
+  };
 }
 
 /**
@@ -72,7 +85,10 @@ export function normalizeBytes(
 }
 
 function start(run: Run): Normalize {
-  return (value) => run(value, []);
+  return (value) => {
+    depth = 0;
+    return run(value);
+  };
 }
 
 function compile(type: Expanded): Run {
@@ -94,7 +110,7 @@ function build(type: Expanded): Run {
     case "unit": return () => null;
     case "option": {
       const inner = compile(type.item);
-      return (value, path) => (value === null ? null : inner(value, path));
+      return (value) => (value === null ? null : inner(value));
     }
     case "list": return list(compile(type.item));
     case "set": return set(compile(type.item));
@@ -105,66 +121,70 @@ function build(type: Expanded): Run {
   }
 }
 
-function bool(value: Value, path: Path): Value {
+function bool(value: Value): Value {
   if (typeof value === "boolean") return value;
   if (value === "true") return true;
   if (value === "false") return false;
-  return mismatch(path, "bool", value);
+  return mismatch("bool", value);
 }
 
 /** Bounds are compared only where they can be crossed: a safe integer crosses none but zero. */
 function integers(expected: string, low: bigint, high: bigint): Run {
-  return (value, path) => {
+  return (value) => {
     if (typeof value === "number" && Number.isSafeInteger(value)) {
-      if (value < 0 && low === 0n) return fail(path, `expected ${expected}, got a negative int`);
+      if (value < 0 && low === 0n) return fail(`expected ${expected}, got a negative int`);
       return value;
     }
-    if (typeof value !== "bigint") return mismatch(path, expected, value);
-    if (value < low || value > high) return fail(path, `expected ${expected}, got an int out of range ${low} to ${high}`);
+    if (typeof value !== "bigint") return mismatch(expected, value);
+    if (value < low || value > high) return fail(`expected ${expected}, got an int out of range ${low} to ${high}`);
     return integer(value);
   };
 }
 
 function texts(expected: string): Run {
-  return (value, path) => (typeof value === "string" ? value : mismatch(path, expected, value));
+  return (value) => (typeof value === "string" ? value : mismatch(expected, value));
 }
 
-function bytes(value: Value, path: Path): Value {
+function bytes(value: Value): Value {
   if (value instanceof Uint8Array) return value;
-  return typeof value === "string" ? utf8(value) : mismatch(path, "bytes", value);
+  return typeof value === "string" ? utf8(value) : mismatch("bytes", value);
 }
 
-function items(item: Run, value: readonly Value[], path: Path): Value[] {
-  return value.map((inner, index) => {
-    path.push(index);
-    const out = item(inner, path);
-    path.pop();
-    return out;
-  });
+function items(item: Run, value: readonly Value[]): readonly Value[] {
+  let out: Value[] | undefined;
+  for (let index = 0; index < value.length; index++) {
+    const inner = value[index] as Value;
+    steps[depth++] = index;
+    const normal = item(inner);
+    depth--;
+    if (out === undefined && normal !== inner) out = value.slice(0, index);
+    out?.push(normal);
+  }
+  return out ?? value;
 }
 
 function list(item: Run): Run {
-  return (value, path) => (isList(value) ? items(item, value, path) : mismatch(path, "list", value));
+  return (value) => (isList(value) ? items(item, value) : mismatch("list", value));
 }
 
 function set(item: Run): Run {
-  return (value, path) => {
-    if (!isList(value)) return mismatch(path, "set (a list)", value);
-    const keyed = items(item, value, path).map((inner) => ({ inner, bytes: canonicalBare(inner) }));
+  return (value) => {
+    if (!isList(value)) return mismatch("set (a list)", value);
+    const keyed = items(item, value).map((inner) => ({ inner, bytes: canonicalBare(inner) }));
     keyed.sort((a, b) => compareBytes(a.bytes, b.bytes));
     return keyed.filter(({ bytes }, at) => at === 0 || compareBytes(bytes, keyed[at - 1]!.bytes) !== 0).map(({ inner }) => inner);
   };
 }
 
 function map(key: Run, item: Run): Run {
-  return (value, path) => {
-    if (!isMap(value)) return mismatch(path, "map", value);
+  return (value) => {
+    if (!isMap(value)) return mismatch("map", value);
     const out = new Map<Value, Value>();
     for (const [name, inner] of value) {
-      const outKey = key(name, path);
-      path.push(stepOf(outKey));
-      out.set(outKey, item(inner, path));
-      path.pop();
+      const outKey = key(name);
+      steps[depth++] = stepOf(outKey);
+      out.set(outKey, item(inner));
+      depth--;
     }
     return out;
   };
@@ -174,77 +194,81 @@ function stepOf(key: Value): string | number | bigint {
   return typeof key === "string" || typeof key === "number" || typeof key === "bigint" ? key : kindOfValue(key);
 }
 
+interface Field {
+  readonly name: string;
+  readonly run: Run;
+  readonly optional: boolean;
+}
+
 function record(types: ReadonlyMap<string, Expanded>): Run {
   const fields = [...types].map(([name, type]) => ({ name, run: compile(type), optional: type.kind === "option" }));
-  return (value, path) => {
-    if (!isMap(value)) return mismatch(path, "record", value);
-    const out = new Map<Value, Value>();
+  return (value) => {
+    if (!isMap(value)) return mismatch("record", value);
+    let out: Map<Value, Value> | undefined;
     let taken = 0;
-    for (const { name, run, optional } of fields) {
-      path.push(name);
+    for (let index = 0; index < fields.length; index++) {
+      const { name, run, optional } = fields[index] as Field;
+      steps[depth++] = name;
       const inner = value.get(name);
-      if (inner !== undefined) {
-        taken += 1;
-        out.set(name, run(inner, path));
-      } else if (optional) {
-        out.set(name, null);
-      } else {
-        return fail(path, "record field is missing");
-      }
-      path.pop();
+      if (inner === undefined && !optional) return fail("record field is missing");
+      const normal = inner === undefined ? null : run(inner);
+      if (inner !== undefined) taken++;
+      if (out === undefined && normal !== inner) out = new Map(fields.slice(0, index).map((before) => [before.name, value.get(before.name) as Value]));
+      out?.set(name, normal);
+      depth--;
     }
-    return taken === value.size ? out : unknownField(types, value.keys(), path);
+    return taken === value.size ? (out ?? value) : unknownField(types, value.keys());
   };
 }
 
 /** Names the first undeclared field in text order, so that the message does not depend on how the map was written. */
-function unknownField(types: ReadonlyMap<string, Expanded>, keys: Iterable<Value>, path: Path): never {
+function unknownField(types: ReadonlyMap<string, Expanded>, keys: Iterable<Value>): never {
   const undeclared: string[] = [];
   for (const key of keys) {
-    if (typeof key !== "string") fail(path, `a record's keys are text, got ${kindOfValue(key)}`);
+    if (typeof key !== "string") fail(`a record's keys are text, got ${kindOfValue(key)}`);
     if (!types.has(key)) undeclared.push(key);
   }
   const [first = ""] = undeclared.sort(compareText);
-  path.push(first);
+  steps[depth++] = first;
   const declared = [...types.keys()].join(", ");
-  return fail(path, "unknown record field", declared === "" ? "the record has no fields" : `declared fields: ${declared}`);
+  return fail("unknown record field", declared === "" ? "the record has no fields" : `declared fields: ${declared}`);
 }
 
 function variant(types: ReadonlyMap<string, Expanded>): Run {
   const arms = new Map([...types].map(([tag, type]) => [tag, compile(type)]));
-  return (value, path) => {
-    if (!isMap(value)) return mismatch(path, "variant (a map)", value);
-    const { tag, inner } = splitVariant(value, path);
+  return (value) => {
+    if (!isMap(value)) return mismatch("variant (a map)", value);
+    const { tag, inner } = splitVariant(value);
     const arm = arms.get(tag);
-    path.push(tag);
-    if (arm === undefined) return fail(path, "unknown variant tag", `declared tags: ${[...types.keys()].join(", ")}`);
-    const out = new Map<Value, Value>([["$tag", tag]]);
-    if (inner !== undefined) out.set("$value", arm(inner, path));
-    path.pop();
-    return out;
+    steps[depth++] = tag;
+    if (arm === undefined) return fail("unknown variant tag", `declared tags: ${[...types.keys()].join(", ")}`);
+    const normal = inner === undefined ? undefined : arm(inner);
+    depth--;
+    if (normal === inner && value.has("$tag") && value.size === (inner === undefined ? 1 : 2)) return value;
+    return new Map<Value, Value>(normal === undefined ? [["$tag", tag]] : [["$tag", tag], ["$value", normal]]);
   };
 }
 
-function splitVariant(value: ReadonlyMap<Value, Value>, path: Path): { tag: string; inner: Value | undefined } {
+function splitVariant(value: ReadonlyMap<Value, Value>): { tag: string; inner: Value | undefined } {
   const tag = value.get("$tag");
   if (tag !== undefined) {
     if (typeof tag !== "string") {
-      path.push("$tag");
-      return mismatch(path, "text", tag);
+      steps[depth++] = "$tag";
+      return mismatch("text", tag);
     }
     return { tag, inner: value.get("$value") };
   }
-  if (value.size !== 1) return fail(path, `expected {"$tag", "$value"} or one entry {Tag: value}, got ${value.size} entries without $tag`);
+  if (value.size !== 1) return fail(`expected {"$tag", "$value"} or one entry {Tag: value}, got ${value.size} entries without $tag`);
   for (const [only, inner] of value) {
     if (typeof only === "string") return { tag: only, inner };
   }
-  return fail(path, "a variant's tag is text");
+  return fail("a variant's tag is text");
 }
 
-function mismatch(path: Path, expected: string, value: Value): never {
-  return fail(path, `expected ${expected}, got ${kindOfValue(value)}`);
+function mismatch(expected: string, value: Value): never {
+  return fail(`expected ${expected}, got ${kindOfValue(value)}`);
 }
 
-function fail(path: Path, what: string, hint?: string): never {
-  throw new AosError("value.invalid", `${placeOf(path)}: ${what}`, hint === undefined ? {} : { hint });
+function fail(what: string, hint?: string): never {
+  throw new AosError("value.invalid", `${placeOf(steps.slice(0, depth))}: ${what}`, hint === undefined ? {} : { hint });
 }

@@ -279,5 +279,7 @@ export type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? ne
 
 /** Leaves out members that are undefined. */
 export function present<T extends object>(members: T): Present<T> {
-  return Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined)) as Present<T>;
+  const found: Record<string, unknown> = {};
+  for (const [key, member] of Object.entries(members)) if (member !== undefined) found[key] = member;
+  return found as Present<T>;
 }

@@ -32,9 +32,12 @@ export function admitEvent(world: World, offer: EventOffer, stamp: Stamp): Input
   try {
     if (world.control === undefined) throw new AosError("world.empty", "no control plane is in force yet");
     const value = normalEvent(world.control.schemas, schema, offer.value);
-    const { key } = routeEvent(machineOf(world.control), { schema, value, key: offer.key });
-    const event = { schema, value, key };
-    return { kind: "event", schema, value, ...(key === undefined ? {} : { key }), event_hash: hashEvent(event), sender, ...stamp };
+    const sent = { schema, value, key: offer.key };
+    const { key } = routeEvent(machineOf(world.control), sent);
+    const { now_ns, logical_ns, entropy } = stamp;
+    const event_hash = hashEvent(key === sent.key ? sent : { schema, value, key });
+    if (key === undefined) return { kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy };
+    return { kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
   } catch (error) {
     if (!(error instanceof AosError)) throw error;
     return { kind: "rejected", schema: brief(schema), value_hash: safeHash(offer.value), code: error.code, message: brief(error.message), sender, ...stamp };

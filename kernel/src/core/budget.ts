@@ -6,7 +6,7 @@ import { integer, type Value, type ValueMap } from "../air/value.ts";
 import { machineOf, type Grant } from "./machine.ts";
 import type { Input } from "./record.ts";
 import { trieDelete, trieEntries, trieGet, trieSet } from "./trie.ts";
-import { machine, record, type Turn } from "./turn.ts";
+import { machine, record, writable, type Turn } from "./turn.ts";
 import type { OpenIntent, Spend, World } from "./world.ts";
 
 const DIMENSIONS = ["calls", "tokens", "cents", "bytes"] as const;
@@ -88,7 +88,7 @@ export function dropLedgers(turn: Turn, control: ControlPlane): void {
   for (const [name] of trieEntries(turn.world.spent)) {
     if (grants.get(name)?.budget === undefined) spent = trieDelete(spent, name);
   }
-  turn.world = { ...turn.world, spent };
+  writable(turn).spent = spent;
 }
 
 /** What is left of a grant's budget, in the dimensions it limits; never below zero. */
@@ -110,7 +110,7 @@ function change(turn: Turn, grant: string, by: { readonly plus: Spend; readonly 
   const before = trieGet(turn.world.spent, grant) ?? NOTHING;
   const at = (dimension: Dimension): bigint => atLeastZero(before[dimension] - by.minus[dimension]) + by.plus[dimension];
   const after: Spend = { calls: at("calls"), tokens: at("tokens"), cents: at("cents"), bytes: at("bytes") };
-  turn.world = { ...turn.world, spent: trieSet(turn.world.spent, grant, after) };
+  writable(turn).spent = trieSet(turn.world.spent, grant, after);
   return after;
 }
 

@@ -12,7 +12,7 @@ import type { Grant } from "./machine.ts";
 import { decidePolicy, type PolicyVerdict } from "./policy.ts";
 import type { Draft } from "./record.ts";
 import { refuseSecrets, withSecretTags } from "./secret.ts";
-import { brief, machine, record, type Turn } from "./turn.ts";
+import { brief, machine, record, writable, type Turn } from "./turn.ts";
 import { trieSet } from "./trie.ts";
 import type { IntentOrigin, OpenIntent, Spend } from "./world.ts";
 
@@ -116,7 +116,7 @@ export function open(turn: Turn, wish: EffectWish, allowed: Allowed, why: { read
   const { approved, cause } = why;
   const by = approved === undefined ? {} : { approved };
   const seq = record(turn, { kind: "intent", ...effectFields(wish, allowed), ...decidedBy(allowed.verdict), ...by, cause });
-  turn.world = { ...turn.world, intents: trieSet(turn.world.intents, String(seq), openIntent(seq, wish, allowed)) };
+  writable(turn).intents = trieSet(turn.world.intents, String(seq), openIntent(seq, wish, allowed));
   reserve(turn, wish.cap, allowed.ask);
   return seq;
 }
@@ -129,7 +129,7 @@ function hold(turn: Turn, wish: EffectWish, allowed: Allowed, cause: number): nu
   const expires = expiresNs === undefined ? {} : { expires_ns: expiresNs };
   const seq = record(turn, { kind: "held", ...effectFields(wish, allowed), policy: verdict.policy, rule, ...expires, cause });
   const held = { ...openIntent(seq, wish, allowed), grant: grant.hash, enforcer: grant.enforcer, policy: verdict.policy, rule, expiresNs };
-  turn.world = { ...turn.world, held: trieSet(turn.world.held, String(seq), held) };
+  writable(turn).held = trieSet(turn.world.held, String(seq), held);
   reserve(turn, wish.cap, allowed.ask);
   return seq;
 }

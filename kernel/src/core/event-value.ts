@@ -1,9 +1,9 @@
 // The one form an event's value has in a journal: normal for its schema, whole, and not too big.
 
-import { canonical } from "../air/cbor.ts";
+import { canonicalLent } from "../air/cbor.ts";
 import { AosError } from "../air/error.ts";
 import { expandName, type Expanded } from "../air/expand.ts";
-import { normalizerFor } from "../air/normalize.ts";
+import { normalizerFor, perSchema } from "../air/normalize.ts";
 import type { DefSchema } from "../air/types.ts";
 import type { Value, ValueMap } from "../air/value.ts";
 import { LIMITS } from "./limits.ts";
@@ -17,13 +17,16 @@ import { LIMITS } from "./limits.ts";
  * @throws AosError `schema.missing`, `value.invalid`, `limit.event`
  */
 export function normalEvent(schemas: ReadonlyMap<string, DefSchema>, schema: string, value: Value): Uint8Array {
-  const normal = normalizerFor(schemas, schema)(value);
-  const bare = checkOf(expandName(schemas, schema))?.(normal);
+  const { normalize, check } = gateFor(schemas, schema);
+  const normal = normalize(value);
+  const bare = check?.(normal);
   if (bare !== undefined) throw new AosError("value.invalid", `${schema}: arm ${bare} has no $value`, { hint: `write {"$tag": ${JSON.stringify(bare)}, "$value": …}` });
-  const bytes = canonical(normal);
+  const bytes = canonicalLent(normal);
   if (bytes.length > LIMITS.eventBytes) throw new AosError("limit.event", `${schema}: an event of ${bytes.length} bytes is over ${LIMITS.eventBytes}`);
   return bytes;
 }
+
+const gateFor = perSchema((schemas, schema) => ({ normalize: normalizerFor(schemas, schema), check: checkOf(expandName(schemas, schema)) }));
 
 /** The first arm in a normal value that lacks its value; undefined when it is whole. */
 type Check = (value: Value) => string | undefined;

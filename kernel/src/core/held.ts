@@ -8,7 +8,7 @@ import { judge, open, recordDenial, refusal, type EffectWish, type Refusal } fro
 import { endPlan, putPlan, type PlanEnd } from "./plan-state.ts";
 import type { Input } from "./record.ts";
 import { trieDelete, trieGet } from "./trie.ts";
-import { record, type Turn } from "./turn.ts";
+import { record, writable, type Turn } from "./turn.ts";
 import type { HeldEffect, PlanInstance } from "./world.ts";
 
 /**
@@ -47,7 +47,8 @@ function withdraw(turn: Turn, seq: number, cause: number): void {
   const { intents, held } = turn.world;
   const effect = trieGet(intents, key) ?? trieGet(held, key);
   if (effect === undefined) return;
-  turn.world = { ...turn.world, intents: trieDelete(intents, key), held: trieDelete(held, key) };
+  writable(turn).intents = trieDelete(intents, key);
+  writable(turn).held = trieDelete(held, key);
   release(turn, effect);
   record(turn, { kind: "withdrawn", intent_seq: seq, cause });
 }
@@ -56,7 +57,7 @@ function withdraw(turn: Turn, seq: number, cause: number): void {
 function takeHeld(turn: Turn, seq: number): HeldEffect {
   const held = trieGet(turn.world.held, String(seq));
   assert(held !== undefined, "a decision is about an effect that is held");
-  turn.world = { ...turn.world, held: trieDelete(turn.world.held, String(seq)) };
+  writable(turn).held = trieDelete(turn.world.held, String(seq));
   release(turn, held);
   return held;
 }

@@ -6,18 +6,20 @@ import { AosError, assert } from "../air/error.ts";
 import { canonical } from "../air/cbor.ts";
 import { taggedValue } from "../air/expr.ts";
 import type { PlanStep, Trigger } from "../air/types.ts";
-import { machine, record, type DomainEvent, type Turn } from "./turn.ts";
+import { addTask, machine, record, writable, type DomainEvent, type Turn } from "./turn.ts";
 import { planOf, typeOf } from "./machine.ts";
 import type { Routed } from "./route.ts";
 import { endPlan, putPlan } from "./plan-state.ts";
 import { waitingFor, type PlanInstance } from "./world.ts";
 
+const NO_TRIGGERS: readonly Trigger[] = [];
+
 /** Takes an event that is recorded at `cause` and routed. */
 export function ingest(turn: Turn, event: DomainEvent, routed: Routed, cause: number): void {
-  const keyed = { schema: event.schema, value: event.value, key: routed.key };
+  const keyed = event.key === routed.key ? event : { schema: event.schema, value: event.value, key: routed.key };
   for (const plan of waitingFor(turn.world, event.schema)) offer(turn, plan, keyed, cause);
-  for (const trigger of machine(turn).triggers.get(event.schema) ?? []) startPlan(turn, trigger, keyed, cause);
-  for (const delivery of routed.deliveries) turn.tasks.push({ kind: "deliver", delivery, cause });
+  for (const trigger of machine(turn).triggers.get(event.schema) ?? NO_TRIGGERS) startPlan(turn, trigger, keyed, cause);
+  for (const delivery of routed.deliveries) addTask(turn, { kind: "deliver", delivery, cause });
 }
 
 /** Offers the event to each step of the instance that waits for its schema. */
@@ -36,7 +38,7 @@ function offer(turn: Turn, plan: PlanInstance, event: DomainEvent, cause: number
   }
   if (woken === plan) return;
   putPlan(turn, woken);
-  turn.tasks.push({ kind: "plan", instance: plan.id, cause });
+  addTask(turn, { kind: "plan", instance: plan.id, cause });
 }
 
 function accepts(step: Extract<PlanStep, { op: "await_event" }>, plan: PlanInstance, event: XValue): boolean {
@@ -54,7 +56,7 @@ function startPlan(turn: Turn, trigger: Trigger, event: DomainEvent, cause: numb
   const input = xFromValue(decode(event.value), typeOf(control, def.input), control.schemas);
   const correlation = trigger.correlate_by === undefined ? undefined : pick(input, trigger.correlate_by);
   const id = turn.world.nextInstance;
-  turn.world = { ...turn.world, nextInstance: id + 1 };
+  writable(turn).nextInstance = id + 1;
   const mark = correlation === undefined ? {} : { correlation: canonical(taggedValue(correlation)) };
   const deadlineNs = def.deadline_ns === undefined ? undefined : turn.world.logicalNs + def.deadline_ns;
   const startedSeq = record(turn, { kind: "plan_started", plan: def.name, instance: id, ...mark, cause });
@@ -64,7 +66,7 @@ function startPlan(turn: Turn, trigger: Trigger, event: DomainEvent, cause: numb
     steps: new Map(def.steps.map((step) => [step.id, "pending" as const])),
     outputs: new Map(), handles: new Map(), answers: new Map(), events: new Map(), waits: new Map(),
   });
-  turn.tasks.push({ kind: "plan", instance: id, cause: startedSeq });
+  addTask(turn, { kind: "plan", instance: id, cause: startedSeq });
 }
 
 /** The value at a dotted path of records; undefined when a segment is missing. */

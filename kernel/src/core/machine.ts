@@ -45,8 +45,15 @@ export interface Machine {
 const RECEIPT_EVENTS: readonly string[] = ["sys/TimerFired@1", "sys/BlobPutResult@1", "sys/BlobGetResult@1"];
 
 const machines = new WeakMap<ControlPlane, Machine>();
+/** The one asked for last: nearly always the one in force. */
+let latest: Machine | undefined;
 
 export function machineOf(control: ControlPlane): Machine {
+  if (latest?.control !== control) latest = known(control);
+  return latest;
+}
+
+function known(control: ControlPlane): Machine {
   let machine = machines.get(control);
   if (machine === undefined) {
     machine = build(control);

@@ -10,6 +10,7 @@ import { nativeModules, type NativePure } from "../testing/native-modules.ts";
 import { inPureWorld, type PureWorld, type PureWorldOptions } from "../testing/pure-world.ts";
 import { LIMITS } from "./limits.ts";
 import { takeover } from "./migrate.ts";
+import { shadow } from "./shadow.ts";
 import { countedTrie } from "../testing/counted-trie.ts";
 import { trieGet, trieSize, type Leaf, type Node } from "./trie.ts";
 import { cellKey, type Cell } from "./world.ts";
@@ -24,21 +25,25 @@ interface NotesOptions {
   readonly tags?: unknown;
   readonly migrations?: readonly unknown[];
   readonly input?: unknown;
+  /** Key of the second reducer; `none`: it has no cells. */
+  readonly tagsKey?: unknown;
 }
 
 /** Notes by id, tags by id; `demo/Move@1` carries notes over. */
-function notesAir({ state = OLD, tags = OLD, migrations = [], input }: NotesOptions = {}): readonly unknown[] {
+function notesAir({ state = OLD, tags = OLD, migrations = [], input, tagsKey = text }: NotesOptions = {}): readonly unknown[] {
   const schema = (name: string, type: unknown): unknown => ({ $kind: "defschema", name, type });
-  const reducer = (name: string, of: string): unknown => ({ $kind: "defmodule", name, module_kind: "reducer", key_schema: "demo/Id@1", abi: { reducer: { state: of, event: "demo/Note@1" } } });
+  // An event routed by a key has a field of its type.
+  const tag = tagsKey === "none" || tagsKey === text ? "demo/Note@1" : "demo/Tag@1";
+  const reducer = (name: string, of: string, key: string, event: string): unknown => ({ $kind: "defmodule", name, module_kind: "reducer", ...(tagsKey === "none" && key === "demo/TagId@1" ? {} : { key_schema: key }), abi: { reducer: { state: of, event } } });
   const given = input ?? { record: { reducer: text, key: text, state: OLD } };
   return [
-    schema("demo/Id@1", text), schema("demo/Note@1", OLD), schema("demo/NoteState@1", state), schema("demo/TagState@1", tags), schema("demo/Given@1", given), schema("demo/Made@1", { option: NEW }),
-    reducer("demo/Notes@1", "demo/NoteState@1"), reducer("demo/Tags@1", "demo/TagState@1"),
+    schema("demo/Id@1", text), schema("demo/TagId@1", tagsKey === "none" ? text : tagsKey), schema("demo/Note@1", OLD), schema("demo/Tag@1", { record: { id: tagsKey === "none" ? text : tagsKey, body: text } }), schema("demo/NoteState@1", state), schema("demo/TagState@1", tags), schema("demo/Given@1", given), schema("demo/Made@1", { option: NEW }),
+    reducer("demo/Notes@1", "demo/NoteState@1", "demo/Id@1", "demo/Note@1"), reducer("demo/Tags@1", "demo/TagState@1", "demo/TagId@1", tag),
     { $kind: "defmodule", name: "demo/Move@1", module_kind: "pure", abi: { pure: { input: "demo/Given@1", output: "demo/Made@1", context: "sys/PureContext@1" } } },
     {
-      $kind: "manifest", air_version: "1", schemas: ["demo/Id@1", "demo/Note@1", "demo/NoteState@1", "demo/TagState@1", "demo/Given@1", "demo/Made@1"].map((name) => ({ name })),
+      $kind: "manifest", air_version: "1", schemas: ["demo/Id@1", "demo/TagId@1", "demo/Note@1", "demo/Tag@1", "demo/NoteState@1", "demo/TagState@1", "demo/Given@1", "demo/Made@1"].map((name) => ({ name })),
       modules: [{ name: "demo/Notes@1" }, { name: "demo/Tags@1" }, { name: "demo/Move@1" }], plans: [], effects: [], caps: [], policies: [],
-      routing: { events: [{ event: "demo/Note@1", reducer: "demo/Notes@1", key_field: "id" }, { event: "demo/Note@1", reducer: "demo/Tags@1", key_field: "id" }] },
+      routing: { events: [{ event: "demo/Note@1", reducer: "demo/Notes@1", key_field: "id" }, { event: tag, reducer: "demo/Tags@1", ...(tagsKey === "none" ? {} : { key_field: "id" }) }] },
       ...(migrations.length === 0 ? {} : { migrations }),
     },
   ];
@@ -172,6 +177,31 @@ test("takeover: cells that fit as they are, in a type that changed: stay, with n
     assert.deepEqual(world.apply(await world.prepare(notesAir({ tags: OLD })))?.map(({ kind }) => kind), ["applied"]);
   });
 });
+
+const keyChanges: readonly { readonly name: string; readonly before?: unknown; readonly after: unknown; readonly reasons: readonly RegExp[]; readonly migrations?: readonly unknown[] }[] = [
+  { name: "the same type under another name", after: { ref: "demo/Id@1" }, reasons: [] },
+  { name: "a wider type", after: { option: text }, reasons: [] },
+  { name: "another type", after: { nat: {} }, reasons: [/^the key: \$: expected nat, got text$/, /^the key: \$: expected nat, got text$/] },
+  { name: "no key any more", after: "none", reasons: [/^the key: the reducer has no key any more$/, /^the key: the reducer has no key any more$/] },
+  { name: "a key where there was none", before: "none", after: text, reasons: [/^the key: the cell has none, and the reducer asks for one$/] },
+  { name: "another type, and a migration that keeps one cell and deletes the other", after: { nat: {} }, migrations: [{ reducer: "demo/Tags@1", module: "demo/Move@1" }], reasons: [/^demo\/Move@1: the key: \$: expected nat, got text$/] },
+];
+for (const { name, before = text, after, reasons, migrations = [] } of keyChanges) {
+  test(`takeover: a reducer's key becomes ${name}: ${reasons.length === 0 ? "its cells stay" : `${reasons.length} misfits, in a shadow as at an apply`}`, async () => {
+    const options = optionsOf(notesAir({ tagsKey: before }));
+    await inPureWorld({ ...options, air: notesAir({ tagsKey: before }) }, async (world) => {
+      note(world, "a", "one");
+      note(world, "b", "");
+      const control = await world.prepare(notesAir({ tagsKey: after, migrations, ...(migrations.length === 0 ? {} : { tags: NEW }) }));
+      const { misfits } = takeover(world.world, control, world.shelf.modules);
+      assert.deepEqual(misfits.map(({ reducer }) => reducer), reasons.map(() => "demo/Tags@1"));
+      for (const [index, reason] of reasons.entries()) assert.match(misfits[index]?.reason ?? "", reason);
+      const report = shadow({ world: world.world, next: control, nextBundle: hashBytes(bundleOf(control)), head: { commit: "c" }, recorded: [], scenarios: [] }, world.shelf);
+      assert.deepEqual(report.misfits.map(({ reason }) => reason), misfits.map(({ reason }) => reason));
+      assert.equal(world.apply(control) === undefined, reasons.length > 0);
+    });
+  });
+}
 
 test("takeover: a reducer that goes while it has cells: a misfit each", async () => {
   await inPureWorld(optionsOf(notesAir()), async (world) => {

@@ -4,7 +4,7 @@ import { canonical, decode } from "../air/cbor.ts";
 import { decodePureOutput, encodePureInput, pureContext } from "../air/envelope.ts";
 import { AosError } from "../air/error.ts";
 import { expandName, type Expanded } from "../air/expand.ts";
-import { compareBytes, hashBytes } from "../air/hash.ts";
+import { bytesEqual, compareBytes, hashBytes } from "../air/hash.ts";
 import { normalizerFor } from "../air/normalize.ts";
 import { compareText } from "../air/text.ts";
 import type { ControlPlane, DefModule } from "../air/types.ts";
@@ -13,10 +13,10 @@ import type { ModuleRunner } from "../ports.ts";
 import { LIMITS } from "./limits.ts";
 import { reducerOf } from "./machine.ts";
 import { trieDelete, trieGroup, trieSet } from "./trie.ts";
-import { brief, record, type Turn } from "./turn.ts";
+import { brief, record, writable, type Turn } from "./turn.ts";
 import { cellKey, type Cell, type World } from "./world.ts";
 
-/** A cell whose state a control plane cannot take over. */
+/** A cell whose state or key a control plane cannot take over. */
 export interface Misfit {
   readonly reducer: string;
   readonly key: Uint8Array | undefined;
@@ -40,7 +40,7 @@ export interface Takeover {
 
 /**
  * Rehearses the change to `next`; changes nothing, and says the same whenever it is asked of the same cells. Both lists are by
- * reducer and key. Cells of reducers whose state type is the same in both control planes are not looked at.
+ * reducer and key. Cells of reducers whose state and key types are the same in both control planes are not looked at.
  *
  * @throws AosError `module.missing` when a migration module was not added to `modules`
  */
@@ -51,10 +51,13 @@ export function takeover(world: World, next: ControlPlane, modules: ModuleRunner
   const misfits: Misfit[] = [];
   for (const cell of cellsOf(world, changed)) {
     const { reducer, key } = cell;
-    const reason = misfit(cell, next);
+    const unkeyed = keyMisfit(cell, next);
+    const reason = unkeyed ?? misfit(cell, next);
     if (reason === undefined) continue;
     const name = migrations.get(reducer);
-    const moved = name === undefined ? { reason } : carryOver(cell, { next, module: next.modules.get(name), modules });
+    const carried = name === undefined ? { reason } : carryOver(cell, { next, module: next.modules.get(name), modules });
+    // A migration leaves a cell its key, or deletes the cell.
+    const moved = unkeyed !== undefined && "state" in carried && carried.state !== undefined ? { reason: unkeyed } : carried;
     if ("reason" in moved) misfits.push({ reducer, key, reason: name === undefined ? moved.reason : `${name}: ${moved.reason}` });
     else migrated.push({ reducer, key, module: name ?? "", ...moved });
   }
@@ -65,7 +68,7 @@ function* cellsOf(world: World, reducers: readonly string[]): Generator<Cell> {
   for (const reducer of reducers) for (const [, , cell] of trieGroup(world.cells, reducer)) yield cell;
 }
 
-/** The cells whose state neither fits the schema its reducer has in `next` nor is carried over; an apply is refused while there are any. */
+/** The cells that neither fit the schemas their reducers have in `next` nor are carried over; an apply is refused while there are any. */
 export function misfits(world: World, next: ControlPlane, modules: ModuleRunner): readonly Misfit[] {
   return takeover(world, next, modules).misfits;
 }
@@ -76,19 +79,24 @@ export function migrateCells(turn: Turn, migrated: readonly Migrated[], cause: n
     const id = cellKey(reducer, key);
     const hash = state === undefined ? undefined : hashBytes(state);
     const { cells } = turn.world;
-    turn.world = { ...turn.world, cells: state === undefined || hash === undefined ? trieDelete(cells, id) : trieSet(cells, id, { reducer, key, state, hash }) };
+    writable(turn).cells = state === undefined || hash === undefined ? trieDelete(cells, id) : trieSet(cells, id, { reducer, key, state, hash });
     record(turn, { kind: "migrated", reducer, ...(key === undefined ? {} : { key }), ...(hash === undefined ? {} : { state: hash }), module, fuel, cause });
   }
 }
 
 /** Reducers of the control plane in force whose cells `next` may read differently, or not at all. */
 function changedReducers(control: ControlPlane, next: ControlPlane): readonly string[] {
-  return [...control.modules.values()].flatMap(({ name, abi }) => {
+  return [...control.modules.values()].flatMap(({ name, abi, key_schema }) => {
     if (abi.reducer === undefined) return [];
     const after = next.modules.get(name)?.abi.reducer;
     const same = after !== undefined && sameType(expandName(control.schemas, abi.reducer.state), expandName(next.schemas, after.state), new Map());
-    return same ? [] : [name];
+    return same && sameKey(key_schema, next.modules.get(name)?.key_schema, { control, next }) ? [] : [name];
   });
+}
+
+function sameKey(before: string | undefined, after: string | undefined, { control, next }: { readonly control: ControlPlane; readonly next: ControlPlane }): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return sameType(expandName(control.schemas, before), expandName(next.schemas, after), new Map());
 }
 
 /** Structural; `proven` keeps types that are used many times from being walked as often. */
@@ -113,6 +121,19 @@ function sameNamed(a: ReadonlyMap<string, Expanded>, b: ReadonlyMap<string, Expa
     const other = b.get(name);
     return other !== undefined && sameType(type, other, proven);
   });
+}
+
+/** What keeps a reducer of `next` from finding the cell by its key; a reducer that is gone is for `misfit` to tell. */
+function keyMisfit({ reducer, key }: Cell, next: ControlPlane): string | undefined {
+  const module = next.modules.get(reducer);
+  const schema = module?.key_schema;
+  if (module === undefined || (schema === undefined && key === undefined)) return undefined;
+  if (schema === undefined) return "the key: the reducer has no key any more";
+  if (key === undefined) return "the key: the cell has none, and the reducer asks for one";
+  const reason = refusalOf(() => {
+    if (!bytesEqual(canonical(normalizerFor(next.schemas, schema)(decode(key))), key)) throw new AosError("state.changes", "it would read differently");
+  });
+  return reason === undefined ? undefined : `the key: ${reason}`;
 }
 
 function misfit(cell: Cell, next: ControlPlane): string | undefined {

@@ -1,7 +1,7 @@
 // A plan instance in the world: stored, or ended with the record that says how.
 
 import { trieDelete, trieGet, trieSet } from "./trie.ts";
-import { brief, record, type Turn } from "./turn.ts";
+import { brief, record, writable, type Turn } from "./turn.ts";
 import { eventsAwaited, type PlanInstance } from "./world.ts";
 
 /** How a plan ended. */
@@ -16,13 +16,13 @@ export interface PlanEnd {
 
 export function putPlan(turn: Turn, plan: PlanInstance): void {
   const before = trieGet(turn.world.plans, String(plan.id));
-  turn.world = { ...turn.world, plans: trieSet(turn.world.plans, String(plan.id), plan) };
+  writable(turn).plans = trieSet(turn.world.plans, String(plan.id), plan);
   if (before?.waits !== plan.waits) listWaits(turn, plan.id, { before: awaited(before), after: eventsAwaited(plan) });
 }
 
 export function endPlan(turn: Turn, plan: PlanInstance, end: PlanEnd, cause: number): void {
   const stored = trieGet(turn.world.plans, String(plan.id));
-  turn.world = { ...turn.world, plans: trieDelete(turn.world.plans, String(plan.id)) };
+  writable(turn).plans = trieDelete(turn.world.plans, String(plan.id));
   listWaits(turn, plan.id, { before: awaited(stored), after: NOTHING });
   const message = end.message === undefined ? {} : { message: brief(end.message) };
   record(turn, { kind: "plan_ended", plan: plan.def.name, instance: plan.id, ...end, ...message, cause });
@@ -45,7 +45,7 @@ function listWaits(turn: Turn, id: number, waits: { readonly before: ReadonlySet
     const left = (trieGet(waiting, schema) ?? []).filter((other) => other !== id);
     waiting = left.length === 0 ? trieDelete(waiting, schema) : trieSet(waiting, schema, left);
   }
-  if (waiting !== turn.world.waiting) turn.world = { ...turn.world, waiting };
+  if (waiting !== turn.world.waiting) writable(turn).waiting = waiting;
 }
 
 /** Ids ascend; most that come are the greatest. */

@@ -4,7 +4,8 @@ import { canonical, decode, plain } from "../air/cbor.ts";
 import { AosError, InvariantError } from "../air/error.ts";
 import { hashValue, isHash } from "../air/hash.ts";
 import { Float, type Encodable, type Value } from "../air/value.ts";
-import { decodeRecord, encodeRecord, isInput, place, RECORD_KINDS, stampOf, type Draft, type JournalRecord, type RecordKind } from "./record.ts";
+import { readEventRecord } from "./record-read.ts";
+import { decodeRecord, encodeRecord, encodeShaped, isInput, place, RECORD_KINDS, stampOf, type Draft, type JournalRecord, type RecordKind } from "./record.ts";
 
 const HASH = hashValue("x");
 const BYTES = Uint8Array.of(1, 2, 3);
@@ -165,4 +166,54 @@ test("record: inputs: begin a turn, no other kind does", () => {
 test("stamp: entropy of another length than 32 bytes: invariant", () => {
   assert.deepEqual(stampOf({ ...FULL.event }), STAMP);
   for (const length of [0, 31, 33]) assert.throws(() => stampOf({ ...STAMP, entropy: new Uint8Array(length) }), InvariantError);
+});
+
+/** Events and steps with each field there and not, and numbers on both sides of every length. */
+function written(): readonly JournalRecord[] {
+  const counts = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
+  const times = [0n, 23n, 24n, 0xffffn, 0x1_0000n, 0xffff_ffffn, 0x1_0000_0000n, 2n ** 53n, 2n ** 64n - 1n, -1n, -25n];
+  const values = [0, 1, 23, 24, 25, 64, 65, 255, 256].map((size) => new Uint8Array(size).fill(size));
+  const texts = ["", "s", "x".repeat(23), "x".repeat(24), "x".repeat(64), "x".repeat(65), "x".repeat(130), "é", "x".repeat(40) + "ü"];
+  const keys = [{}, { key: BYTES }, { key: new Uint8Array(70) }];
+  return [
+    ...counts.map((seq) => place(FULL.event, seq)),
+    ...counts.flatMap((fuel) => keys.map((key) => place({ kind: "stepped", reducer: "a/R@1", ...key, state: HASH, fuel, cause: fuel }, fuel))),
+    ...keys.map((key) => place({ kind: "stepped", reducer: "a/R@1", ...key, fuel: 1, cause: 2 }, 3)),
+    ...keys.flatMap((key) => times.map((now_ns) => place({ kind: "event", schema: "a/B@1", value: BYTES, ...key, event_hash: HASH, sender: "s", ...STAMP, now_ns, logical_ns: now_ns }, 5))),
+    ...values.map((value) => place({ ...FULL.event, value, key: value }, 6)),
+    ...texts.flatMap((text) => [place({ ...FULL.event, sender: text, schema: text }, 7), place({ ...FULL.stepped, reducer: text }, 8)]),
+  ];
+}
+
+test("record: those written field by field: the bytes of their shape, and read back", () => {
+  const records = written();
+  assert.equal(records.length, 10 + 30 + 3 + 33 + 9 + 18);
+  for (const record of records) {
+    const bytes = encodeRecord(record);
+    assert.deepEqual(bytes, encodeShaped(record));
+    assert.deepEqual(decodeRecord(bytes), record);
+  }
+});
+
+test("record: an event read field by field: canonical bytes alone, whatever byte is changed, cut or added", () => {
+  const whole = [place(FULL.event, 300), place({ ...FULL.event, now_ns: 5n, logical_ns: 70_000n, value: new Uint8Array(30) }, 24)].map(encodeRecord);
+  let read = 0;
+  let left = 0;
+  const check = (bytes: Uint8Array): void => {
+    const event = readEventRecord(bytes);
+    if (event === undefined) left++;
+    else {
+      read++;
+      assert.deepEqual(encodeShaped(event), bytes);
+    }
+  };
+  for (const bytes of whole) {
+    for (let at = 0; at < bytes.length; at++) {
+      check(bytes.subarray(0, at));
+      for (const change of [1, 2, 3, 16, 31, 32, 64, 128]) check(bytes.map((byte, index) => (index === at ? (byte + change) % 256 : byte)));
+    }
+    check(Uint8Array.from([...bytes, 0]));
+  }
+  assert.equal(read + left, whole.reduce((sum, { length }) => sum + 9 * length + 1, 0));
+  assert.ok(read > 500 && left > 1500, `${read} read, ${left} left to the general way`);
 });

@@ -20,17 +20,31 @@ export interface Routed {
   readonly key: Uint8Array | undefined;
 }
 
+const NO_ROUTES: readonly Route[] = [];
+
 /**
  * Finds where an event goes. Its value is canonical and fits its schema already.
  *
  * @throws AosError `event.key` when a keyed reducer finds no key, or another than the event carries; `value.invalid`
  */
 export function routeEvent(machine: Machine, event: DomainEvent): Routed {
-  const routes = machine.routes.get(event.schema) ?? [];
-  if (routes.length === 0) return { deliveries: [], key: event.key };
-  const sent = decode(event.value);
-  const deliveries = routes.map((route) => deliver(machine, route, event, sent));
-  return { deliveries, key: event.key ?? deliveries.find((delivery) => delivery.event.key !== undefined)?.event.key };
+  const routes = machine.routes.get(event.schema) ?? NO_ROUTES;
+  const deliveries = new Array<Delivery>(routes.length);
+  let { key } = event;
+  let sent: Value | undefined;
+  for (let i = 0; i < routes.length; i++) {
+    const route = routes[i] as Route;
+    const delivery = asSent(route, event) ?? deliver(machine, route, event, (sent ??= decode(event.value)));
+    deliveries[i] = delivery;
+    key ??= delivery.event.key;
+  }
+  return { deliveries, key };
+}
+
+/** The delivery where the route neither wraps the value nor looks into it for a key; undefined for all others. */
+function asSent({ reducer, keyField }: Route, event: DomainEvent): Delivery | undefined {
+  if (reducer.abi.event !== event.schema || keyField !== undefined) return undefined;
+  return (reducer.def.key_schema === undefined) === (event.key === undefined) ? { reducer, event } : undefined;
 }
 
 function deliver(machine: Machine, route: Route, event: DomainEvent, sent: Value): Delivery {

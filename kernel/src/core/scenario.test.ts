@@ -27,6 +27,23 @@ test("scenario: everything given: read as written, status ok where none is said"
   });
 });
 
+test("scenario: bytes and people's decisions: bytes in values, keys and payloads; what is to be matched stays as it is written", () => {
+  const scenario = read(`{
+    "events": [
+      { "schema": "demo/Put@1", "value": { "data": { "$bytes": "AQID" }, "more": [{ "$bytes": "" }, { "$bytes": "AQ==", "x": 1 }] }, "key": { "$bytes": "/w==" } },
+      { "approve": { "effect": "http.request", "match": { "url": "https://a/" }, "decision": "grant" } },
+      { "approve": { "effect": "http.request", "cap": "http", "decision": "deny", "reason": "no" } }
+    ],
+    "answers": [{ "effect": "blob.get", "match": { "x": { "$bytes": "AQ==" } }, "payload": { "bytes": { "$bytes": "AA==" } } }]
+  }`);
+  assert.deepEqual(scenario.events, [
+    { schema: "demo/Put@1", value: new Map<string, unknown>([["data", Uint8Array.of(1, 2, 3)], ["more", [new Uint8Array(0), new Map<string, unknown>([["$bytes", "AQ=="], ["x", 1]])]]]), key: Uint8Array.of(255) },
+    { approve: { effect: "http.request", cap: undefined, match: new Map([["url", "https://a/"]]), decision: "grant", reason: undefined } },
+    { approve: { effect: "http.request", cap: "http", match: new Map(), decision: "deny", reason: "no" } },
+  ]);
+  assert.deepEqual(scenario.answers.map(({ match, payload }) => [match, payload]), [[new Map([["x", new Map([["$bytes", "AQ=="]])]]), new Map([["bytes", Uint8Array.of(0)]])]]);
+});
+
 test("scenario: $schema: read over", () => {
   const events = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
   assert.deepEqual(read(`{ "$schema": "../scenario.schema.json", ${events} }`), read(`{ ${events} }`));
@@ -54,6 +71,12 @@ const refusals: readonly (readonly [string, string, readonly string[]])[] = [
   ["url that is no text", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "match": { "url": 1 } }] }`, ["/answers/0/match/url"]],
   ["times of zero", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "times": 0 }] }`, ["/answers/0/times"]],
   ["times with a fraction", `{ ${START}, "answers": [{ "effect": "a.b", "payload": 1, "times": 1.5 }] }`, ["/answers/0/times"]],
+  ["bytes that are no base64", `{ "events": [{ "schema": "demo/Start@1", "value": { "a/b": [{ "$bytes": "A" }] } }] }`, ["/events/0/value/a~1b/0/$bytes"]],
+  ["bytes that are no text", `{ ${START}, "answers": [{ "effect": "a.b", "payload": { "$bytes": 1 } }] }`, ["/answers/0/payload/$bytes"]],
+  ["an approval of nothing", `{ "events": [{ "approve": {} }] }`, ["/events/0/approve", "/events/0/approve"]],
+  ["an approval that is no object", `{ "events": [{ "approve": "yes" }] }`, ["/events/0/approve"]],
+  ["an approval that is perhaps", `{ "events": [{ "approve": { "effect": "a.b", "decision": "maybe" } }] }`, ["/events/0/approve/decision"]],
+  ["an approval and an event in one", `{ "events": [{ "approve": { "effect": "a.b", "decision": "grant" }, "schema": "demo/Start@1" }] }`, ["/events/0/schema"]],
   ["many at once", `{ "events": [{ "schema": "x" }, 2], "answers": [{ "effect": "", "payload": 1, "cap": 1, "more": 1 }] }`,
     ["/events/0", "/events/0/schema", "/events/1", "/answers/0/more", "/answers/0/effect", "/answers/0/cap"]],
 ];
@@ -69,4 +92,4 @@ for (const [name, text, pointers] of refusals) {
     });
   });
 }
-test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 21));
+test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 27));

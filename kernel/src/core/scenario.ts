@@ -1,38 +1,52 @@
-// What a shadow run is fed: events in order, and what their effects get for an answer. Read from `shadow/*.json` of a world.
+// What a shadow run is fed: events and people's decisions in order, and what effects get for an answer. Read from `shadow/*.json` of a world.
 
 import { AosError } from "../air/error.ts";
+import { decodeBase64 } from "../air/base64.ts";
 import { pointerStep } from "../air/json.ts";
 import { isName } from "../air/name.ts";
 import type { Json } from "../air/types.ts";
-import type { Name } from "../air/value.ts";
+import type { Name, Value } from "../air/value.ts";
+import type { ApprovalDecision } from "./approval.ts";
 import type { ReceiptStatus } from "./receipt.ts";
 
 export interface Scenario {
   /** Where it was read; scenarios run in the order of their files. */
   readonly file: string;
   readonly name: string | undefined;
-  readonly events: readonly ScenarioEvent[];
+  readonly events: readonly ScenarioStep[];
   /** Asked in order: the first that fits an effect and is not used up answers it. */
   readonly answers: readonly ScenarioAnswer[];
 }
 
-/** An event as somebody would send it: runtime lens, variants as `{"$tag", "$value"}`. */
+/** One act of somebody outside; the effects that follow from it are answered before the next. */
+export type ScenarioStep = ScenarioEvent | ScenarioApproval;
+
+/** An event as somebody would send it: runtime lens, variants as `{"$tag", "$value"}`, bytes as text or `{"$bytes": base64}`. */
 export interface ScenarioEvent {
   readonly schema: Name;
-  readonly value: Json;
-  readonly key: Json | undefined;
+  readonly value: Value;
+  readonly key: Value | undefined;
 }
 
-export interface ScenarioAnswer {
+/** Somebody's decision on the earliest effect that is held and fits. */
+export interface ScenarioApproval {
+  readonly approve: EffectWanted & { readonly decision: ApprovalDecision; readonly reason: string | undefined };
+}
+
+/** Which effects are meant. */
+export interface EffectWanted {
   /** Effect kind, such as `http.request`. */
   readonly effect: string;
   /** Name of a grant; undefined fits every grant. */
   readonly cap: string | undefined;
   /** Fields of the effect's params and their values, all of which must hold; `url` holds when it begins the effect's. */
   readonly match: ReadonlyMap<string, Json>;
+}
+
+export interface ScenarioAnswer extends EffectWanted {
   readonly status: ReceiptStatus;
-  /** Value of the receipt schema, runtime lens; undefined where the status is not `ok` and nothing came back. */
-  readonly payload: Json | undefined;
+  /** Value of the receipt schema, as values of events are written; undefined where the status is not `ok` and nothing came back. */
+  readonly payload: Value | undefined;
   /** How many effects it answers in one run; undefined: all. */
   readonly times: number | undefined;
 }
@@ -43,8 +57,9 @@ type Fields = ReadonlyMap<string, Json>;
 const STATUSES: readonly ReceiptStatus[] = ["ok", "error", "timeout"];
 
 /**
- * Reads a scenario: `{"name"?, "events": [{"schema", "value", "key"?}], "answers"?: [{"effect", "cap"?, "match"?, "status"?,
- * "payload", "times"?}]}`, and `$schema` for editors. Fields that are not of that shape are refused. Whether events and payloads fit their schemas is
+ * Reads a scenario: `{"name"?, "events": [{"schema", "value", "key"?} | {"approve": {"effect", "cap"?, "match"?, "decision",
+ * "reason"?}}], "answers"?: [{"effect", "cap"?, "match"?, "status"?, "payload", "times"?}]}`, and `$schema` for editors. Fields that
+ * are not of that shape are refused. Whether events and payloads fit their schemas is
  * for the run to say: it depends on the control plane.
  *
  * @param file - the name that errors and the report carry
@@ -74,27 +89,63 @@ function readScenario(json: Json, file: string, report: Report): Scenario {
   };
 }
 
-function readEvent(json: Json, pointer: string, report: Report): ScenarioEvent | undefined {
+function readEvent(json: Json, pointer: string, report: Report): ScenarioStep | undefined {
+  if (json instanceof Map && json.has("approve")) return readApproval(json, pointer, report);
   const fields = objectAt(json, { pointer, known: ["schema", "value", "key"] }, report);
   if (fields === undefined) return undefined;
   const schema = required(fields, { pointer, field: "schema" }, report);
   const value = required(fields, { pointer, field: "value" }, report);
   if (schema !== undefined && !(typeof schema === "string" && isName(schema))) report(`${pointer}/schema`, "expected the name of a schema, such as `demo/Start@1`");
-  return { schema: schema as Name, value: value ?? null, key: fields.get("key") };
+  const key = fields.get("key");
+  return { schema: schema as Name, value: valueOf(value ?? null, `${pointer}/value`, report), key: key === undefined ? undefined : valueOf(key, `${pointer}/key`, report) };
+}
+
+const DECISIONS: readonly ApprovalDecision[] = ["grant", "deny"];
+
+function readApproval(json: Json, pointer: string, report: Report): ScenarioStep | undefined {
+  const at = `${pointer}/approve`;
+  const wanted = objectAt(json, { pointer, known: ["approve"] }, report)?.get("approve");
+  const fields = objectAt(wanted ?? null, { pointer: at, known: ["effect", "cap", "match", "decision", "reason"] }, report);
+  if (fields === undefined) return undefined;
+  required(fields, { pointer: at, field: "decision" }, report);
+  const given = fields.get("decision");
+  const decision = DECISIONS.find((known) => known === given);
+  if (given !== undefined && decision === undefined) report(`${at}/decision`, `expected ${DECISIONS.join(" or ")}`);
+  return { approve: { ...wantedAt(fields, at, report), decision: decision ?? "deny", reason: textAt(fields, { pointer: at, field: "reason" }, report) } };
+}
+
+function wantedAt(fields: Fields, pointer: string, report: Report): EffectWanted {
+  required(fields, { pointer, field: "effect" }, report);
+  return {
+    effect: textAt(fields, { pointer, field: "effect" }, report) ?? "",
+    cap: textAt(fields, { pointer, field: "cap" }, report),
+    match: matchAt(fields, pointer, report),
+  };
+}
+
+/** JSON as a value: an object of `$bytes` alone is bytes. */
+function valueOf(json: Json, pointer: string, report: Report): Value {
+  if (Array.isArray(json)) return (json as readonly Json[]).map((item, index) => valueOf(item, `${pointer}/${index}`, report));
+  if (!(json instanceof Map)) return json as Value;
+  const fields = json as Fields;
+  const text = fields.size === 1 ? fields.get("$bytes") : undefined;
+  if (text === undefined) return new Map([...fields].map(([name, value]) => [name, valueOf(value, `${pointer}/${pointerStep(name)}`, report)] as const));
+  const bytes = typeof text === "string" ? decodeBase64(text) : undefined;
+  if (bytes === undefined) report(`${pointer}/$bytes`, "expected bytes in base64, padded");
+  return bytes ?? null;
 }
 
 function readAnswer(json: Json, pointer: string, report: Report): ScenarioAnswer | undefined {
   const fields = objectAt(json, { pointer, known: ["effect", "cap", "match", "status", "payload", "times"] }, report);
   if (fields === undefined) return undefined;
-  required(fields, { pointer, field: "effect" }, report);
+  const wanted = wantedAt(fields, pointer, report);
   const status = statusAt(fields, pointer, report);
   if (status === "ok") required(fields, { pointer, field: "payload" }, report);
+  const payload = fields.get("payload");
   return {
-    effect: textAt(fields, { pointer, field: "effect" }, report) ?? "",
-    cap: textAt(fields, { pointer, field: "cap" }, report),
-    match: matchAt(fields, pointer, report),
+    ...wanted,
     status,
-    payload: fields.get("payload"),
+    payload: payload === undefined ? undefined : valueOf(payload, `${pointer}/payload`, report),
     times: timesAt(fields, pointer, report),
   };
 }

@@ -9,7 +9,7 @@ import type { ControlPlane, Json } from "../air/types.ts";
 import type { Hash, Value, ValueMap } from "../air/value.ts";
 import { normalPayload, type NormalAnswer, type ReceiptStatus } from "./receipt.ts";
 import type { JournalRecord } from "./record.ts";
-import type { ScenarioAnswer } from "./scenario.ts";
+import type { EffectWanted, ScenarioAnswer } from "./scenario.ts";
 
 /** A receipt of the journal and the intent it answered. */
 export interface RecordedReceipt {
@@ -85,11 +85,15 @@ export function scriptedAnswerOf(desk: AnswerDesk, intent: JournalRecord<"intent
 }
 
 function fits(desk: AnswerDesk, answer: ScenarioAnswer, intent: JournalRecord<"intent">): boolean {
-  if (answer.effect !== intent.effect || (answer.cap !== undefined && answer.cap !== intent.cap)) return false;
-  if (answer.times !== undefined && (desk.used.get(answer) ?? 0) >= answer.times) return false;
-  const params = decode(intent.params);
+  return (answer.times === undefined || (desk.used.get(answer) ?? 0) < answer.times) && isWanted(answer, intent);
+}
+
+/** Is this effect one of those that are meant? */
+export function isWanted({ effect, cap, match }: EffectWanted, asked: { readonly effect: string; readonly cap: string; readonly params: Uint8Array }): boolean {
+  if (effect !== asked.effect || (cap !== undefined && cap !== asked.cap)) return false;
+  const params = decode(asked.params);
   const fields: ValueMap = params instanceof Map ? params : new Map();
-  return [...answer.match].every(([field, wanted]) => holds(field, wanted, fields.get(field)));
+  return [...match].every(([field, wanted]) => holds(field, wanted, fields.get(field)));
 }
 
 function holds(field: string, wanted: Json, found: Value | undefined): boolean {

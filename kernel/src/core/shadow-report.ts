@@ -85,10 +85,10 @@ export interface EffectRow {
   /** Name of the plan or reducer, and the plan's step. */
   readonly by: string;
   readonly step?: string;
-  /** `none` where the run was cut before an answer. */
+  /** `none` where nothing answered: it waits, was refused by a person, stays open as it did, or the run was cut before. */
   readonly answered_by: AnswerSource | "none";
   readonly status?: ReceiptStatus;
-  /** Why the answer has no payload; `receipt.invalid` when a scenario's does not fit the receipt schema. */
+  /** Why the answer has no payload; `receipt.invalid` when a scenario's does not fit the receipt schema; `approval.*` of an effect that no person wanted. */
   readonly code?: string;
   /** A policy holds it until a person has seen it, or its time is past the window; nothing answered it here. */
   readonly waits_for?: "approval" | "timer";
@@ -107,7 +107,7 @@ export interface DeniedRow {
   readonly message: string;
   readonly by: string;
   readonly step?: string;
-  /** Whether the baseline run was denied an effect of this kind under this grant too. */
+  /** Whether the baseline run was denied an effect of this kind under this grant too: by the rules, or for want of a person's yes, as here. */
   readonly in_baseline: boolean;
 }
 

@@ -9,7 +9,7 @@ import type { Hash } from "../air/value.ts";
 import type { JournalRecord, RecordKind } from "./record.ts";
 import type { ShadowAnswer } from "./shadow-answer.ts";
 import type { CellRow, DeniedRow, EffectRow, MigratedRow, PlanRow, RemovedRow } from "./shadow-report.ts";
-import type { Run } from "./shadow-run.ts";
+import type { CellName, Run } from "./shadow-run.ts";
 import { trieGet } from "./trie.ts";
 import { cellKey, type Cell, type PlanInstance, type Wait, type World } from "./world.ts";
 
@@ -23,23 +23,41 @@ export function recordsOf<K extends RecordKind>(run: Recorded | undefined, kind:
 export function compareEffects(candidate: Run | undefined, baseline: Recorded | undefined): { readonly effects: readonly EffectRow[]; readonly removed: readonly RemovedRow[] } {
   const left = new Map<Hash, number>();
   for (const { intent } of effectsOf(baseline)) left.set(intent, (left.get(intent) ?? 0) + 1);
+  const refusals = refusalsOf(candidate);
   const effects = effectsOf(candidate).map((record) => {
     const answer = candidate?.answers.get(record.seq);
     const had = takeOne(left, record.intent);
-    return { ...removedRow(record), ...answerFields(answer), ...waitOf(record, candidate), in_baseline: had };
+    return { ...removedRow(record), ...answerFields(answer), ...waitOf(record, candidate, refusals), in_baseline: had };
   });
   const removed = effectsOf(baseline).filter(({ intent }) => takeOne(left, intent));
   return { effects, removed: removed.map(removedRow) };
 }
 
-function waitOf(record: JournalRecord<"intent" | "held">, run: Run | undefined): Pick<EffectRow, "waits_for"> {
-  if (record.kind === "held") return { waits_for: "approval" };
+/** Why held effects went nowhere, by their seq: a person's no, or nobody's yes in time. */
+function refusalsOf(run: Recorded | undefined): ReadonlyMap<number, string> {
+  const decisions = recordsOf(run, "approval").map(({ seq, held_seq }) => [seq as number, held_seq] as const);
+  const dues = recordsOf(run, "due").filter(({ what }) => what === "approval").map(({ seq, id }) => [seq as number, id] as const);
+  const held = new Map([...decisions, ...dues]);
+  return new Map(recordsOf(run, "denied").flatMap(({ cause, code }) => {
+    const seq = held.get(cause);
+    return seq === undefined ? [] : [[seq, code] as const];
+  }));
+}
+
+function waitOf(record: JournalRecord<"intent" | "held">, run: Run | undefined, refusals: ReadonlyMap<number, string>): Pick<EffectRow, "waits_for" | "code"> {
+  if (record.kind === "held") {
+    const code = refusals.get(record.seq);
+    if (run !== undefined && trieGet(run.world.held, String(record.seq)) !== undefined) return { waits_for: "approval" };
+    return code === undefined ? {} : { code };
+  }
   return run?.timers.some(({ intent }) => intent.seq === record.seq) === true ? { waits_for: "timer" } : {};
 }
 
-/** Effects that went out or wait for a person, in order. */
+/** Effects that went out, or did not for want of a person's yes, in order: one that a person granted is told by what went out then. */
 function effectsOf(run: Recorded | undefined): readonly JournalRecord<"intent" | "held">[] {
-  return (run?.records ?? []).filter((record): record is JournalRecord<"intent" | "held"> => record.kind === "intent" || record.kind === "held");
+  const approvals = new Map(recordsOf(run, "approval").map(({ seq, held_seq }) => [seq as number, held_seq]));
+  const granted = new Set(recordsOf(run, "intent").map(({ approved }) => (approved === undefined ? undefined : approvals.get(approved))));
+  return (run?.records ?? []).filter((record): record is JournalRecord<"intent" | "held"> => record.kind === "intent" || (record.kind === "held" && !granted.has(record.seq)));
 }
 
 /** Takes one of what is left of an intent; false when nothing is. */
@@ -70,7 +88,8 @@ function targetOf({ effect, cap, params }: { readonly effect: string; readonly c
 }
 
 export function deniedRows(candidate: Run | undefined, baseline: Recorded | undefined): readonly DeniedRow[] {
-  const id = ({ effect, cap }: { readonly effect: string; readonly cap: string }): string => JSON.stringify([effect, cap]);
+  // What a person refused, or nobody decided in time, is no refusal by the rules.
+  const id = ({ effect, cap, stage }: Pick<JournalRecord<"denied">, "effect" | "cap" | "stage">): string => JSON.stringify([effect, cap, stage === "approval"]);
   const before = new Set(recordsOf(baseline, "denied").map(id));
   return recordsOf(candidate, "denied").map((record) => {
     const { effect, cap, stage, code, message, by } = record;
@@ -111,8 +130,9 @@ export function migratedRows(run: Recorded | undefined): readonly MigratedRow[] 
 /** Only cells that a reducer ran on, or that a migration carried over, can differ, in this run or in what was recorded. */
 export function cellRows(base: World, run: Run | undefined, baseline: Recorded | undefined): readonly CellRow[] {
   if (run === undefined) return [];
-  const kinds = [run, run.base === base ? undefined : baseline].flatMap((one) => [...recordsOf(one, "migrated"), ...recordsOf(one, "stepped")]);
-  const touched = new Map(kinds.map(({ reducer, key }) => [cellKey(reducer, key), { reducer, key }]));
+  const touched = new Map(run.touched);
+  const further = run.base === base ? recordsOf(run, "migrated") : [...recordsOf(run, "migrated"), ...recordsOf(baseline, "migrated"), ...recordsOf(baseline, "stepped")];
+  for (const { reducer, key } of further) touched.set(cellKey(reducer, key), { reducer, key });
   const rows = [...touched].flatMap(([id, cell]) => {
     const [before, after] = [trieGet(base.cells, id), trieGet(run.world.cells, id)];
     return before?.hash === after?.hash ? [] : [{ ...cell, ...changeOf(before, after) }];
@@ -132,11 +152,6 @@ function stateJson(cell: Cell | undefined): Json | undefined {
 
 export function keyField(key: Uint8Array | undefined): { readonly key?: Json } {
   return key === undefined ? {} : { key: valueToJson(decode(key)) };
-}
-
-interface CellName {
-  readonly reducer: string;
-  readonly key: Uint8Array | undefined;
 }
 
 /** By reducer, the cell without a key first, then by the bytes of the key. */

@@ -5,16 +5,16 @@ import { assert } from "../air/error.ts";
 import { sha256, utf8 } from "../air/hash.ts";
 import { isMap } from "../air/value-path.ts";
 import type { ModuleRunner } from "../ports.ts";
-import { admitEvent } from "./admit.ts";
+import { admitApproval, admitEvent } from "./admit.ts";
 import { admitDue, duesOf, type Due } from "./due.ts";
-import type { Input, JournalRecord, Stamp } from "./record.ts";
-import type { Scenario, ScenarioAnswer } from "./scenario.ts";
-import { answerOf, scriptedAnswerOf, type AnswerBook, type AnswerDesk, type ShadowAnswer } from "./shadow-answer.ts";
+import type { Input, JournalRecord, RecordKind, Stamp } from "./record.ts";
+import type { Scenario, ScenarioAnswer, ScenarioApproval, ScenarioEvent } from "./scenario.ts";
+import { answerOf, isWanted, scriptedAnswerOf, type AnswerBook, type AnswerDesk, type ShadowAnswer } from "./shadow-answer.ts";
 import type { RejectedRow } from "./shadow-report.ts";
 import { step } from "./step.ts";
-import { trieGet } from "./trie.ts";
+import { trieEntries, trieGet } from "./trie.ts";
 import type { Dependencies } from "./turn.ts";
-import type { World } from "./world.ts";
+import { cellKey, type World } from "./world.ts";
 
 /** What one run of a shadow answers by itself; what is open then stays open, and the run ends as `cut`. */
 export const SHADOW_EFFECTS_MAX = 1000;
@@ -27,7 +27,10 @@ export interface Run {
   readonly deps: Dependencies;
   readonly book: AnswerBook;
   world: World;
+  /** What a report is read off; long runs make many others, which are let go. */
   readonly records: JournalRecord[];
+  /** Cells that a reducer ran on, by their key in the world. */
+  readonly touched: Map<string, CellName>;
   /** Answers by the seq of the intent. */
   readonly answers: Map<number, ShadowAnswer>;
   readonly rejected: RejectedRow[];
@@ -41,6 +44,14 @@ export interface Run {
   costCents: number;
   cut: boolean;
 }
+
+/** A cell by its reducer and its key. */
+export interface CellName {
+  readonly reducer: string;
+  readonly key: Uint8Array | undefined;
+}
+
+const KEPT: ReadonlySet<string> = new Set<RecordKind>(["approval", "denied", "due", "held", "intent", "migrated", "plan_ended", "plan_started", "step_failed"]);
 
 interface Timer {
   readonly intent: JournalRecord<"intent">;
@@ -57,7 +68,7 @@ export interface Script {
 export function beginRun(base: World, feed: { readonly book: AnswerBook; readonly deps: Dependencies }): Run {
   const run: Run = {
     base, book: feed.book, deps: { ...feed.deps, modules: metered(feed.deps.modules, (fuel) => (run.fuel += fuel)) }, world: base,
-    records: [], answers: new Map(), rejected: [], timers: [], dues: undefined, made: 0, fuel: 0, costCents: 0, cut: false,
+    records: [], touched: new Map(), answers: new Map(), rejected: [], timers: [], dues: undefined, made: 0, fuel: 0, costCents: 0, cut: false,
   };
   return run;
 }
@@ -74,32 +85,65 @@ function metered(modules: ModuleRunner, spend: (fuel: number) => void): ModuleRu
   };
 }
 
-/** Plays all scenarios, each event and its effects before the next; timers fire behind the last event, in the order of their times. */
+/** Plays all scenarios, each step and its effects before the next; timers fire behind the last step, in the order of their times. */
 export function playScenarios(run: Run, scenarios: readonly Scenario[]): void {
   let events = 0;
   for (const scenario of scenarios) {
     const desk: Script = { answers: scenario.answers, used: new Map() };
-    for (const [index, { schema, value, key }] of scenario.events.entries()) {
+    for (const [index, step] of scenario.events.entries()) {
       events++;
       if (run.cut) continue;
       // Stamps are numbered by event, so that an event has the same time and entropy in both runs.
       let stamp = events * STAMPS_PER_EVENT;
       const next = (): Stamp => stampAt(run.base, stamp++);
-      const offer = { schema, value, key: key === undefined ? undefined : canonical(key), sender: "shadow" };
-      const admitted = admitEvent(run.world, offer, next());
-      if (admitted.kind === "rejected") run.rejected.push({ file: scenario.file, event: index, schema: admitted.schema, code: admitted.code, message: admitted.message });
-      settle(run, intentsIn(take(run, admitted)), { desk, next });
+      const place = { file: scenario.file, event: index };
+      const input = "approve" in step ? approvalFor(run, step, { place, stamp: next() }) : eventFor(run, step, { place, stamp: next() });
+      settle(run, intentsIn(take(run, input)), { desk, next });
     }
   }
   jumpTo(run, { untilNs: undefined, floorNs: run.base.logicalNs + BigInt((events + 1) * STAMPS_PER_EVENT) });
+}
+
+interface Fed {
+  readonly place: Pick<RejectedRow, "file" | "event">;
+  readonly stamp: Stamp;
+}
+
+function eventFor(run: Run, { schema, value, key }: ScenarioEvent, { place, stamp }: Fed): Input {
+  const admitted = admitEvent(run.world, { schema, value, key: key === undefined ? undefined : canonical(key), sender: "shadow" }, stamp);
+  if (admitted.kind === "rejected") run.rejected.push({ ...place, schema: admitted.schema, code: admitted.code, message: admitted.message });
+  return admitted;
+}
+
+/** Decides on the earliest held effect that is meant; where none is, that is said and nothing happens. */
+function approvalFor(run: Run, { approve }: ScenarioApproval, { place, stamp }: Fed): Input {
+  const { decision, reason } = approve;
+  const fitting = [...trieEntries(run.world.held)].map(([, held]) => held).filter((held) => isWanted(approve, held) && (held.expiresNs === undefined || stamp.logical_ns < held.expiresNs));
+  const held = fitting.reduce<(typeof fitting)[number] | undefined>((first, one) => (first === undefined || one.seq < first.seq ? one : first), undefined);
+  if (held === undefined) {
+    run.rejected.push({ ...place, schema: approve.effect, code: "approval.not_held", message: `no effect ${approve.effect} that fits waits for a person` });
+    return standstill(stamp);
+  }
+  const said = reason === undefined ? {} : { reason };
+  return admitApproval(run.world, { heldSeq: held.seq, decision, by: "shadow", ...said, signer: new Uint8Array(32), signature: new Uint8Array(64) }, stamp);
+}
+
+/** A turn that changes nothing, in the place of one that is left out. */
+export function standstill(stamp: Stamp): Input<"transition"> {
+  return { kind: "transition", state: "shadow", detail: null, ...stamp };
 }
 
 /** Steps one input; returns the turn. */
 export function take(run: Run, input: Input): readonly JournalRecord[] {
   const made = step(run.world, input, run.deps);
   run.world = made.world;
-  for (const record of made.records) run.records.push(record);
-  if (run.dues !== undefined) run.dues = [...run.dues, ...duesIn(run, made.records)];
+  let waits = false;
+  for (const record of made.records) {
+    if (record.kind === "stepped") run.touched.set(cellKey(record.reducer, record.key), { reducer: record.reducer, key: record.key });
+    if (KEPT.has(record.kind)) run.records.push(record);
+    waits ||= record.kind === "held" || record.kind === "plan_started";
+  }
+  if (waits && run.dues !== undefined) run.dues = [...run.dues, ...duesIn(run, made.records)];
   return made.records;
 }
 
@@ -109,6 +153,7 @@ export function intentsIn(records: readonly JournalRecord[]): JournalRecord<"int
 
 /** Answers intents, and those that follow from the answers, until none is left but timers. */
 export function settle(run: Run, intents: readonly JournalRecord<"intent">[], around: { readonly desk: Script; readonly next: () => Stamp }): void {
+  if (intents.length === 0) return;
   const open = [...intents];
   for (let intent = open.shift(); intent !== undefined && !run.cut; intent = open.shift()) {
     if (run.made >= SHADOW_EFFECTS_MAX) {
@@ -137,7 +182,7 @@ function answerWith(run: Run, intent: JournalRecord<"intent">, { answer, stamp }
  *
  * @param skip - dues that are somebody else's to bring
  */
-export function jumpTo(run: Run, time: { readonly untilNs: bigint | undefined; readonly floorNs: bigint; readonly skip?: ReadonlySet<string> }): void {
+export function jumpTo(run: Run, time: { readonly untilNs: bigint | undefined; readonly floorNs: bigint; readonly skip?: (due: Due) => boolean }): void {
   const { untilNs, floorNs, skip } = time;
   let count = 0;
   for (let timer = earliest(run.timers, untilNs); !run.cut; timer = earliest(run.timers, untilNs)) {
@@ -160,9 +205,10 @@ export function jumpTo(run: Run, time: { readonly untilNs: bigint | undefined; r
 }
 
 /** Ends the first of what is due at a time. @returns false when nothing was */
-function endDue(run: Run, atNs: bigint, { floorNs, skip }: { readonly floorNs: bigint; readonly skip: ReadonlySet<string> | undefined }): boolean {
+function endDue(run: Run, atNs: bigint, { floorNs, skip }: { readonly floorNs: bigint; readonly skip: ((due: Due) => boolean) | undefined }): boolean {
   run.dues ??= [...duesOf(run.base), ...duesIn(run, run.records)];
-  const due = run.dues.filter((one) => one.atNs <= atNs && skip?.has(dueKey(one)) !== true).reduce<Due | undefined>((first, one) => (first === undefined || one.atNs < first.atNs ? one : first), undefined);
+  if (run.dues.length === 0) return false;
+  const due = run.dues.filter((one) => one.atNs <= atNs && skip?.(one) !== true).reduce<Due | undefined>((first, one) => (first === undefined || one.atNs < first.atNs ? one : first), undefined);
   if (due === undefined) return false;
   run.dues = run.dues.filter((one) => one !== due);
   const at = later(later(due.atNs, floorNs), run.world.logicalNs);
@@ -184,7 +230,7 @@ function duesIn(run: Run, records: readonly JournalRecord[]): readonly Due[] {
 }
 
 function earliest(timers: readonly Timer[], untilNs: bigint | undefined): Timer | undefined {
-  return timers.filter(({ atNs }) => untilNs === undefined || atNs <= untilNs).reduce<Timer | undefined>((first, timer) => (first === undefined || timer.atNs < first.atNs ? timer : first), undefined);
+  return timers.length === 0 ? undefined : timers.filter(({ atNs }) => untilNs === undefined || atNs <= untilNs).reduce<Timer | undefined>((first, timer) => (first === undefined || timer.atNs < first.atNs ? timer : first), undefined);
 }
 
 /** When a timer is to fire; undefined for other effects. */

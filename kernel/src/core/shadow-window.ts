@@ -5,11 +5,11 @@ import { AosError } from "../air/error.ts";
 import { bytesEqual } from "../air/hash.ts";
 import type { Encodable, Hash } from "../air/value.ts";
 import { admitApproval, admitCancel, admitEvent } from "./admit.ts";
-import { admitDue } from "./due.ts";
+import { admitDue, duesOf, type Due } from "./due.ts";
 import type { ReceiptStatus } from "./receipt.ts";
 import { isInput, stampOf, type Input, type JournalRecord, type Stamp } from "./record.ts";
 import type { DivergenceRow, ShadowReport } from "./shadow-report.ts";
-import { dueKey, entropyOf, jumpTo, settle, take, type Run, type Script } from "./shadow-run.ts";
+import { dueKey, entropyOf, jumpTo, settle, standstill, take, type Run, type Script } from "./shadow-run.ts";
 import { trieGet } from "./trie.ts";
 import type { World } from "./world.ts";
 
@@ -30,29 +30,25 @@ type Divergence = NonNullable<ShadowReport["divergence"]>;
  * as it did; others are answered at once. Inputs that have no place in the run (a receipt of what was not asked for) are left out.
  */
 export function playWindow(run: Run, window: ShadowWindow, desk: Script): Divergence {
-  const pairs = pairing(window.world.nextSeq);
-  const dues = new Set(window.turns.flatMap(([head]) => (head?.kind === "due" ? [dueKey(head)] : [])));
+  const pairs = pairing(window.world);
+  const dues = recordedDues(window);
   const found: { turns: number; first_seq?: number; left_out: number; rows: DivergenceRow[] } = { turns: 0, left_out: 0, rows: [] };
   for (const turn of window.turns) {
     const [head] = turn;
     if (head === undefined || !isInput(head) || run.cut) break;
-    jumpTo(run, { untilNs: head.logical_ns, floorNs: run.base.logicalNs, skip: dues });
-    if (head.kind === "due") dues.delete(dueKey(head));
+    jumpTo(run, { untilNs: head.logical_ns, floorNs: run.base.logicalNs, skip: dues.isAwaited });
+    if (head.kind === "due") dues.take(head);
     const input = inputFor(run, head, pairs);
     if (input === undefined) found.left_out++;
     const made = take(run, later(run, input ?? standstill(stampOf(head))));
-    const { fresh } = pairs.pair(turn, made);
+    const { fresh, paired } = pairs.pair(turn, made);
+    for (const pair of paired) dues.note(pair, head);
     noteDivergence(found, turn, made);
     let count = 0;
     const next = (): Stamp => ({ now_ns: head.now_ns, logical_ns: run.world.logicalNs, entropy: entropyOf(`window ${head.seq} ${count++}`) });
     settle(run, fresh, { desk, next });
   }
   return found;
-}
-
-/** A turn that changes nothing, in the place of one that is left out. */
-export function standstill(stamp: Stamp): Input<"transition"> {
-  return { kind: "transition", state: "shadow", detail: null, ...stamp };
 }
 
 /** Logical time never goes back, also where the run's own timers went ahead. */
@@ -78,10 +74,12 @@ function inputFor(run: Run, head: Input & { readonly seq: number }, pairs: Pairi
       if (heldSeq === undefined || (decision !== "grant" && decision !== "deny")) return undefined;
       return admitted(() => admitApproval(run.world, { heldSeq, decision, by, ...(reason === undefined ? {} : { reason }), signer, signature }, stampOf(input)));
     }
-    case "cancelled":
-      return admitted(() => admitCancel(run.world, input, stampOf(input)));
+    case "cancelled": {
+      const instance = pairs.instanceOf(input.instance);
+      return instance === undefined ? undefined : admitted(() => admitCancel(run.world, { ...input, instance }, stampOf(input)));
+    }
     case "due": {
-      const id = input.what === "approval" ? pairs.seqOf(input.id) : input.id;
+      const id = input.what === "approval" ? pairs.seqOf(input.id) : pairs.instanceOf(input.id);
       return id === undefined || (input.what !== "plan" && input.what !== "approval") ? undefined : admitDue(run.world, { what: input.what, id }, stampOf(input));
     }
     default:
@@ -117,34 +115,91 @@ function admitted<T>(admit: () => T): T | undefined {
   }
 }
 
-/** Which effect of the run stands for which recorded one. */
+/** What of a turn in the run stands for what was recorded of it. */
+type Paired = { readonly recorded: JournalRecord<"held">; readonly made: JournalRecord<"held"> } | { readonly recorded: JournalRecord<"plan_started">; readonly made: JournalRecord<"plan_started"> };
+
+/** Which effect of the run stands for which recorded one, and which plan instance. */
 interface Pairing {
   /** The seq in the run of what was recorded at a seq. */
   seqOf(recorded: number): number | undefined;
-  /** Pairs what one turn asked for, recorded and in the run, by the hash of the intent. @returns the intents of the run without a pair */
-  pair(recorded: readonly JournalRecord[], made: readonly JournalRecord[]): { readonly fresh: readonly JournalRecord<"intent">[] };
+  /** The plan instance in the run of a recorded one. */
+  instanceOf(recorded: number): number | undefined;
+  /** Pairs what one turn asked for and started, recorded and in the run: by the hash of the intent, by the name of the plan. @returns also the intents of the run without a pair */
+  pair(recorded: readonly JournalRecord[], made: readonly JournalRecord[]): { readonly fresh: readonly JournalRecord<"intent">[]; readonly paired: readonly Paired[] };
 }
 
-function pairing(firstSeq: number): Pairing {
+function pairing({ nextSeq, nextInstance }: World): Pairing {
   const seqs = new Map<number, number>();
+  const instances = new Map<number, number>();
   return {
-    seqOf: (recorded) => (recorded < firstSeq ? recorded : seqs.get(recorded)),
+    seqOf: (recorded) => (recorded < nextSeq ? recorded : seqs.get(recorded)),
+    instanceOf: (recorded) => (recorded < nextInstance ? recorded : instances.get(recorded)),
     pair(recorded, made) {
-      const left = new Map<string, number[]>();
+      if (!made.some(isPaired) && !recorded.some(isPaired)) return NOTHING_PAIRED;
+      const left = new Map<string, JournalRecord[]>();
       for (const record of recorded) {
-        if (record.kind !== "intent" && record.kind !== "held") continue;
-        const id = `${record.kind} ${record.intent satisfies Hash}`;
-        left.set(id, [...(left.get(id) ?? []), record.seq]);
+        const id = pairKey(record);
+        if (id !== undefined) left.set(id, [...(left.get(id) ?? []), record]);
       }
       const fresh: JournalRecord<"intent">[] = [];
+      const paired: Paired[] = [];
       for (const record of made) {
-        if (record.kind !== "intent" && record.kind !== "held") continue;
-        const match = left.get(`${record.kind} ${record.intent}`)?.shift();
-        if (match !== undefined) seqs.set(match, record.seq);
-        else if (record.kind === "intent") fresh.push(record);
+        const match = left.get(pairKey(record) ?? "")?.shift();
+        if (match === undefined) {
+          if (record.kind === "intent") fresh.push(record);
+          continue;
+        }
+        seqs.set(match.seq, record.seq);
+        if (match.kind === "held" && record.kind === "held") paired.push({ recorded: match, made: record });
+        if (match.kind !== "plan_started" || record.kind !== "plan_started") continue;
+        instances.set(match.instance, record.instance);
+        paired.push({ recorded: match, made: record });
       }
-      return { fresh };
+      return { fresh, paired };
     },
+  };
+}
+
+const NOTHING_PAIRED = { fresh: [], paired: [] } as const;
+
+function isPaired({ kind }: JournalRecord): boolean {
+  return kind === "intent" || kind === "held" || kind === "plan_started";
+}
+
+function pairKey(record: JournalRecord): string | undefined {
+  if (record.kind === "intent" || record.kind === "held") return `${record.kind} ${record.intent satisfies Hash}`;
+  return record.kind === "plan_started" ? `plan ${record.plan}` : undefined;
+}
+
+/** What ended by itself in the window. */
+interface RecordedDues {
+  /** Is this due of the run one that an input still to come brings? One that has become due earlier than it was recorded is not. */
+  readonly isAwaited: (due: Due) => boolean;
+  note(pair: Paired, head: Stamp): void;
+  /** The input has come. */
+  take(head: JournalRecord<"due">): void;
+}
+
+function recordedDues({ world, turns }: ShadowWindow): RecordedDues {
+  const recorded = new Map(turns.flatMap(([head]) => (head?.kind === "due" ? [[dueKey(head), head] as const] : [])));
+  /** By the key in the run: the key recorded, and since when it was due there. */
+  const awaited = new Map<string, { readonly key: string; readonly atNs: bigint | undefined }>();
+  const expect = (inRun: { readonly what: "plan" | "approval"; readonly id: number }, key: string, atNs: bigint | undefined): void => {
+    if (recorded.has(key)) awaited.set(dueKey(inRun), { key, atNs });
+  };
+  for (const due of duesOf(world)) expect(due, dueKey(due), due.atNs);
+  return {
+    isAwaited(due) {
+      const one = awaited.get(dueKey(due));
+      return one !== undefined && recorded.has(one.key) && (one.atNs === undefined || due.atNs >= one.atNs);
+    },
+    note({ recorded: was, made: is }, head) {
+      if (was.kind === "held" && is.kind === "held") expect({ what: "approval", id: is.seq }, dueKey({ what: "approval", id: was.seq }), was.expires_ns);
+      if (was.kind !== "plan_started" || is.kind !== "plan_started") return;
+      const lifeNs = world.control?.plans.get(was.plan)?.deadline_ns;
+      expect({ what: "plan", id: is.instance }, dueKey({ what: "plan", id: was.instance }), lifeNs === undefined ? undefined : head.logical_ns + lifeNs);
+    },
+    take: (head) => void recorded.delete(dueKey(head)),
   };
 }
 
@@ -166,7 +221,7 @@ function noteDivergence(found: { turns: number; first_seq?: number; rows: Diverg
 }
 
 /** Where a record stands, and what of the rules let it pass: no part of what came out. */
-const APART: ReadonlySet<string> = new Set(["seq", "cause", "intent_seq", "approved", "instance", "fuel", "grant", "enforcer", "policy", "rule", "message"]);
+const APART: ReadonlySet<string> = new Set(["seq", "cause", "intent_seq", "approved", "instance", "fuel", "grant", "enforcer", "policy", "rule", "expires_ns", "message"]);
 
 function sameOutcome(a: JournalRecord, b: JournalRecord | undefined): boolean {
   if (b === undefined || a.kind !== b.kind) return false;

@@ -271,6 +271,30 @@ test("shadow: an effect that a person must see first: listed as waiting for appr
   assert.deepEqual(rowsOf(report, "runs"), { baseline: "complete", candidate: "complete" });
 });
 
+test("shadow: a person's decision in a scenario: what was granted goes out and is answered, what was denied is told, a decision on nothing too", () => {
+  const asks = bench.control(notesWorld({ policyRules: [{ when: { effect_kind: "http.request" }, decision: "require_approval" }] }));
+  const approve = (decision: string, change: object = {}): object => ({ approve: { effect: "http.request", decision, ...change } });
+  const answers = [{ effect: "http.request", payload: httpReceipt(204) }];
+  const told = (events: readonly object[]): unknown => {
+    const report = rehearsal(bench, started(), { next: asks, scenarios: [scenarioOf({ events: [START_EVENT, ...events], answers })] });
+    return {
+      effects: report.effects.map(({ answered_by, status, waits_for, code }) => waits_for ?? code ?? `${answered_by} ${status}`),
+      denied: report.denied.map(({ stage, code }) => `${stage} ${code}`), plans: report.plans.map(({ status, code }) => code ?? status), rejected: report.rejected.map(({ event, schema, code }) => [event, schema, code]),
+    };
+  };
+  assert.deepEqual(told([approve("grant", { match: { url: "https://example.com/" } })]), { effects: ["scenario ok"], denied: [], plans: ["ok"], rejected: [] });
+  assert.deepEqual(told([approve("deny", { reason: "not this one" })]), { effects: ["approval.denied"], denied: ["approval approval.denied"], plans: ["denied:approval.denied"], rejected: [] });
+  // The earliest is decided on first; the other still waits.
+  assert.deepEqual(told([START_EVENT, approve("deny"), START_EVENT]), { effects: ["approval.denied", "approval", "approval"], denied: ["approval approval.denied"], plans: ["denied:approval.denied", "waiting", "waiting"], rejected: [] });
+  assert.deepEqual(told([approve("grant", { cap: "other" }), approve("grant"), approve("grant")]), { effects: ["scenario ok"], denied: [], plans: ["ok"], rejected: [[1, "http.request", "approval.not_held"], [3, "http.request", "approval.not_held"]] });
+});
+
+test("shadow: bytes in a scenario: reach the world as bytes", () => {
+  const next = bench.control(notesWorld({ noteType: { record: { id: { text: {} }, body: { bytes: {} } } } }));
+  const report = rehearsal(bench, bench.boot(next), { next, scenarios: [scenarioOf({ events: [{ schema: "demo/Note@1", value: { id: "a", body: { $bytes: "/wA=" } } }] })] });
+  assert.deepEqual([rowsOf(report, "cells"), report.rejected], [[{ reducer: "demo/Notes@1", key: "a", change: "added", after: { id: "a", body: { $bytes: "/wA=" } } }], []]);
+});
+
 test("shadow: a budget that the scenario goes beyond: what would be denied is predicted, from what was spent before", () => {
   const budgeted = bench.control(withGrant({}, { budget: { calls: 2 } }));
   const recorded = bench.boot(budgeted).send(START_EVENT.schema, START_EVENT.value, { payload: httpReceipt(200) });

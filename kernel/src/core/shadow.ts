@@ -10,8 +10,8 @@ import type { Scenario } from "./scenario.ts";
 import { answerBook, type RecordedReceipt } from "./shadow-answer.ts";
 import type { ShadowReport } from "./shadow-report.ts";
 import { cellRows, compareEffects, deniedRows, keyField, migratedRows, planRows, recordsOf } from "./shadow-rows.ts";
-import { beginRun, playScenarios, stampAt, take, type Run } from "./shadow-run.ts";
-import { playWindow, standstill, type ShadowWindow } from "./shadow-window.ts";
+import { beginRun, playScenarios, stampAt, standstill, take, type Run } from "./shadow-run.ts";
+import { playWindow, type ShadowWindow } from "./shadow-window.ts";
 import type { Dependencies } from "./turn.ts";
 import { stateRoot, type World } from "./world.ts";
 

@@ -13,9 +13,9 @@ import { runPlan } from "./plan.ts";
 import { endPlan, putPlan } from "./plan-state.ts";
 import { raise, runReducer } from "./reducer.ts";
 import { receiptEvent } from "./receipt-event.ts";
-import { stampOf, type Input, type JournalRecord } from "./record.ts";
+import { placeInput, stampOf, type Input, type JournalRecord } from "./record.ts";
 import { trieDelete, trieGet } from "./trie.ts";
-import { beginTurn, brief, machine, overLimit, record, save, undoButDenials, type Dependencies, type Task, type Turn } from "./turn.ts";
+import { addTask, beginTurn, brief, machine, overLimit, record, recordPlaced, save, undoButDenials, writable, type Dependencies, type Task, type Turn } from "./turn.ts";
 import { blankWorld, type OpenIntent, type PlanInstance, type World } from "./world.ts";
 
 export interface Stepped {
@@ -34,8 +34,9 @@ export function step(world: World | undefined, input: Input, deps: Dependencies)
   const before = world ?? (input.kind === "genesis" ? blankWorld(input.world, input.sandbox) : undefined);
   assert(before !== undefined, "a journal begins with its genesis record");
   assert((world === undefined) === (input.kind === "genesis"), "only the first record is a genesis");
-  const turn = beginTurn({ ...before, logicalNs: later(before.logicalNs, input.logical_ns) }, stampOf(input), deps);
-  const seq = record(turn, input);
+  const turn = beginTurn(before, stampOf(input), deps);
+  writable(turn).logicalNs = later(before.logicalNs, input.logical_ns);
+  const seq = recordPlaced(turn, placeInput(input, before.nextSeq));
   take(turn, input, seq);
   drain(turn);
   assert(turn.world.nextSeq === before.nextSeq + turn.records.length, "a record's seq is the number of records before it (I1)");
@@ -73,7 +74,9 @@ function takeApplied(turn: Turn, input: Input<"applied">, seq: number): void {
   machineOf(control);
   const { migrated, misfits } = takeover(turn.world, control, turn.deps.modules);
   assert(misfits.length === 0, "a control plane in force takes over every cell");
-  turn.world = { ...turn.world, control, bundle: input.bundle, commit: input.commit };
+  writable(turn).control = control;
+  writable(turn).bundle = input.bundle;
+  writable(turn).commit = input.commit;
   migrateCells(turn, migrated, seq);
   dropLedgers(turn, control);
 }
@@ -109,14 +112,14 @@ function takeEvent(turn: Turn, input: Input<"event">, seq: number): void {
 function takeReceipt(turn: Turn, input: Input<"receipt">, seq: number): void {
   const open = trieGet(turn.world.intents, String(input.intent_seq));
   assert(open !== undefined && open.intent === input.intent, "a receipt answers exactly one open intent (I3)");
-  turn.world = { ...turn.world, intents: trieDelete(turn.world.intents, String(open.seq)) };
+  writable(turn).intents = trieDelete(turn.world.intents, String(open.seq));
   settleBudget(turn, open, input, seq);
   if (open.origin.kind === "reducer") return answerReducer(turn, open, { receipt: input, seq });
   const plan = trieGet(turn.world.plans, String(open.origin.instance));
   const handle = plan === undefined ? undefined : [...plan.handles].find(([, at]) => at === open.seq)?.[0];
   if (plan === undefined || handle === undefined) return;
   putPlan(turn, { ...plan, answers: new Map(plan.answers).set(handle, answerOf(turn, open, input)) });
-  turn.tasks.push({ kind: "plan", instance: plan.id, cause: seq });
+  addTask(turn, { kind: "plan", instance: plan.id, cause: seq });
 }
 
 /**

@@ -10,7 +10,7 @@ import { LIMITS } from "./limits.ts";
 import { machineOf, type Machine } from "./machine.ts";
 import { place, type Draft, type JournalRecord, type RecordKind, type Stamp } from "./record.ts";
 import type { Delivery } from "./route.ts";
-import type { World } from "./world.ts";
+import { overlayOf, type Overlay, type World } from "./world.ts";
 
 /** What the machine needs beside world and record: pure functions of their arguments. */
 export interface Dependencies {
@@ -32,9 +32,12 @@ export type Task =
   | { readonly kind: "plan"; readonly instance: number; readonly cause: number };
 
 export interface Turn {
+  /** Written to through `writable` alone. */
   world: World;
+  /** Whether the world is the turn's own, and no save point holds it. */
+  owned: boolean;
   readonly records: JournalRecord[];
-  readonly tasks: Task[];
+  tasks: Task[];
   readonly stamp: Stamp;
   readonly firstSeq: number;
   readonly deps: Dependencies;
@@ -43,14 +46,34 @@ export interface Turn {
 }
 
 export function beginTurn(world: World, stamp: Stamp, deps: Dependencies): Turn {
-  return { world, records: [], tasks: [], stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
+  return { world, owned: false, records: [], tasks: [], stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
+}
+
+/** The world for writing: the same until it is saved, then a copy. */
+export function writable(turn: Turn): Overlay {
+  if (!turn.owned) {
+    turn.world = overlayOf(turn.world);
+    turn.owned = true;
+  }
+  return turn.world;
 }
 
 export function record<K extends RecordKind>(turn: Turn, draft: Draft<K>): number {
-  const seq = turn.firstSeq + turn.records.length;
-  turn.records.push(place(draft, seq));
-  turn.world = { ...turn.world, nextSeq: seq + 1 };
-  return seq;
+  return recordPlaced(turn, place(draft, turn.world.nextSeq));
+}
+
+/** Takes a record that was made with `turn.world.nextSeq`. */
+export function recordPlaced(turn: Turn, placed: JournalRecord): number {
+  assert(placed.seq === turn.firstSeq + turn.records.length, "a record's seq is the number of records before it (I1)");
+  turn.records.push(placed);
+  writable(turn).nextSeq = placed.seq + 1;
+  return placed.seq;
+}
+
+/** Queues a task. Most turns have one at a time: a list of one, made so, has no room to spare. */
+export function addTask(turn: Turn, task: Task): void {
+  if (turn.tasks.length === 0) turn.tasks = [task];
+  else turn.tasks.push(task);
 }
 
 /** The machine of the control plane in force. */
@@ -71,10 +94,12 @@ export interface SavePoint {
   readonly tasks: number;
 }
 export function save(turn: Turn): SavePoint {
+  turn.owned = false;
   return { world: turn.world, records: turn.records.length, tasks: turn.tasks.length };
 }
 export function undo(turn: Turn, point: SavePoint): void {
   turn.world = point.world;
+  turn.owned = false;
   turn.records.length = point.records;
   turn.tasks.length = point.tasks;
 }
@@ -101,7 +126,7 @@ export function drawEntropy(turn: Turn): Uint8Array {
 }
 
 export function hashEvent(event: DomainEvent): Hash {
-  return event.hash ?? eventHash({ schema: event.schema, value: event.value, ...(event.key === undefined ? {} : { key: event.key }) });
+  return event.hash ?? eventHash(event);
 }
 
 /** A message short enough for a record, with a UTF-8 form: what is no character, or half of one at the cut, becomes U+FFFD. */

@@ -34,20 +34,30 @@ export function randomBytes(random: Random): Uint8Array {
 
 /** One of the bases with one to four changes: a byte, a bit, a span cut, doubled or put in from elsewhere, or the end cut off. */
 export function mutatedBytes(random: Random, bases: readonly Uint8Array[]): Uint8Array {
-  let bytes = [...random.pick(bases).subarray(0, LENGTH_MAX)];
+  let bytes: Uint8Array = random.pick(bases).slice(0, LENGTH_MAX);
   for (let left = 1 + random.below(4); left > 0; left--) {
     const at = random.below(bytes.length + 1);
     switch (random.below(7)) {
-      case 0: bytes[at] = random.below(256); break;
-      case 1: bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8)); break;
-      case 2: bytes.splice(at, 1 + random.below(8)); break;
-      case 3: bytes.splice(at, 0, ...bytes.slice(at, at + 1 + random.below(32))); break;
-      case 4: bytes.splice(at, 0, ...random.pick(CBOR_PIECES)); break;
-      case 5: bytes.splice(at, random.below(4), ...spanOf(random, random.pick(bases))); break;
-      default: if (random.below(4) === 0) bytes = bytes.slice(0, at);
+      case 0: bytes = spliced(bytes, { at, cut: 1, put: [random.below(256)] }); break;
+      case 1: bytes = spliced(bytes, { at, cut: 1, put: [(bytes[at] ?? 0) ^ (1 << random.below(8))] }); break;
+      case 2: bytes = spliced(bytes, { at, cut: 1 + random.below(8), put: [] }); break;
+      case 3: bytes = spliced(bytes, { at, cut: 0, put: bytes.subarray(at, at + 1 + random.below(32)) }); break;
+      case 4: bytes = spliced(bytes, { at, cut: 0, put: random.pick(CBOR_PIECES) }); break;
+      case 5: bytes = spliced(bytes, { at, cut: random.below(4), put: spanOf(random, random.pick(bases)) }); break;
+      default: if (random.below(4) === 0) bytes = bytes.subarray(0, at);
     }
   }
-  return Uint8Array.from(bytes.slice(0, LENGTH_MAX));
+  return bytes.slice(0, LENGTH_MAX);
+}
+
+/** The bytes with some cut out at a place and others put there. */
+function spliced(bytes: Uint8Array, { at, cut, put }: { readonly at: number; readonly cut: number; readonly put: ArrayLike<number> }): Uint8Array {
+  const end = Math.min(at + cut, bytes.length);
+  const made = new Uint8Array(bytes.length - (end - at) + put.length);
+  made.set(bytes.subarray(0, at));
+  made.set(put, at);
+  made.set(bytes.subarray(end), at + put.length);
+  return made;
 }
 
 function spanOf(random: Random, bytes: Uint8Array): Uint8Array {

@@ -8,7 +8,7 @@ import type { Hash } from "../air/value.ts";
 import { encodeRecord } from "../core/record.ts";
 import { stateRoot } from "../core/world.ts";
 import { assemble } from "../sandbox/fixtures/assemble.ts";
-import { buildScript, hostileDigest, hostileRuns } from "../sandbox/fixtures/hostile.ts";
+import { buildScript, hostileDigest, hostileRuns, type HostileRun } from "../sandbox/fixtures/hostile.ts";
 import { COUNTER_MULTI } from "../sandbox/fixtures/wat.ts";
 import { createModuleRunner } from "../sandbox/runner.ts";
 import { withWorld } from "./test-world.ts";
@@ -70,10 +70,9 @@ export async function goldenDigest(): Promise<Hash> {
   return digest;
 }
 
-/** What a Node prints; equal on all of them. */
-export async function sandboxLines(): Promise<string> {
-  const runs = await hostileRuns();
+/** What a Node prints of what it has run of the hostile modules, and of the world; equal on all Nodes. */
+export async function sandboxLines(runs: readonly HostileRun[]): Promise<string> {
   return `hostile modules ${runs.length} ${hostileDigest(runs)}\nreplayed events ${EVENTS} ${await goldenDigest()}\n`;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) process.stdout.write(await sandboxLines());
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) process.stdout.write(await sandboxLines(await hostileRuns()));

@@ -1,5 +1,7 @@
 // The testing kit: worlds that replay themselves, parts that fail on purpose, and the suites that every adapter runs.
 
+import "../adapters/sha256.ts";
+
 export { assertOpens, assertReplays, controlFrom, TEST_SANDBOX, TEST_WORLD_ID, withWorld, type TestWorld, type TestWorldOptions } from "./test-world.ts";
 export {
   applyFetch, fetchParts, heldAdapter, journalOf, openOn, recordsIn, recordsOf, startOffer, turnsIn, watched, type HostParts,

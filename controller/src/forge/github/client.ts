@@ -31,6 +31,16 @@ export interface GithubClient {
   send<T>(method: "PATCH" | "POST" | "PUT", path: string, options: { readonly body: Readonly<Record<string, unknown>>; readonly shape: Shape<T> }): Promise<T>;
   /** Asks as the App itself, not as its installation. @throws AosError `github.auth` with a token */
   getAsApp<T>(path: string, shape: Shape<T>): Promise<T>;
+  /** What git shows as its password: the token, or one of the App's installation that is good for a minute or longer. */
+  gitToken(): Promise<string>;
+  standing(): Standing;
+}
+/** How we stand with GitHub, as far as its last answer said. */
+export interface Standing {
+  /** Until then nothing is asked, because GitHub said so; milliseconds since 1970. */
+  readonly quietUntilMs: number | undefined;
+  /** Requests of this hour. */
+  readonly rate: { readonly limit: number; readonly remaining: number; readonly resetMs: number } | undefined;
 }
 
 export const GITHUB_API = "https://api.github.com";
@@ -58,6 +68,7 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
   let opened: Promise<Octokit> | undefined;
   let quietUntilMs = 0;
   let waits = 0;
+  let rate: Standing["rate"];
 
   async function open(): Promise<Octokit> {
     if (auth.kind === "token") return new (await quietOctokit(place))({ auth: auth.token });
@@ -79,8 +90,10 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
       opened ??= open();
       const answer = await request(await opened);
       waits = 0;
+      rate = rateOf(answer) ?? rate;
       return answer;
     } catch (error) {
+      if (isRequestError(error)) rate = rateOf(error.response) ?? rate;
       if (isRequestError(error) && error.status === 304) throw error;
       if (isRequestError(error) && error.status === 401) opened = undefined;
       const waitMs = waitOf(error, { nowMs: nowMs(), waits });
@@ -140,7 +153,21 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
       const answer = (await ask(`GET ${path}`, () => octokit.request({ method: "GET", url: at(path) }))) as { readonly data: unknown };
       return parse(answer.data, shape, path);
     },
+    async gitToken() {
+      if (auth.kind === "token") return auth.token;
+      const { token } = (await ask("signing in for git", (octokit) => octokit.auth({ type: "installation" }))) as { readonly token: string };
+      return token;
+    },
+    standing: () => ({ quietUntilMs: quietUntilMs > nowMs() ? quietUntilMs : undefined, rate }),
   };
+}
+
+/** What the headers of an answer say of the hourly limit. */
+function rateOf(answer: unknown): Standing["rate"] {
+  const headers = (answer as { readonly headers?: Readonly<Record<string, string | number | undefined>> } | undefined)?.headers;
+  const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) => Number(headers?.[`x-ratelimit-${name}`] ?? Number.NaN));
+  if (limit === undefined || remaining === undefined || !Number.isFinite(limit) || !Number.isFinite(remaining)) return undefined;
+  return { limit, remaining, resetMs: Number.isFinite(reset) ? Number(reset) * 1000 : 0 };
 }
 
 /** octokit is loaded when GitHub is first asked: it is large, and most worlds live without. */

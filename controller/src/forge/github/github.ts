@@ -2,47 +2,21 @@
 
 import { AosError } from "@agentos/kernel";
 import type { Oid } from "../../git/objects.ts";
-import { firstParents, isAncestor } from "../../git/repo.ts";
+import { isAncestor } from "../../git/repo.ts";
 import { decisionHash } from "../../governance/decision-value.ts";
-import { isSlug } from "../../governance/review.ts";
 import { keyId } from "../../governance/ssh-key.ts";
 import type { Answer } from "../forge.ts";
 import { gatherDecision } from "../gather.ts";
 import { MAIN_REF, PROPOSALS_PREFIX } from "../local.ts";
-import { mergeMessage, parseMergeMessage } from "../merge.ts";
-import type { Pull } from "./api.ts";
+import { mergeMessage } from "../merge.ts";
 import { ownReport } from "./own-report.ts";
 import { APPLIED_CONTEXT, nothingPosted, postDecision, postStatus, postVerdict } from "./post.ts";
+import { judgeGroup } from "./queue.ts";
+import { pullRefspecs, subjectsOf, type Subject } from "./subjects.ts";
 import { witnessReviews, type Witness } from "./witness.ts";
 
-/** Of branches in the repository; `pr-<number>` is a pull request from any other branch or from a fork. */
-const BRANCH = /^proposals\/(.+)$/;
+/** Branches that GitHub makes for groups of the merge queue. */
 export const QUEUE_PREFIX = "refs/heads/gh-readonly-queue/main/";
-/** More open pull requests than that are not looked at, newest first. */
-const PULLS_MAX = 500;
-
-export interface Subject {
-  readonly pull: Pull;
-  readonly slug: string;
-}
-
-/** The proposals among pull requests, and how the head of each is called as a proposal. */
-export function subjectsOf(pulls: readonly Pull[]): readonly Subject[] {
-  return pulls.slice(0, PULLS_MAX).map((pull) => {
-    const branch = pull.head.repo !== null && pull.head.repo.id === pull.base.repo?.id ? BRANCH.exec(pull.head.ref)?.[1] : undefined;
-    const own = branch !== undefined && isSlug(branch) && !/^pr-\d+$/.test(branch);
-    return { pull, slug: own ? branch : `pr-${pull.number}` };
-  });
-}
-
-/**
- * What to fetch beside the branches: the heads of pull requests that are no branch `proposals/*` here. Names `pr-*` are theirs,
- * so that nobody's branch passes for a pull request.
- */
-export function pullRefspecs(subjects: readonly Subject[]): readonly string[] {
-  const foreign = subjects.filter(({ pull, slug }) => slug === `pr-${pull.number}`);
-  return [`^${PROPOSALS_PREFIX}pr-*`, ...foreign.map(({ pull, slug }) => `+refs/pull/${pull.number}/head:${PROPOSALS_PREFIX}${slug}`)];
-}
 
 export interface GithubForge {
   /** Looks which pull requests are open; says what to fetch for them. */
@@ -126,21 +100,9 @@ export function githubForge(witness: Witness): GithubForge {
     },
   };
 
-  /**
-   * A group of the merge queue is a line of merges on main. One that stands on main is judged as its pull request is; those behind
-   * it are judged when their turn has come, since the rules and the state that judge them are not there yet.
-   */
+  /** Of an older main: the queue makes it anew. */
   async function postQueued(base: Oid, head: Oid): Promise<void> {
-    if (!(await isAncestor(local.repo, base, head))) return;
-    const merges = await firstParents(local.repo, base, head);
-    const [merge] = merges;
-    if (merge === undefined || merges.length > 1) return;
-    const { parents, message, tree } = await local.store.readCommit(merge);
-    const proposed = parents[1];
-    if (proposed === undefined) return;
-    const slug = subjects.find(({ pull }) => pull.head.sha === proposed)?.slug ?? parseMergeMessage(message)?.slug ?? "unnamed";
-    const { decision, tree: decided } = await decideOn(slug, { base, head: proposed });
-    const same: typeof decision = decided === tree ? decision : { ...decision, verdict: "refused", reasons: [...decision.reasons, { rule: "merge", holds: false, text: "the queue's commit is not the merge of its parents" }] };
-    await postVerdict(api, posted, { head, decision: same });
+    if (base === head || !(await isAncestor(local.repo, base, head))) return;
+    await postVerdict(api, posted, { head, decision: await judgeGroup(witness, { base, head, subjects }) });
   }
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AosError } from "@agentos/kernel";
 import { parseOid } from "../../git/objects.ts";
-import { gitIn } from "../../git/repo.ts";
 import { ALL_GRANTS, FORK_GRANTS } from "../../testing/github-double/double.ts";
 import { ACCOUNTS, apiOf, githubTrust, githubWorld } from "../../testing/github-double/world.ts";
 import { parseMergeMessage } from "../merge.ts";
@@ -142,22 +141,4 @@ test("merging on GitHub: not approved, moved, queued, then well: refused by name
   assert.deepEqual(parents, [world.genesis, head.sha]);
   assert.equal(parseMergeMessage(message)?.slug, "raise-limit");
   assert.equal(parseMergeMessage(message)?.cid, cid);
-});
-
-test("merge queue: a group that stands on main, one behind it, one with other contents: judged, waits, refused", async (t) => {
-  const here = await githubWorld(t);
-  const { double, world } = here;
-  const pull = await here.open("raise-limit");
-  double.review(pull, { by: ACCOUNTS.reviewer, state: "APPROVED" });
-  await here.round();
-  const head = await world.head("raise-limit");
-  const base = await world.main();
-  const merged = parseOid((await gitIn(world.local.repo, ["merge-tree", "--write-tree", base, head])).stdout.toString("latin1").trim());
-  const group = await world.commit({ parents: [base, head], files: {}, tree: merged, by: null });
-  const other = await world.commit({ parents: [base, head], files: { "air/sneaked.txt": "in\n" }, by: null });
-  const behind = await world.commit({ parents: [group, head], files: {}, by: null });
-  for (const [name, oid] of [["pr-1-a", group], ["pr-1-b", other], ["pr-2-c", behind]] as const) await world.setRef(`refs/heads/gh-readonly-queue/main/${name}`, oid);
-  await here.round();
-  const said = (sha: string): unknown => double.state.checks.filter(({ head_sha }) => head_sha === sha).map(({ fields }) => fields["conclusion"]);
-  assert.deepEqual([said(group), said(other), said(behind)], [["success"], ["failure"], []]);
 });

@@ -9,7 +9,7 @@ import { cidOf } from "../../governance/decision.ts";
 import { policyHash } from "../../governance/policy.ts";
 import type { Review } from "../../governance/review.ts";
 import { keyId } from "../../governance/ssh-key.ts";
-import type { Local } from "../forge.ts";
+import type { Local, ShadowFound } from "../forge.ts";
 import { readReviewLines, writeReview } from "../local-reviews.ts";
 import { readRules } from "../rules.ts";
 import type { GithubApi, GithubStatus, Pull } from "./api.ts";
@@ -31,6 +31,8 @@ export interface Witness {
   /** The controller's principal. */
   readonly principal: string;
   readonly world: Hash;
+  /** This controller's word on a merge that would stand behind others on main; undefined when it has none. @throws AosError for one that could not come into force */
+  readonly foresee?: (merge: { readonly base: Oid; readonly head: Oid; readonly tree: Oid }) => Promise<ShadowFound | undefined>;
 }
 export interface Witnessed {
   /** Lines that were written. */

@@ -1,4 +1,4 @@
-// What the double knows: a repository's pull requests, reviews, comments, statuses and checks, and who may do what.
+// What the double knows: a repository's pull requests, reviews, comments, statuses and checks, its forks, and who may do what.
 
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 
@@ -8,7 +8,7 @@ export interface Actor {
   readonly type: "Bot" | "User";
 }
 /** What a token may do, as an App's or a workflow's permissions say it. */
-export type Grants = Readonly<Partial<Record<"checks" | "contents" | "issues" | "metadata" | "pull_requests" | "statuses", "read" | "write">>>;
+export type Grants = Readonly<Partial<Record<"actions" | "checks" | "contents" | "issues" | "metadata" | "pull_requests" | "statuses", "read" | "write">>>;
 export interface Token {
   readonly kind: "installation" | "personal" | "workflow";
   readonly actor: Actor;
@@ -19,6 +19,8 @@ export interface PullState {
   title: string;
   state: "closed" | "open";
   merged: boolean;
+  /** Of the test merge before, of the merge after. */
+  mergeCommit?: string | null;
   readonly user: Actor;
   head: { sha: string; readonly ref: string; readonly repo: number | null };
   readonly base: { readonly ref: string; readonly repo: number };
@@ -28,7 +30,7 @@ export interface ReviewState {
   user: Actor | null;
   state: "APPROVED" | "CHANGES_REQUESTED" | "COMMENTED" | "DISMISSED" | "PENDING";
   commit_id: string | null;
-  readonly submitted_at: string | undefined;
+  submitted_at: string | undefined;
   readonly body: string;
 }
 export interface CommentState {
@@ -50,6 +52,17 @@ export interface CheckState {
   readonly app: number;
   readonly fields: Record<string, unknown>;
 }
+/** Somebody's own copy, to which they alone write. */
+export interface ForkState {
+  readonly id: number;
+  readonly owner: Actor;
+  /** A bare repository. */
+  readonly gitDir: string;
+}
+export interface HookState {
+  readonly url: string;
+  readonly secret: string;
+}
 export interface DoubleState {
   readonly owner: string;
   readonly name: string;
@@ -63,23 +76,32 @@ export interface DoubleState {
   readonly comments: Map<number, CommentState[]>;
   readonly statuses: Map<string, StatusState[]>;
   readonly checks: CheckState[];
+  readonly forks: ForkState[];
+  readonly hooks: HookState[];
   /** As `GET /rules/branches/{branch}` would list them. */
   rules: readonly object[];
   /** Merges go through a queue: the merge button's API refuses. */
   queue: boolean;
+  /** Nobody reads it without a token. */
+  private: boolean;
   /** Seconds since 1970: GitHub's clock, which the test moves. */
   seconds: number;
   nextId: number;
 }
 
-export function blankState(place: { readonly gitDir: string; readonly seconds: number }): DoubleState {
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+/** What the controller's App asks for, and no more: `aos doctor` names each with its reason. */
+const APP_GRANTS: Grants = { checks: "write", contents: "write", metadata: "read", pull_requests: "write", statuses: "write" };
+
+/** Made once a process: it is what takes longest. */
+let appKeys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | undefined;
+
+export function blankState(place: { readonly gitDir: string; readonly name: string; readonly seconds: number }): DoubleState {
+  const { privateKey, publicKey } = (appKeys ??= generateKeyPairSync("rsa", { modulusLength: 2048 }));
   const bot: Actor = { id: 900_001, login: "agentos[bot]", type: "Bot" };
-  const grants: Grants = { checks: "write", contents: "write", issues: "write", metadata: "read", pull_requests: "write", statuses: "write" };
   return {
-    owner: "demo", name: "world", repositoryId: 4711, gitDir: place.gitDir,
-    app: { id: 77, slug: "agentos", installation: 555, bot, grants, privateKey: privateKey.export({ type: "pkcs1", format: "pem" }).toString(), publicKey },
-    tokens: new Map(), pulls: new Map(), reviews: new Map(), comments: new Map(), statuses: new Map(), checks: [], rules: [], queue: false,
+    owner: "demo", name: place.name, repositoryId: 4711, gitDir: place.gitDir,
+    app: { id: 77, slug: "agentos", installation: 555, bot, grants: { ...APP_GRANTS }, privateKey: privateKey.export({ type: "pkcs1", format: "pem" }).toString(), publicKey },
+    tokens: new Map(), pulls: new Map(), reviews: new Map(), comments: new Map(), statuses: new Map(), checks: [], forks: [], hooks: [], rules: [], queue: false, private: false,
     seconds: place.seconds, nextId: 1000,
   };
 }

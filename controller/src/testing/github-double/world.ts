@@ -6,6 +6,10 @@ import { githubForge, type GithubForge } from "../../forge/github/github.ts";
 import type { Decision } from "../../governance/decision.ts";
 import type { Oid } from "../../git/objects.ts";
 import { gatherDecision } from "../../forge/gather.ts";
+import { sshsigSign } from "../../git/sshsig.ts";
+import { SHADOW_NAMESPACE, shadowClaimBytes } from "../../governance/shadow-claim.ts";
+import { keyId } from "../../governance/ssh-key.ts";
+import type { Brings } from "../brings.ts";
 import { governedWorld, keyNamed, trustText, type AtEnd, type GovernedWorld } from "../governed-world.ts";
 import { ALL_GRANTS, githubDouble, type GithubDouble } from "./double.ts";
 import type { Actor } from "./state.ts";
@@ -26,6 +30,8 @@ export interface GithubWorld {
   readonly double: GithubDouble;
   readonly api: GithubApi;
   readonly forge: GithubForge;
+  /** What a proposal brings where it is foreseen behind others in the queue; nothing unless said. */
+  readonly foreseen: Map<Oid, Brings>;
   /** The signed proposal `slug` as an open pull request with a report that was posted. @returns its number */
   open(slug: string, options?: { readonly reported?: false }): Promise<number>;
   /** Looks, writes reviews down, posts: what a controller does between two nudges. @returns sentences about what does not count */
@@ -44,9 +50,17 @@ export async function githubWorld(t: AtEnd, options: { readonly auth?: "app" | "
       ? { kind: "token", token: double.token({ kind: "personal", actor: ACCOUNTS.bot, grants: ALL_GRANTS }) }
       : { kind: "app", appId: app.id, privateKey: app.privateKey };
   const api = apiOf(double, auth);
-  const forge = githubForge({ local: world.local, api, key: keyNamed("ctl"), principal: "ctl", world: world.world });
+  const foreseen = new Map<Oid, Brings>();
+  const forge = githubForge({
+    local: world.local, api, key: keyNamed("ctl"), principal: "ctl", world: world.world,
+    async foresee({ base, head }) {
+      const { claim: said, report } = await world.claimed(head, { base, brings: foreseen.get(head) ?? {} });
+      const claim = { v: 1, ...said } as const;
+      return { claim, report, sig: sshsigSign(keyNamed("ctl"), SHADOW_NAMESPACE, shadowClaimBytes(claim)), key: keyId(keyNamed("ctl").publicKey), lines: "" };
+    },
+  });
   const here: GithubWorld = {
-    world, double, api, forge,
+    world, double, api, forge, foreseen,
     async open(slug, { reported } = {}) {
       const head = await world.propose(slug, { [`air/${slug}.txt`]: `${slug}\n` }, { by: "author" });
       if (reported !== false) await world.report(head, { by: "ctl" });

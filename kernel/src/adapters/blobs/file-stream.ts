@@ -2,17 +2,20 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { AosError } from "../../air/error.ts";
 import { hex, parseHash } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
 import { except, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
 import { hashOf } from "./digest.ts";
+import { blobSegments, SEGMENT_BLOB_BYTES } from "./segments.ts";
 
 export interface BlobStreams {
   /** Bytes of a blob; undefined when it is not there. */
   size(hash: Hash): Promise<number | undefined>;
+  /** Those of the blobs that are not there, each once, in order; the others are there durably. */
+  missing(hashes: Iterable<Hash>): Promise<readonly Hash[]>;
   /** The bytes in pieces. Whoever reads them to the end checks them. @throws AosError `blob.missing` when it is not there */
   read(hash: Hash): AsyncIterable<Uint8Array>;
   /**
@@ -21,13 +24,17 @@ export interface BlobStreams {
    * @throws AosError `blob.too_large`, `blob.hash` when the bytes are not those of `expected`: nothing is stored then
    */
   write(expected: Hash, pieces: AsyncIterable<Uint8Array>, options: { readonly bytesMax: number }): Promise<{ readonly size: number }>;
-  /** Stores blobs one after the other; all are durable when it resolves. What is there already is not written. @returns their hashes, in order */
+  /**
+   * Stores blobs, small ones many in a file; all are durable when it resolves, with few waits for the disk however many they are.
+   * What is there already is not written. @returns their hashes, in order
+   */
   writeAll(blobs: AsyncIterable<Uint8Array>): Promise<readonly Hash[]>;
 }
 
-/** Blobs of `writeAll` that are written before one waits for the disk. */
-const GROUP_COUNT = 512;
+/** Blobs that `writeAll` holds in memory before it writes them. */
 const GROUP_BYTES = 32 << 20;
+/** From that many on, a folder is listed rather than asked for each. */
+const LIST_COUNT = 8;
 
 /** @param dir - the folder of `fileBlobs` */
 export function fileBlobStreams(dir: string): BlobStreams {
@@ -36,19 +43,70 @@ export function fileBlobStreams(dir: string): BlobStreams {
     return join(dir, digits.slice(0, 2), digits.slice(2));
   }
 
+  const segments = blobSegments(dir);
+
   async function size(hash: Hash): Promise<number | undefined> {
     const path = pathOf(hash);
+    const inSegment = segments.find(hash)?.length;
+    if (inSegment !== undefined) return inSegment;
     const found = await stat(path).catch(except("ENOENT")).catch(outside("blob.io", path));
-    return found?.isFile() === true ? found.size : undefined;
+    if (found !== undefined) return found.isFile() ? found.size : undefined;
+    segments.refresh();
+    return segments.find(hash)?.length;
+  }
+
+  async function missing(hashes: Iterable<Hash>): Promise<readonly Hash[]> {
+    segments.refresh();
+    const all = new Set(hashes);
+    const asked = new Set([...all].filter((hash) => segments.find(hash) === undefined));
+    // What is said to be there may have been given its name a moment ago.
+    if (asked.size < all.size) await syncFolder(segments.folder).catch(outside("blob.io", segments.folder));
+    const folders = new Map<string, Hash[]>();
+    for (const hash of asked) {
+      const folder = dirname(pathOf(hash));
+      const known = folders.get(folder) ?? [];
+      folders.set(folder, known);
+      known.push(hash);
+    }
+    for (const [folder, inside] of folders) {
+      const found = await present(folder, inside);
+      if (found.length > 0) await syncFolder(folder).catch(outside("blob.io", folder));
+      for (const hash of found) asked.delete(hash);
+    }
+    return [...asked];
+  }
+
+  /** Those that have a file of their own. */
+  async function present(folder: string, hashes: readonly Hash[]): Promise<readonly Hash[]> {
+    if (hashes.length < LIST_COUNT) {
+      const found = await Promise.all(hashes.map((hash) => stat(pathOf(hash)).catch(except("ENOENT")).catch(outside("blob.io", folder))));
+      return hashes.filter((_, at) => found[at]?.isFile() === true);
+    }
+    const names = new Set(await readdir(folder).catch(except("ENOENT")).catch(outside("blob.io", folder)));
+    return hashes.filter((hash) => names.has(basename(pathOf(hash))));
   }
 
   async function* read(hash: Hash): AsyncGenerator<Uint8Array> {
     if ((await size(hash)) === undefined) throw new AosError("blob.missing", `${hash}: the world has no such blob`);
+    const bytes = smallBytes(hash);
+    if (bytes !== undefined) return yield bytes;
     try {
       for await (const piece of createReadStream(pathOf(hash))) yield piece as Uint8Array;
     } catch (error) {
       outside("blob.io", pathOf(hash))(error);
     }
+  }
+
+  /** What a segment has; undefined where it has none of it, or other bytes. Segments may be put together meanwhile. */
+  function smallBytes(hash: Hash): Uint8Array | undefined {
+    for (const attempt of ["as known", "refreshed"] as const) {
+      if (attempt === "refreshed") segments.refresh();
+      const place = segments.find(hash);
+      const bytes = place === undefined ? undefined : segments.read(place);
+      if (bytes !== undefined && hashOf(bytes) === hash) return bytes;
+      if (place === undefined) return undefined;
+    }
+    return undefined;
   }
 
   async function write(expected: Hash, pieces: AsyncIterable<Uint8Array>, { bytesMax }: { readonly bytesMax: number }): Promise<{ readonly size: number }> {
@@ -83,8 +141,12 @@ export function fileBlobStreams(dir: string): BlobStreams {
     let group = new Map<Hash, Uint8Array>();
     let bytes = 0;
     const flush = async (): Promise<void> => {
-      await Promise.all([...group].map(([hash, blob]) => writeOne(pathOf(hash), blob)));
-      for (const hash of group.keys()) folders.add(dirname(pathOf(hash)));
+      const lacked = new Set(await missing(group.keys()));
+      const small = new Map([...group].filter(([hash, blob]) => lacked.has(hash) && blob.length <= SEGMENT_BLOB_BYTES));
+      const own = [...group].filter(([hash]) => lacked.has(hash) && (small.size < 2 || !small.has(hash)));
+      await Promise.all(own.map(([hash, blob]) => writeOne(pathOf(hash), blob)));
+      for (const [hash] of own) folders.add(dirname(pathOf(hash)));
+      if (small.size >= 2) await segments.write(small);
       [group, bytes] = [new Map(), 0];
     };
     for await (const blob of blobs) {
@@ -92,14 +154,14 @@ export function fileBlobStreams(dir: string): BlobStreams {
       hashes.push(hash);
       group.set(hash, blob);
       bytes += blob.length;
-      if (group.size >= GROUP_COUNT || bytes >= GROUP_BYTES) await flush().catch(outside("blob.io", dir));
+      if (bytes >= GROUP_BYTES) await flush().catch(outside("blob.io", dir));
     }
     await flush().catch(outside("blob.io", dir));
     await Promise.all([...folders].map(syncFolder)).catch(outside("blob.io", dir));
     return hashes;
   }
 
-  return { size, read, write, writeAll };
+  return { size, missing, read, write, writeAll };
 }
 
 async function startDraft(folder: string): Promise<{ readonly path: string; readonly handle: Awaited<ReturnType<typeof open>> }> {

@@ -1,11 +1,12 @@
-// The journal on disk: segment files of checksummed frames, one write and one fdatasync a group of turns.
+// The journal on disk: segment files of checksummed frames, one durable write a group of turns.
 
+import { constants } from "node:fs";
 import { open, readFile, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { AosError, assert } from "../../air/error.ts";
 import type { Journal, JournalTurn } from "../../ports.ts";
-import { errnoOf, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
-import { HEADER_BYTES, encodeFrame, journalHeader, nextWholeFrame, scanFrames } from "./format.ts";
+import { errnoOf, makeFolder, outside, SYNCED, syncFolder, writeAt, writeDurably } from "../durable.ts";
+import { HEADER_BYTES, encodeFrames, journalHeader, nextWholeFrame, scanFrames } from "./format.ts";
 import { seekPath, seekWriter } from "./seek.ts";
 import type { SeekPoint, SeekWriter } from "./seek.ts";
 import { framesOf, gap, keepBeside, listSegments, segmentAt } from "./segments.ts";
@@ -63,7 +64,7 @@ async function openSegments(dir: string, mode: "append" | "read", segmentBytes: 
   const settings = { dir, mode, segmentBytes, nextSeq: end.nextSeq };
   if (mode === "read") return new SegmentedJournal({ ...settings, tail: undefined, repaired: undefined });
   const repaired = end.torn !== undefined && end.torn.length > 0 ? await keepTorn(dir, end, end.torn) : undefined;
-  const handle = await open(last.path, "r+");
+  const handle = await open(last.path, constants.O_RDWR | SYNCED);
   try {
     const length = await cutTo(handle, end.goodBytes, end.goodBytes + (end.torn?.length ?? 0));
     return new SegmentedJournal({ ...settings, tail: { handle, length, seek: await seekWriter(last.path, end.points) }, repaired });
@@ -197,16 +198,13 @@ class SegmentedJournal implements FileJournal {
     if (tail === undefined || (tail.length > HEADER_BYTES && tail.length + group.bytes.length > this.#segmentBytes)) {
       const segment = segmentAt(this.#dir, this.#nextSeq);
       this.#tail = await this.#undoing(() => rm(segment.path, { force: true }), () => beginSegment(segment, group.bytes, this.#dir));
-      await noted(this.#tail, HEADER_BYTES, group);
+      noted(this.#tail, HEADER_BYTES, group);
       await tail?.seek.close().catch(() => undefined);
       await tail?.handle.close().catch(() => undefined);
       return;
     }
-    await this.#undoing(() => tail.handle.truncate(tail.length), async () => {
-      await writeAt(tail.handle, group.bytes, tail.length);
-      await tail.handle.datasync();
-    });
-    await noted(tail, tail.length, group);
+    await this.#undoing(() => tail.handle.truncate(tail.length), () => writeDurably(tail.handle, group.bytes, tail.length));
+    noted(tail, tail.length, group);
     tail.length += group.bytes.length;
   }
 
@@ -229,9 +227,9 @@ interface Group {
   readonly frames: readonly SeekPoint[];
 }
 
-/** The turns are durable already: points that cannot be written are found by scanning. */
-async function noted(tail: Tail, at: number, group: Group): Promise<void> {
-  await tail.seek.note(group.frames.map(({ seq, offset }) => ({ seq, offset: at + offset }))).catch(() => undefined);
+/** The turns are durable already, and nobody waits for their points: those that cannot be written are found by scanning. */
+function noted(tail: Tail, at: number, group: Group): void {
+  for (const { seq, offset } of group.frames) tail.seek.note({ seq, offset: at + offset });
 }
 
 function groupOf(turns: readonly JournalTurn[]): Group | undefined {
@@ -242,14 +240,8 @@ function groupOf(turns: readonly JournalTurn[]): Group | undefined {
     assert(turn.firstSeq === nextSeq, `a record's seq is the number of records before it (I1): expected ${nextSeq}, got ${turn.firstSeq}`);
     nextSeq += turn.records.length;
   }
-  const encoded = turns.map(encodeFrame);
-  let offset = 0;
-  const frames = turns.map((turn, index) => {
-    const point = { seq: turn.firstSeq, offset };
-    offset += encoded[index]?.length ?? 0;
-    return point;
-  });
-  return { firstSeq, nextSeq, bytes: Buffer.concat(encoded), frames };
+  const { bytes, offsets } = encodeFrames(turns);
+  return { firstSeq, nextSeq, bytes, frames: turns.map((turn, index) => ({ seq: turn.firstSeq, offset: offsets[index] ?? 0 })) };
 }
 
 async function* turnsOf(dir: string, fromSeq: number, endSeq: number): AsyncGenerator<JournalTurn> {
@@ -269,11 +261,10 @@ async function* turnsOf(dir: string, fromSeq: number, endSeq: number): AsyncGene
 
 /** Makes a segment with its first group, the bytes and then the name durable. */
 async function beginSegment(segment: Segment, group: Uint8Array, dir: string): Promise<Tail> {
-  const handle = await open(segment.path, "w");
+  const handle = await open(segment.path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | SYNCED);
   try {
     const bytes = Buffer.concat([journalHeader(), group]);
-    await writeAt(handle, bytes, 0);
-    await handle.datasync();
+    await writeDurably(handle, bytes, 0);
     await syncFolder(dir);
     await rm(seekPath(segment.path), { force: true });
     return { handle, length: bytes.length, seek: await seekWriter(segment.path, []) };

@@ -1,6 +1,6 @@
 // The bytes of a journal file: a header, then one checksummed frame a turn. Pure functions over bytes.
 
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { assert } from "../../air/error.ts";
 import type { JournalTurn } from "../../ports.ts";
 
@@ -56,22 +56,47 @@ export function journalHeader(): Uint8Array {
  * length, count, first seq and payload | payload`, the payload being `u32be length | bytes` for each record.
  */
 export function encodeFrame(turn: JournalTurn): Uint8Array {
-  const payloadBytes = turn.records.reduce((sum, record) => sum + RECORD_HEAD_BYTES + record.length, 0);
-  assert(turn.records.length > 0, "a turn holds at least one record");
+  return encodeFrames([turn]).bytes;
+}
+
+/** The frames of turns one behind the other, and where each begins. */
+export function encodeFrames(turns: readonly JournalTurn[]): { readonly bytes: Uint8Array; readonly offsets: readonly number[] } {
+  const payloads = turns.map(payloadBytesOf);
+  const bytes = new Uint8Array(payloads.reduce((sum, payload) => sum + FRAME_HEAD_BYTES + payload, 0));
+  const view = viewOf(bytes);
+  let end = 0;
+  const offsets = turns.map((turn, index) => {
+    const offset = end;
+    end += FRAME_HEAD_BYTES + (payloads[index] ?? 0);
+    writeFrame(bytes, view, { turn, offset, end });
+    return offset;
+  });
+  return { bytes, offsets };
+}
+
+function payloadBytesOf({ records }: JournalTurn): number {
+  let payloadBytes = 0;
+  for (const record of records) payloadBytes += RECORD_HEAD_BYTES + record.length;
+  assert(records.length > 0, "a turn holds at least one record");
   assert(payloadBytes <= PAYLOAD_BYTES_MAX, "a turn fits in a frame");
-  const frame = new Uint8Array(FRAME_HEAD_BYTES + payloadBytes);
-  const view = viewOf(frame);
-  view.setUint32(0, payloadBytes);
-  view.setUint32(4, turn.records.length);
-  view.setBigUint64(8, BigInt(turn.firstSeq));
-  let at = FRAME_HEAD_BYTES;
+  return payloadBytes;
+}
+
+function writeFrame(bytes: Uint8Array, view: DataView, { turn, offset, end }: { readonly turn: JournalTurn; readonly offset: number; readonly end: number }): void {
+  // The head first stands where it meets the payload, so that the checksum is over one stretch of bytes.
+  const head = offset + FRAME_HEAD_BYTES - CHECKSUM_OFFSET;
+  view.setUint32(head, end - offset - FRAME_HEAD_BYTES);
+  view.setUint32(head + 4, turn.records.length);
+  view.setBigUint64(head + 8, BigInt(turn.firstSeq));
+  let at = offset + FRAME_HEAD_BYTES;
   for (const record of turn.records) {
     view.setUint32(at, record.length);
-    frame.set(record, at + RECORD_HEAD_BYTES);
+    bytes.set(record, at + RECORD_HEAD_BYTES);
     at += RECORD_HEAD_BYTES + record.length;
   }
-  frame.set(checksum(frame.subarray(0, CHECKSUM_OFFSET), frame.subarray(FRAME_HEAD_BYTES)), CHECKSUM_OFFSET);
-  return frame;
+  const digest = hash("sha256", bytes.subarray(head, end), "binary");
+  bytes.copyWithin(offset, head, head + CHECKSUM_OFFSET);
+  for (let i = 0; i < CHECKSUM_BYTES; i++) bytes[offset + CHECKSUM_OFFSET + i] = digest.charCodeAt(i);
 }
 
 /** Reads the frame at `offset`, whose turn must begin at `seq`. Its records are copies. */

@@ -45,7 +45,9 @@ export function pointBefore(points: readonly SeekPoint[], seq: number): SeekPoin
 
 /** Takes note of frames as they are written, and keeps a few. Not synced: what a crash loses is found by scanning. */
 export interface SeekWriter {
-  note(frames: readonly SeekPoint[]): Promise<void>;
+  /** Nothing is waited for; where a point cannot be written, none is any more. */
+  note(frame: SeekPoint): void;
+  /** Resolves when the points are written. */
   close(): Promise<void>;
 }
 
@@ -69,17 +71,16 @@ export async function seekWriter(segmentPath: string, points: readonly SeekPoint
     kept += more.length;
   }
 
+  let writing: Promise<unknown> = Promise.resolve();
+  let failed = false;
   return {
-    async note(frames) {
-      const chosen: SeekPoint[] = [];
-      for (const frame of frames) {
-        if (frame.offset - lastOffset < SEEK_BYTES) continue;
-        chosen.push(frame);
-        lastOffset = frame.offset;
-      }
-      await append(chosen);
+    note(frame) {
+      if (frame.offset - lastOffset < SEEK_BYTES) return;
+      lastOffset = frame.offset;
+      writing = writing.then(() => (failed ? undefined : append([frame]))).catch(() => (failed = true));
     },
     async close() {
+      await writing;
       await handle?.close();
     },
   };

@@ -65,6 +65,9 @@ test("llm in a world: a plan's call, refused once: sent again, one receipt, the 
   const ref = await blobs.put(utf8(story));
   await host.submit({ schema: "demo/Ask@1", value: new Map<Value, Value>([["messages", [ref]]]), key: undefined, sender: "test" });
   await host.settled();
+  assert.equal(server.requests.length, 1, "until its time comes, the call is not sent again");
+  parts.clock.advance((parts.clock.nextWakeNs ?? assert.fail()) - parts.clock.now());
+  await host.settled();
 
   const [intent, ...moreIntents] = await recordsOf(parts.journal, "intent");
   const [receipt, ...moreReceipts] = await recordsOf(parts.journal, "receipt");

@@ -1,0 +1,214 @@
+// Push and pull of folders against a world that is here only as far as they see it: its blobs on disk, and the versions it was given.
+
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { AosError, fileBlobs, fileBlobStreams, hashBytes, memoryBlobs, trees, utf8, type Hash, type Json } from "@agentos/kernel";
+import type { ControlClient, NewVersion, WorkspaceLink } from "@agentos/controller";
+import { temporaryFolder } from "../testing/aos.ts";
+import { gitOutlet, socketOutlet, type GitOutlet } from "./outlet.ts";
+import { pullLink, type LinkPulled } from "./pull-link.ts";
+import { pushLink, type LinkPushed, type PushOptions } from "./push-link.ts";
+import { readSyncState, stateFiles, writeSyncState } from "./sync-state.ts";
+
+type Annotations = WorkspaceLink["annotations"];
+
+/** What was asked of the world since it was last looked at. */
+interface Asked {
+  requests: string[];
+  sentBytes: number;
+  readBlobs: number;
+}
+interface Folder {
+  readonly path: string;
+  annotations: Annotations;
+  write(files: Readonly<Record<string, string>>): void;
+  push(options?: Partial<PushOptions>): Promise<LinkPushed>;
+  pull(changed?: "keep" | "overwrite"): Promise<LinkPulled>;
+}
+interface Stage {
+  readonly blobs: string;
+  asked(): Asked;
+  /** A folder of its own that is linked to the one workspace. */
+  folder(name: string): Folder;
+  /** As somebody else would. */
+  annotate(path: string, patch: Readonly<Record<string, Uint8Array | null>>): Promise<void>;
+}
+
+async function stage(t: TestContext): Promise<Stage> {
+  const root = await temporaryFolder(t);
+  const dir = join(root, "blobs");
+  const [streams, stored] = [fileBlobStreams(dir), fileBlobs(dir)];
+  const roots: Hash[] = [];
+  let asked: Asked = { requests: [], sentBytes: 0, readBlobs: 0 };
+  const client = {
+    async ask(_method: string, path: string, body: { readonly hashes: readonly Hash[] }) {
+      asked.requests.push(path);
+      return { missing: await streams.missing(body.hashes) };
+    },
+    async bytes(_method: string, path: string, body: AsyncIterable<Uint8Array>) {
+      asked.requests.push(path);
+      const parts: Uint8Array[] = [];
+      for await (const part of body) parts.push(part);
+      const all = Buffer.concat(parts);
+      asked.sentBytes += all.length;
+      await streams.writeAll(unframed(all));
+      return undefined;
+    },
+  } as unknown as ControlClient;
+  const blobs = {
+    get(hash: Hash) {
+      asked.readBlobs++;
+      return stored.get(hash);
+    },
+  };
+  const outlet = {
+    ...socketOutlet(client, blobs),
+    async commit(version: NewVersion) {
+      asked.requests.push("/events");
+      assert.equal(version.expectedHead, roots.length);
+      return roots.push(version.root);
+    },
+  };
+  const workspaces = {
+    blobs,
+    async resolve(workspace: string) {
+      asked.requests.push("/workspaces");
+      const found = roots.at(-1);
+      return { workspace, head: roots.length, seq: 0, ...(found === undefined ? {} : { found: { version: roots.length, root: found, owner: "ada", created: "" } }) };
+    },
+  };
+  return {
+    blobs: dir,
+    asked() {
+      const before = asked;
+      asked = { requests: [], sentBytes: 0, readBlobs: 0 };
+      return before;
+    },
+    folder(name) {
+      const path = join(root, name);
+      const place = () => ({ link: { workspace: "notes", version: undefined, path: undefined, dir: name, ignore: [], annotations: folder.annotations }, root, gitDir: join(root, ".git"), workspaces });
+      const folder: Folder = {
+        path, annotations: new Map(),
+        write(files) {
+          for (const [at, text] of Object.entries(files)) {
+            mkdirSync(dirname(join(path, at)), { recursive: true });
+            writeFileSync(join(path, at), text);
+          }
+        },
+        push: (options = {}) => pushLink(outlet, place(), { extra: "keep", newer: "refuse", mode: "push", message: undefined, owner: "ada", nowNs: 1n, ...options }),
+        pull: (changed = "keep") => pullLink(place(), { extra: "keep", changed, mode: "pull", keepAnnotations: async (annotations) => void (folder.annotations = annotations) }),
+      };
+      return folder;
+    },
+    async annotate(path, patch) {
+      const hashes = new Map<string, Hash | null>();
+      for (const [key, bytes] of Object.entries(patch)) hashes.set(key, bytes === null ? null : await stored.put(bytes));
+      roots.push((await trees.annotate(stored, roots.at(-1) ?? trees.EMPTY_TREE_HASH, { ...(path === "" ? {} : { path }), patch: hashes })).root);
+    },
+  };
+}
+
+async function* unframed(all: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < all.length; at += 4 + all.readUInt32BE(at)) yield all.subarray(at + 4, at + 4 + all.readUInt32BE(at));
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
+}
+
+const of = (values: Readonly<Record<string, Json>>): ReadonlyMap<string, Json> => new Map(Object.entries(values));
+
+test("push, pull: 1000 files, and then 10 of them: what is asked, sent, read and written grows with what changed", async (t) => {
+  const { folder, asked, blobs } = await stage(t);
+  const [here, there] = [folder("here"), folder("there")];
+  here.write(Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`d${at % 20}/f${at}`, `text ${at}\n`])));
+  const first = await here.push();
+  assert.deepEqual([first.changes.length, first.version], [1_000, 1]);
+  assert.deepEqual(asked().requests, ["/workspaces", "/missing-blobs", "/blobs", "/events"]);
+  assert.equal(filesIn(blobs).length, 1, "all blobs in one file, with one wait for the disk");
+  assert.equal((await there.pull()).changes.length, 1_000);
+  assert.equal(asked().readBlobs, 1_000 + 21, "each file and each node once");
+
+  const some = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`d${at}/f${at}`, `other ${at}\n`]));
+  here.write(some);
+  const second = await here.push();
+  assert.deepEqual([second.changes.length, second.version], [10, 2]);
+  const { requests, sentBytes, readBlobs } = asked();
+  assert.deepEqual(requests, ["/workspaces", "/missing-blobs", "/blobs", "/events"]);
+  assert.equal(readBlobs, 11, "the nodes on the way to what changed");
+  const nodes = 11 * 50 * 140;
+  assert.ok(sentBytes < nodes, `${sentBytes} bytes: ten files and eleven nodes`);
+  assert.equal(filesIn(blobs).length, 2, "one more wait for the disk");
+  assert.deepEqual((await there.pull()).changes.map(({ path, act }) => [path, act]), Object.keys(some).sort().map((path) => [path, "change"]));
+  assert.equal(asked().readBlobs, 10 + 2 * 11, "what changed, and the nodes on the way to it in both trees");
+  assert.deepEqual(filesIn(there.path).map((path) => readFileSync(path, "utf8")), filesIn(here.path).map((path) => readFileSync(path, "utf8")));
+  for (const one of [here, there]) assert.deepEqual([(await one.push()).changes, (await one.pull()).changes], [[], []]);
+  assert.deepEqual([asked().readBlobs, filesIn(blobs).length], [0, 2]);
+});
+
+test("pull: a new file of which only the beginning was written: finished; one that was changed since: merged", async (t) => {
+  const { folder } = await stage(t);
+  const [here, there] = [folder("here"), folder("there")];
+  here.write({ a: "0123456789\n", b: "b\n", c: "c\n", "d/e": "e\n", gone: "gone\n" });
+  await here.push();
+  rmSync(join(here.path, "gone"));
+  await here.push();
+  await there.pull();
+  const memory = stateFiles(join(dirname(here.path), ".git"), { workspace: "notes", path: undefined, dir: "there" });
+  const { base } = await readSyncState(memory.state);
+  const hashes = { a: hashBytes(utf8("0123456789\n")), b: hashBytes(utf8("b\n")), c: hashBytes(utf8("c\n")), "d/e": hashBytes(utf8("e\n")), gone: hashBytes(utf8("gone\n")) };
+  await writeSyncState(memory.state, { base: undefined, pull: { ...(base ?? assert.fail()), files: new Map(Object.entries(hashes)) }, conflicts: new Map() });
+  there.write({ a: "0123", b: "", c: "mine\n", gone: "go" });
+  rmSync(join(there.path, "d"), { recursive: true });
+  const { changes } = await there.pull();
+  assert.deepEqual(changes, [{ path: "a", act: "add" }, { path: "b", act: "add" }, { path: "c", act: "conflict" }, { path: "d/e", act: "add" }, { path: "gone", act: "remove" }]);
+  assert.deepEqual(["a", "b", "d/e"].map((path) => readFileSync(join(there.path, path), "utf8")), ["0123456789\n", "b\n", "e\n"]);
+  assert.match(readFileSync(join(there.path, "c"), "utf8"), /mine/);
+});
+
+test("annotations: there and back: texts, other JSON, of files, folders and the whole; what went goes", async (t) => {
+  const { folder, annotate } = await stage(t);
+  const [here, there] = [folder("here"), folder("there")];
+  here.write({ "a b.txt": "a\n", "d/e": "e\n" });
+  here.annotations = new Map([["", of({ owner: "ada" })], ["a b.txt", of({ tags: ["x", 1, true], say: "words\n" })], ["d", of({ n: -1, nothing: null })]]);
+  await here.push({ message: "The first" });
+  assert.deepEqual((await there.pull()).changes.filter(({ act }) => act === "annotate").map(({ path }) => path), ["", "a b.txt", "d"]);
+  assert.deepEqual(there.annotations, here.annotations);
+  assert.deepEqual([(await there.push()).version, (await there.pull()).changes, (await here.pull()).changes], [1, [], []]);
+
+  there.annotations = new Map([...there.annotations, ["a b.txt", of({ tags: ["y"], say: "words\n" })]]);
+  assert.deepEqual((await there.push()).changes, [{ path: "a b.txt", act: "annotate" }]);
+  await assert.rejects(here.push(), (error: unknown) => error instanceof AosError && error.code === "sync.behind" && /a b\.txt/.test(error.message));
+  assert.deepEqual((await here.pull()).changes, [{ path: "a b.txt", act: "annotate" }]);
+  assert.deepEqual(here.annotations.get("a b.txt"), of({ say: "words\n", tags: ["y"] }));
+
+  await annotate("d", { n: null, nothing: null, bytes: new Uint8Array([0xff, 0]) });
+  await here.pull();
+  assert.equal(here.annotations.has("d"), false, "bytes that are no JSON stay in the workspace alone");
+  assert.deepEqual((await here.push()).changes, []);
+});
+
+test("annotations: changed on both sides: told, and ours stay; --force takes the workspace's", async (t) => {
+  const { folder, annotate } = await stage(t);
+  const here = folder("here");
+  here.write({ a: "a\n" });
+  here.annotations = new Map([["a", of({ k: "old", same: "s" })]]);
+  await here.push();
+  await annotate("a", { k: utf8("theirs"), more: utf8("m") });
+  here.annotations = new Map([["a", of({ k: "ours", same: "s" })]]);
+  assert.deepEqual((await here.pull()).changes, [{ path: "a", act: "annotate" }, { path: "a", act: "conflict", key: "k" }]);
+  assert.deepEqual(here.annotations.get("a"), of({ k: "ours", same: "s", more: "m" }));
+  assert.deepEqual((await here.pull("overwrite")).changes, [{ path: "a", act: "annotate" }]);
+  assert.deepEqual(here.annotations.get("a"), of({ k: "theirs", same: "s", more: "m" }));
+});
+
+test("push through Git: more than a letter holds: the file and its size, before it is read", async () => {
+  const options = { blobs: memoryBlobs(), bytesMax: 100 } as unknown as GitOutlet;
+  const source = (path: string, size: number) => ({ path, size, hash: hashBytes(utf8(path)), read: async () => (size > 90 ? assert.fail("not read") : new Uint8Array(size)) });
+  const { staged } = gitOutlet(options);
+  await assert.rejects(staged.flush([source("/w/small", 60), source("/w/other", 50)]), (error: unknown) => error instanceof AosError && error.code === "inbox.too_large" && /^\/w\/other: its 50 bytes do not fit: with the files before it 110 bytes .* and 100 may$/.test(error.message));
+  await assert.rejects(gitOutlet(options).staged.flush([source("/w/big", 101)]), { code: "inbox.too_large" });
+  await assert.rejects(gitOutlet(options).staged.flush([source("/w/huge", 65 << 20)]), { code: "blob.too_large" });
+});

@@ -1,0 +1,104 @@
+// The record that is read most, an event's, read straight from its canonical bytes; all that is written otherwise is for the general way.
+
+import { asciiAt } from "../air/cbor.ts";
+import type { Hash, Seq } from "../air/value.ts";
+import { ENTROPY, EVENT_HASH, EVENT_VALUE, KEY, LOGICAL_NS, NOW_NS, SCHEMA, SENDER, SEQ } from "./record-bytes.ts";
+import type { JournalRecord } from "./record.ts";
+
+const HASH_CHARS = 71;
+const HASH_START = "sha256:";
+/** Longer texts, and any that are not ASCII, are left to the general way. */
+const TEXT_BYTES = 64;
+
+/** Where the bytes are read: one record at a time. */
+let bytes: Uint8Array = new Uint8Array(0);
+let at = 0;
+const chars: number[] = Array.from({ length: HASH_CHARS }, () => 0);
+
+/** The event that these are the canonical bytes of; undefined for all other bytes, and for some that are rare. */
+export function readEventRecord(record: Uint8Array): JournalRecord<"event"> | undefined {
+  bytes = record;
+  at = 4;
+  const count = record[3];
+  if (record[0] !== 0xd9 || record[1] !== 0xd9 || record[2] !== 0xf7 || (count !== 0xa9 && count !== 0xaa)) return undefined;
+  const key = count === 0xaa ? bytesAfter(KEY) : undefined;
+  if (count === 0xaa && key === undefined) return undefined;
+  const seq = after(SEQ) ? argument(0x00) : undefined;
+  if (typeof seq !== "number") return undefined;
+  const value = bytesAfter(EVENT_VALUE);
+  if (value === undefined) return undefined;
+  const now = after(NOW_NS) ? argument(0x00) : undefined;
+  const schema = textAfter(SCHEMA);
+  const sender = textAfter(SENDER);
+  const entropy = bytesAfter(ENTROPY);
+  const event_hash = hashAfter(EVENT_HASH);
+  const logical = after(LOGICAL_NS) ? argument(0x00) : undefined;
+  if (now === undefined || schema === undefined || sender === undefined || entropy === undefined || event_hash === undefined || logical === undefined) return undefined;
+  if (at !== record.length) return undefined;
+  const [now_ns, logical_ns] = [BigInt(now), BigInt(logical)];
+  return key === undefined
+    ? { seq: seq as Seq, kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy }
+    : { seq: seq as Seq, kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
+}
+
+/** Steps over items that stand next; false where others do, and then nothing is read any more. */
+function after(items: Uint8Array): boolean {
+  for (let i = 0; i < items.length; i++) {
+    if (bytes[at + i] === items[i]) continue;
+    at = bytes.length + 1;
+    return false;
+  }
+  at += items.length;
+  return true;
+}
+
+/** The argument of a head of this major type, written as short as it can be; undefined for anything else. */
+function argument(major: number): number | bigint | undefined {
+  const info = (bytes[at] ?? 0xff) - major;
+  if (info < 0 || info > 27) return undefined;
+  at++;
+  if (info < 24) return info;
+  const size = 1 << (info - 24);
+  if (at + size > bytes.length) return undefined;
+  let high = 0;
+  let low = 0;
+  for (let i = 0; i < size; i++) {
+    if (size === 8 && i < 4) high = high * 256 + (bytes[at + i] as number);
+    else low = low * 256 + (bytes[at + i] as number);
+  }
+  at += size;
+  if (size === 8) return high === 0 ? undefined : high < 0x20_0000 ? high * 0x1_0000_0000 + low : (BigInt(high) << 32n) | BigInt(low);
+  return low < LEAST[info - 24]! ? undefined : low;
+}
+const LEAST = [24, 0x100, 0x10000];
+
+function lengthOf(major: number): number | undefined {
+  const length = argument(major);
+  return typeof length === "number" && at + length <= bytes.length ? length : undefined;
+}
+
+function bytesAfter(items: Uint8Array): Uint8Array | undefined {
+  const length = after(items) ? lengthOf(0x40) : undefined;
+  if (length === undefined) return undefined;
+  at += length;
+  return bytes.slice(at - length, at);
+}
+
+function textAfter(items: Uint8Array): string | undefined {
+  const length = after(items) ? lengthOf(0x60) : undefined;
+  if (length === undefined || length > TEXT_BYTES) return undefined;
+  at += length;
+  return asciiAt(bytes, at - length, length);
+}
+
+function hashAfter(items: Uint8Array): Hash | undefined {
+  if (!after(items) || lengthOf(0x60) !== HASH_CHARS) return undefined;
+  for (let i = 0; i < HASH_CHARS; i++) {
+    const char = bytes[at + i] as number;
+    const fits = i < HASH_START.length ? char === HASH_START.charCodeAt(i) : (char >= 0x30 && char <= 0x39) || (char >= 0x61 && char <= 0x66);
+    if (!fits) return undefined;
+    chars[i] = char;
+  }
+  at += HASH_CHARS;
+  return String.fromCharCode.apply(null, chars) as Hash;
+}
