@@ -16,4 +16,4 @@ if (files.length === 0) {
 }
 /** No file takes as long as this on a slow machine: what hangs without a bound of its own is ended, and named. */
 const FILE_TIMEOUT_MS = 400_000;
-run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=2", `--test-timeout=${FILE_TIMEOUT_MS}`, ...files]);
+run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=3", `--test-timeout=${FILE_TIMEOUT_MS}`, ...files]);

@@ -279,7 +279,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     cancelPlan: (offer) => take((now, at) => admitCancel(now, offer, at)),
     async cancelEffect(seq) {
       if (trieGet(world.intents, String(seq)) !== undefined && dispatcher.cancel(seq)) return;
-      throw new AosError("effect.unknown", `#${seq}: no effect is open there`, { hint: "`aos status` lists those that are" });
+      throw new AosError("effect.unknown", `#${seq}: no effect is open there`, { hint: "`aos effects ls` lists those that are" });
     },
     effectState: (seq) => dispatcher.stateOf(seq),
     snapshot(mode = "changes") {

@@ -1,6 +1,6 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AosError, canonical, hashBytes, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Seq } from "@agentos/kernel";
@@ -19,7 +19,7 @@ const key = generateKey("ctl").key;
 interface Place {
   readonly repo: Repo;
   readonly store: ObjectStore;
-  open(change?: { readonly blobs?: Blobs; readonly segmentBytes?: number; readonly blobBytes?: number; readonly noteOf?: () => Promise<string> }): Promise<Sealer>;
+  open(change?: { readonly blobs?: Blobs; readonly segmentBytes?: number; readonly blobBytes?: number; readonly withheldAt?: string; readonly noteOf?: () => Promise<string> }): Promise<Sealer>;
 }
 
 async function place(t: TestContext): Promise<Place> {
@@ -185,14 +185,14 @@ test("seal: more blobs than memory should hold: written ahead in packs, one seal
   await gitIn(repo, ["fsck", "--strict"]);
 });
 
-test("seal: blobs that are secrets in clear: given to the vault, kept by it, or expected by a control plane: no seal brings them", async (t) => {
-  const { store, open } = await place(t);
+test("seal: blobs that are secrets in clear: given to the vault, kept by it, or expected by a control plane: no seal brings them, nor one after a restart", async (t) => {
+  const { repo, store, open } = await place(t);
   const turns = await smallTurns();
   const [body, secret] = await Promise.all([turns.blobs.put(Buffer.from("a body")), turns.blobs.put(Buffer.from("a secret"))]);
   const bundle = await turns.blobs.put(canonical({ secrets: [{ alias: "a", expected_digest: secret }], wasm_hash: body }));
-  const put = (effect: string, field: string) => (seq: Seq): JournalRecord => ({ ...intentAt(seq, secret), effect, params: canonical({ [field]: secret, alias: "a" }) });
-  const receipt = (adapter: string) => (seq: Seq): JournalRecord => ({
-    kind: "receipt", seq, intent: WORLD, intent_seq: 0, adapter, status: "ok", payload: canonical({ digest: secret }), started_ns: 1n, finished_ns: 2n, signer: new Uint8Array(32), signature: new Uint8Array(64), ...STAMP,
+  const put = (effect: string, field: string, of = secret) => (seq: Seq): JournalRecord => ({ ...intentAt(seq, of), effect, params: canonical({ [field]: of, alias: "a" }) });
+  const receipt = (adapter: string, of = secret) => (seq: Seq): JournalRecord => ({
+    kind: "receipt", seq, intent: WORLD, intent_seq: 0, adapter, status: "ok", payload: canonical({ digest: of }), started_ns: 1n, finished_ns: 2n, signer: new Uint8Array(32), signature: new Uint8Array(64), ...STAMP,
   });
   const rows: readonly (readonly [what: string, make: (seq: Seq) => JournalRecord, brought: readonly Hash[]])[] = [
     ["given to the vault", put("vault.put", "value_ref"), []], ["rotated to", put("vault.rotate", "expected_digest"), []], ["told by the vault", receipt("vault"), []],
@@ -208,6 +208,16 @@ test("seal: blobs that are secrets in clear: given to the vault, kept by it, or 
     assert.deepEqual((await publishedBlobs(store, (await sealer.seal()) ?? assert.fail())).all(), brought, what);
   }
   assert.equal(rows.length, 4);
+
+  const second = await turns.blobs.put(Buffer.from("a second secret"));
+  const withheldAt = join(repo.commonDir, "withheld");
+  for (const make of [put("vault.put", "value_ref", second), receipt("other", second)]) {
+    const sealer = await open({ blobs: turns.blobs, withheldAt });
+    const turn = await turns.next();
+    sealer.add({ ...turn, records: turn.records.map(({ seq }) => make(seq)) });
+    assert.deepEqual((await publishedBlobs(store, (await sealer.seal()) ?? assert.fail())).all(), [secret], "a sealer opened anew knows of it");
+  }
+  assert.equal(await readFile(withheldAt, "utf8"), `\n${second}\n`);
   const applied: JournalRecord = { kind: "applied", seq: 9 as Seq, manifest: WORLD, bundle, commit: "0".repeat(40), decision: null, ...STAMP };
   assert.deepEqual(await withheldBlobs(applied, (hash) => turns.blobs.get(hash)), [secret]);
 });

@@ -11,6 +11,7 @@ import { blobPath, NOTES_REF, publishedBlobs, readSegment, readTip, type Publish
 import { receiptLines } from "./receipt-lines.ts";
 import { sealMessage, type Checkpoint } from "./seal-message.ts";
 import { encodeSegment, segmentHash, segmentPath } from "./segment.ts";
+import { withheldHashes } from "./withheld.ts";
 
 export interface SealerOptions {
   readonly store: ObjectStore;
@@ -25,6 +26,8 @@ export interface SealerOptions {
   readonly segmentBytes?: number;
   /** Blobs are written ahead of their seal once so many bytes of them are in memory; 64 MiB unless told. */
   readonly blobBytes?: number;
+  /** Where hashes of secrets in clear are kept from one opening to the next; in memory only unless told. */
+  readonly withheldAt?: string;
 }
 export interface Sealer {
   /** Seq of the last record that is sealed; -1 when none is. */
@@ -64,7 +67,7 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   /** What seals brought before this opening; listed when a record first speaks of a blob. */
   let already: PublishedBlobs | undefined;
   const published = new Set<Hash>();
-  const withheld = new Set<Hash>();
+  const withheld = await withheldHashes(options.withheldAt);
   const waiting: DurableTurn[] = [];
   let pending = { records: 0, bytes: 0 };
   let sealing: Promise<Oid | undefined> = Promise.resolve(undefined);
@@ -147,15 +150,17 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
 
   /** The blobs these records speak of that the store holds and no seal has brought yet; none that is a secret in clear. */
   async function newBlobs(records: readonly JournalRecord[], found: Brought): Promise<void> {
-    for (const record of records) for (const hash of await withheldBlobs(record, (bundle) => options.blobs.get(bundle))) withheld.add(hash);
+    for (const record of records) await withheld.add(await withheldBlobs(record, (bundle) => options.blobs.get(bundle)));
+    // A control plane in force is never a secret: without it nobody could replay.
+    const isSecret = (hash: Hash, record: JournalRecord): boolean => withheld.has(hash) && !(record.kind === "applied" && record.bundle === hash);
     const isThere = async (hash: Hash): Promise<boolean> => {
       if (published.has(hash) || found.blobs.has(hash) || tip === undefined) return published.has(hash) || found.blobs.has(hash);
       already ??= await publishedBlobs(store, tip.oid);
       return already.has(hash);
     };
     for (const record of records) {
-      for (const hash of await mentionedBlobs(record, async (blob) => (withheld.has(blob) || (await isThere(blob)) ? undefined : options.blobs.get(blob)))) {
-        if (withheld.has(hash) || (await isThere(hash))) continue;
+      for (const hash of await mentionedBlobs(record, async (blob) => (isSecret(blob, record) || (await isThere(blob)) ? undefined : options.blobs.get(blob)))) {
+        if (isSecret(hash, record) || (await isThere(hash))) continue;
         const bytes = await options.blobs.get(hash);
         if (bytes !== undefined) await found.add(hash, bytes);
       }

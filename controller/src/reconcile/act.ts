@@ -109,7 +109,7 @@ async function applyMerge(parts: Parts, commit: Oid, { book }: Seen): Promise<vo
   const decision = decode(canonical(decisionValue(answer.inputs, answer.decision)));
   await host.apply({ control: rehearsal.control, artifacts: [...rehearsal.loaded.artifacts.values()], commit, base, decision });
   await publisher.flush();
-  log("info", "applied", { commit, proposal: slug, manifest: rehearsal.control.manifestHash, seq: host.world.nextSeq });
+  log("info", "applied", { commit, proposal: slug, manifest: rehearsal.control.manifestHash, seq: host.world.nextSeq - 1 });
 }
 
 function outsideOfWindow(commit: Oid, { policy, time }: DecisionInputs, failing: readonly string[]): AosError {

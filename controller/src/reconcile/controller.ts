@@ -256,7 +256,7 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   if (openedSeq < made.checkedSeq) await checkPublished(store, journal, { place: made.folder.journal, tip: await readTip(store), fromSeq: openedSeq });
   logSnapshots(log, host);
   onThrow = throwLog(log, { world: () => host.world, places: sourcePlaces(options.repo.workTree) });
-  const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
+  const sealer = await openSealer({ store, key: options.key, principal: made.principal, world: options.trust, blobs, withheldAt: made.folder.withheld, noteOf: (record) => noteOf({ repo: options.repo, store }, record) });
   let onFatal: (error: unknown) => void = () => undefined;
   const publisher = createPublisher({
     repo: options.repo, sealer, remote: options.remote, onFatal: (error) => onFatal(error), ...(options.pushAfterMs === undefined ? {} : { pushAfterMs: options.pushAfterMs }),

@@ -13,6 +13,8 @@ export interface StateFolder {
   readonly snapshots: string;
   /** Where the latest receipts stand in the journal; may be deleted at any time. */
   readonly receipts: string;
+  /** Hashes of secrets in clear among the blobs; belongs to them. */
+  readonly withheld: string;
   /** What admission made of modules; may be deleted at any time. */
   readonly modules: string;
 }
@@ -36,7 +38,7 @@ export async function stateFolder(repo: Repo): Promise<StateFolder> {
 /** The same without making it. */
 export function stateFolderAt(repo: Repo): StateFolder {
   const path = join(repo.commonDir, "aos");
-  return { path, journal: join(path, "journal"), blobs: join(path, "blobs"), snapshots: join(path, "snapshots"), receipts: join(path, "receipts.json"), modules: join(path, "modules") };
+  return { path, journal: join(path, "journal"), blobs: join(path, "blobs"), snapshots: join(path, "snapshots"), receipts: join(path, "receipts.json"), withheld: join(path, "withheld"), modules: join(path, "modules") };
 }
 
 /** Puts the run file in place whole: whoever reads it meanwhile finds the old one or the new one. */
