@@ -10,6 +10,7 @@ import {
 import type { LoopbackPlace } from "../control/loopback.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import { systemCode } from "../git/durable.ts";
+import type { Oid } from "../git/objects.ts";
 import { cleanStalePacks, openStore, type ObjectStore } from "../git/store.ts";
 import { readRef, cleanStaleLocks, STALE_LOCK_MS } from "../git/refs.ts";
 import { configGet, type Repo } from "../git/repo.ts";
@@ -31,6 +32,7 @@ import { gitAccess, type GitAccess } from "../forge/github/git-access.ts";
 import { MAIN_REF } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import { refView } from "../forge/open-local.ts";
+import { keepUnpushed, markUnpushed, unpushedBranches } from "./unpushed.ts";
 import { governancePort, type WriteBack } from "./govern.ts";
 import { openBook, type KeptBook } from "./receipt-book.ts";
 import { repositoryModules, sourcePlaces, type Thrown } from "../script-places.ts";
@@ -187,7 +189,7 @@ async function fetchFirst({ repo, remote }: ControllerOptions, { journal, folder
   if (remote === undefined) return;
   try {
     await followBeside(repo, remote);
-    await fetchAll(repo, remote);
+    await fetchAll(repo, remote, [...(await unpushedBranches(repo)).keys()].map((branch) => `^${branch}`));
   } catch (error) {
     if (!(error instanceof AosError) || error.class !== "outside" || journal.nextSeq === 0) throw error;
     log("warn", "the remote is away: going on with what is here", { code: error.code, problem: error.message });
@@ -239,6 +241,7 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   const governance = options.writeBack === undefined ? undefined : governancePort({
     repo: options.repo, store, key: options.key, principal: made.principal, agent: options.agent, writeBack: options.writeBack, timeSeconds: () => Math.floor(Date.now() / 1000),
     on: () => ({ world: host.world, recorded: book.recorded(), shelf: host.shelf }),
+    ...(options.remote === undefined ? {} : { beforeMove: (ref: string, head: Oid): Promise<void> => markUnpushed(options.repo, ref, head) }),
     onMoved(ref, signer) {
       publisher.pushAlso(ref);
       log("info", "a plan proposes", { ref, signer: signer.principal, kind: signer.kind });
@@ -262,6 +265,10 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
     repo: options.repo, sealer, remote: options.remote, onFatal: (error) => onFatal(error), ...(options.pushAfterMs === undefined ? {} : { pushAfterMs: options.pushAfterMs }),
     onProblem: (what, error) => log("warn", `${what} failed`, { code: error.code, problem: error.message }),
   });
+  if (options.remote !== undefined) {
+    await keepUnpushed(options.repo, () => true);
+    for (const branch of (await unpushedBranches(options.repo)).keys()) publisher.pushAlso(branch);
+  }
   for (const turn of await backlogOf(journal, host, { fromSeq: sealer.sealedSeq + 1 })) publisher.add(turn);
   const book = await openBook(made.folder.receipts, journal, { onProblem: (error) => log("warn", "where receipts stand could not be written down", { problem: errorOf(error).message }) });
   const tell = turnLog(log, host.world);

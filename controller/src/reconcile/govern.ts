@@ -31,6 +31,8 @@ export interface Governing {
   /** The world as it is durable, its receipts and control planes: asked for when a call runs. */
   readonly on: () => { readonly world: World; readonly recorded: RehearsedOn["recorded"]; readonly shelf: Rehearsing };
   readonly timeSeconds: () => number;
+  /** Called before a branch is made. */
+  readonly beforeMove?: (ref: string, head: Oid) => Promise<void>;
   /** Called when a branch was made, with its ref, and who signed it. */
   readonly onMoved: (ref: string, signer: Signer) => void;
 }
@@ -60,6 +62,7 @@ export function governancePort(parts: Governing): GovernancePort {
       const [signer] = signers;
       const ref = refOf(signer, proposalId);
       const head = await commitOf(parts, { offer, base, signer });
+      await parts.beforeMove?.(ref, head);
       if ((await casRef(repo.commonDir, ref, null, head)) === "stale" && (await readRef(repo.commonDir, ref)) === undefined) {
         throw new AosError("governance.raced", `${ref}: somebody else moves it`, { class: "outside" });
       }

@@ -3,7 +3,6 @@
 import { watch, type FSWatcher } from "chokidar";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { PROPOSALS_PREFIX } from "../forge/local.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import type { Oid } from "../git/objects.ts";
 import { cleanStaleLocks, readRef, STALE_LOCK_MS } from "../git/refs.ts";
@@ -15,6 +14,7 @@ import { nextAct, type Act, type Observed } from "./next-act.ts";
 import { blankMemory, observe, refsOf } from "./observe.ts";
 import { adoptShadows, fetchAll, publishedElsewhere, trackingRef } from "./remote.ts";
 import { statusOf, type WorldStatus } from "./status.ts";
+import { keepUnpushed, unpushedBranches } from "./unpushed.ts";
 
 export interface Loop {
   /** @param onFatal - called once when going on would be wrong; the loop has ended then */
@@ -94,8 +94,9 @@ export function createLoop(parts: Parts): Loop {
   /** Fetches, and looks whether somebody else has published meanwhile. */
   async function look(remote: string): Promise<void> {
     // A branch that a plan made here and the remote does not have yet would be pruned.
-    const own = parts.publisher.unpushed.filter((ref) => ref.startsWith(PROPOSALS_PREFIX)).map((ref) => `^${ref}`);
+    const own = [...(await unpushedBranches(options.repo)).keys()].map((branch) => `^${branch}`);
     await fetchAll(options.repo, remote, [...((await parts.hosting?.refspecs()) ?? []), ...own]);
+    await keepUnpushed(options.repo, (branch) => parts.publisher.unpushed.includes(branch) || !own.includes(`^${branch}`));
     await parts.hosting?.witness();
     const elsewhere = await publishedElsewhere(options.repo, remote);
     if (elsewhere !== undefined) {

@@ -8,6 +8,7 @@ import { listRefs, readRef } from "../git/refs.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { clone, push } from "../git/transport.ts";
 import { adoptPublished, adoptShadows, fetchAll, followBeside, publishedElsewhere } from "./remote.ts";
+import { keepUnpushed, markUnpushed, unpushedBranches } from "./unpushed.ts";
 
 interface Pair {
   readonly remote: Repo;
@@ -65,14 +66,26 @@ test("fetch: branches and reviews: as they are on the remote, rewound and delete
   assert.equal(await readRef(own.commonDir, "refs/notes/aos-reviews-someone"), undefined);
 });
 
-test("fetch: a branch made here that is said not to be on the remote yet: stays; else it is pruned", async (t) => {
+test("fetch: a branch that a plan made and the remote does not have yet: stays, is made again where it went, and is pruned once it was pushed", async (t) => {
   const { own, remote, commit } = await pair(t);
   const ref = "refs/heads/proposals/agent/ctl/p1";
   const made = await commit(own, ref, "of a plan");
   await commit(remote, "refs/heads/main", "main 2");
+  await markUnpushed(own, ref, made);
+  assert.deepEqual([...(await unpushedBranches(own))], [[ref, made]]);
   await fetchAll(own, "origin", [`^${ref}`]);
   assert.equal(await readRef(own.commonDir, ref), made);
   assert.equal(await readRef(own.commonDir, "refs/heads/main"), await readRef(remote.commonDir, "refs/heads/main"));
+
+  await fetchAll(own, "origin");
+  assert.equal(await readRef(own.commonDir, ref), undefined, "a fetch that knows nothing of it prunes it");
+  await keepUnpushed(own, () => false);
+  assert.equal((await unpushedBranches(own)).size, 1, "what is not there is not known to be pushed");
+  await keepUnpushed(own, () => true);
+  assert.equal(await readRef(own.commonDir, ref), made);
+
+  await keepUnpushed(own, () => false);
+  assert.equal((await unpushedBranches(own)).size, 0);
   await fetchAll(own, "origin");
   assert.equal(await readRef(own.commonDir, ref), undefined);
 });
