@@ -154,7 +154,8 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
     // A control plane in force is never a secret: without it nobody could replay.
     const isSecret = (hash: Hash, record: JournalRecord): boolean => withheld.has(hash) && !(record.kind === "applied" && record.bundle === hash);
     const isThere = async (hash: Hash): Promise<boolean> => {
-      if (published.has(hash) || found.blobs.has(hash) || tip === undefined) return published.has(hash) || found.blobs.has(hash);
+      if (published.has(hash) || found.blobs.has(hash)) return true;
+      if (tip === undefined) return false;
       already ??= await publishedBlobs(store, tip.oid);
       return already.has(hash);
     };

@@ -94,9 +94,9 @@ export function createLoop(parts: Parts): Loop {
   /** Fetches, and looks whether somebody else has published meanwhile. */
   async function look(remote: string): Promise<void> {
     // A branch that a plan made here and the remote does not have yet would be pruned.
-    const own = [...(await unpushedBranches(options.repo)).keys()].map((branch) => `^${branch}`);
-    await fetchAll(options.repo, remote, [...((await parts.hosting?.refspecs()) ?? []), ...own]);
-    await keepUnpushed(options.repo, (branch) => parts.publisher.unpushed.includes(branch) || !own.includes(`^${branch}`));
+    const own = await unpushedBranches(options.repo);
+    await fetchAll(options.repo, remote, [...((await parts.hosting?.refspecs()) ?? []), ...[...own.keys()].map((branch) => `^${branch}`)]);
+    await keepUnpushed(options.repo, (branch) => parts.publisher.unpushed.includes(branch) || !own.has(branch));
     await parts.hosting?.witness();
     const elsewhere = await publishedElsewhere(options.repo, remote);
     if (elsewhere !== undefined) {

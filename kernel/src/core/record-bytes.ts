@@ -17,9 +17,8 @@ const STEPPED_CAUSE = items("kind", "stepped", "cause");
 const STATE = items("state");
 const REDUCER = items("reducer");
 
-/** Canonical bytes of an event's record: its fields in the order of their names' bytes. */
-export function eventRecordBytes(record: JournalRecord<"event">): Uint8Array {
-  const { key } = record;
+/** Begins with what both have first: the cell's key, if there is one, and the seq. */
+function beginRecord({ key, seq }: JournalRecord<"event"> | JournalRecord<"stepped">): ReturnType<typeof openMap> {
   beginLent();
   writePrefix();
   const head = openMap();
@@ -28,7 +27,14 @@ export function eventRecordBytes(record: JournalRecord<"event">): Uint8Array {
     writeBytes(key);
   }
   writeRaw(SEQ);
-  writeNumber(record.seq);
+  writeNumber(seq);
+  return head;
+}
+
+/** Canonical bytes of an event's record: its fields in the order of their names' bytes. */
+export function eventRecordBytes(record: JournalRecord<"event">): Uint8Array {
+  const { key } = record;
+  const head = beginRecord(record);
   writeRaw(EVENT_VALUE);
   writeBytes(record.value);
   writeRaw(NOW_NS);
@@ -52,15 +58,7 @@ export function eventRecordBytes(record: JournalRecord<"event">): Uint8Array {
 /** The same of a reducer's step. */
 export function steppedRecordBytes(record: JournalRecord<"stepped">): Uint8Array {
   const { key, state } = record;
-  beginLent();
-  writePrefix();
-  const head = openMap();
-  if (key !== undefined) {
-    writeRaw(KEY);
-    writeBytes(key);
-  }
-  writeRaw(SEQ);
-  writeNumber(record.seq);
+  const head = beginRecord(record);
   writeRaw(FUEL);
   writeNumber(record.fuel);
   writeRaw(STEPPED_CAUSE);
