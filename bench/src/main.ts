@@ -24,5 +24,6 @@ for (const row of wanted) {
   measured.push(await measure(row, runs));
 }
 if (measured.length > 0) console.log(table(measured));
-console.log(`\nMedians of ${runs} runs after one that is not counted, subject and baseline in turn; "of baseline" is the median of the ratios of adjacent runs. Load ${loadavg().map((load) => load.toFixed(1)).join(" ")} on ${availableParallelism()} cores. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);
+const few = [...new Set(measured.flatMap(({ row }) => (row.runsMax === undefined || row.runsMax >= runs ? [] : [row.runsMax])))];
+console.log(`\nMedians of ${runs} runs${few.length === 0 ? "" : `, ${few.join(" or ")} of the long ones,`} after one that is not counted, subject and baseline in turn; "of baseline" is the median of the ratios of adjacent runs. Load ${loadavg().map((load) => load.toFixed(1)).join(" ")} on ${availableParallelism()} cores. Node ${process.versions.node}, ${process.platform} ${process.arch}.`);
 if (withSandbox) console.log(`\n${await sandboxTable(size)}`);

@@ -17,6 +17,8 @@ export interface Row {
   readonly baseline: { readonly name: string; prepare(): Promise<Work> };
   /** The most times the baseline that it may take. */
   readonly reach?: number;
+  /** Where a run is long: more are not made. */
+  readonly runsMax?: number;
 }
 export interface Measured {
   readonly row: Row;
@@ -26,8 +28,9 @@ export interface Measured {
   readonly ratio: number;
 }
 
-/** Medians of `runs` runs after one that is not counted. */
-export async function measure(row: Row, runs: number): Promise<Measured> {
+/** Medians of `wanted` runs, or of the most that the row makes, after one that is not counted. */
+export async function measure(row: Row, wanted: number): Promise<Measured> {
+  const runs = Math.min(wanted, row.runsMax ?? wanted);
   const subject: number[] = [];
   const baseline: number[] = [];
   for (let run = 0; run <= runs; run++) {

@@ -1,10 +1,10 @@
 // What push and pull of a folder cost, as processes against a running world, beside git with the same files and a repository of its own.
 
 import { execFile, spawn } from "node:child_process";
-import { openSync, rmSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -34,40 +34,56 @@ interface Place {
   settled(): Promise<void>;
 }
 
+/** Each makes and sends files by the ten thousands. */
+const RUNS_MAX = 3;
+
 /** The four rows. What a run sends or fetches was never seen before. */
 export function syncRows(files: number): readonly Row[] {
   const scene = sceneOf();
-  const row = (name: string, count: number, kind: Kind): Row => {
-    const [aos, git] = [worksOf({ files, kind }, async () => (await scene()).aos()), worksOf({ files, kind }, async () => (await scene()).git())];
-    return { name, count, unit: "files", reach: 1.5, subject: aos, baseline: { name: kind.startsWith("push") ? "git add, commit, push" : "git pull", prepare: git } };
-  };
+  const [ofAos, ofGit] = [program(files, async () => (await scene()).aos()), program(files, async () => (await scene()).git())];
+  const row = (name: string, count: number, kind: Kind): Row => ({
+    name, count, unit: "files", runsMax: RUNS_MAX, reach: 1.5, subject: () => ofAos(kind), baseline: { name: kind.startsWith("push") ? "git add, commit, push" : "git pull", prepare: () => ofGit(kind) },
+  });
   return [row("push, first time", files, "push"), row("push, 10 changed", CHANGED, "push again"), row("pull, first time", files, "pull"), row("pull, 10 changed", CHANGED, "pull again")];
 }
 
 type Kind = "push" | "push again" | "pull" | "pull again";
 
-/** Runs of a row: each in a new place where all of it is to be new, else in one where all was sent, and fetched, before. */
-function worksOf({ files, kind }: { readonly files: number; readonly kind: Kind }, placeOf: () => Promise<Place>): () => Promise<Work> {
-  let filled: Promise<Place> | undefined;
+/**
+ * Runs of one program: a first push in a new place, all else in the one where files were pushed last. Nothing is removed before the
+ * end: some disks are slow to make files where others were removed a moment ago.
+ */
+function program(files: number, placeOf: () => Promise<Place>): (kind: Kind) => Promise<Work> {
+  let latest: Place | undefined;
+  let isPulled = false;
   async function fill(): Promise<Place> {
     const place = await placeOf();
-    await writeFiles(place.here, range(files), "first");
-    if (kind !== "push") await place.push();
-    if (kind === "pull again") await place.pull();
+    writeFiles(place.here, range(files), "first");
+    [latest, isPulled] = [place, false];
     return place;
   }
-  return async () => {
-    const place = await (kind === "push" ? fill() : (filled ??= fill()));
+  async function pushed(): Promise<Place> {
+    if (latest !== undefined) return latest;
+    const place = await fill();
+    await place.push();
+    return place;
+  }
+  async function pull(place: Place): Promise<void> {
+    await place.pull();
+    isPulled = true;
+  }
+  return async (kind) => {
+    const place = await (kind === "push" ? fill() : pushed());
     if (kind === "pull") await place.renew();
-    if (kind.endsWith("again")) await writeFiles(place.here, changed(files), "again");
+    if (kind === "pull again" && !isPulled) await pull(place);
+    if (kind.endsWith("again")) writeFiles(place.here, changed(files), "again");
     if (kind === "pull again") await place.push();
     await place.settled();
     return {
-      run: () => (kind.startsWith("push") ? place.push() : place.pull()),
+      run: () => (kind.startsWith("push") ? place.push() : pull(place)),
       async done() {
         await place.settled();
         if (kind.startsWith("pull")) expect((await readdir(place.there(), { recursive: true })).filter((name) => name.endsWith(".txt")).length === files, `${files} files are pulled`);
-        if (kind === "push") await rm(place.here, { recursive: true });
       },
     };
   };
@@ -85,12 +101,12 @@ function changed(files: number): readonly number[] {
 let written = 0;
 
 /** Small texts that nobody wrote before. */
-async function writeFiles(dir: string, indices: readonly number[], word: string): Promise<void> {
+function writeFiles(dir: string, indices: readonly number[], word: string): void {
   const run = written++;
-  for (let at = 0; at < indices.length; at += FILES_A_FOLDER) {
-    const group = indices.slice(at, at + FILES_A_FOLDER).map((index) => ({ index, path: join(dir, `d${Math.floor(index / FILES_A_FOLDER)}`, `f${index}.txt`) }));
-    await Promise.all([...new Set(group.map(({ path }) => dirname(path)))].map((folder) => mkdir(folder, { recursive: true })));
-    await Promise.all(group.map(({ index, path }) => writeFile(path, `${word} text of file ${index} in run ${run}\n${"words and more words\n".repeat(index % 20)}`)));
+  for (const index of indices) {
+    const folder = join(dir, `d${Math.floor(index / FILES_A_FOLDER)}`);
+    if (index % FILES_A_FOLDER === 0) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `f${index}.txt`), `${word} text of file ${index} in run ${run}\n${"words and more words\n".repeat(index % 20)}`);
   }
 }
 
@@ -136,7 +152,6 @@ function aosPlace(world: string, name: string): Place {
   return {
     here, there,
     async renew() {
-      await rm(there(), { recursive: true, force: true });
       folders++;
     },
     async push() {
@@ -149,26 +164,34 @@ function aosPlace(world: string, name: string): Place {
 }
 
 async function gitPlace(folder: string, name: string): Promise<Place> {
-  const [server, here, there] = ["server.git", "here", "there"].map((end) => join(folder, `${name}-${end}`)) as [string, string, string];
-  const begin = async (dir: string): Promise<void> => {
-    await git(folder, ["init", "--quiet", "--initial-branch=main", dir]);
+  const [server, here] = ["server.git", "here"].map((end) => join(folder, `${name}-${end}`)) as [string, string];
+  let folders = 0;
+  const there = (): string => join(folder, `${name}-there${folders}`);
+  // What git tidies up in the background would be done while the other program is timed.
+  const begin = async (dir: string, ...options: readonly string[]): Promise<void> => {
+    await git(folder, ["init", "--quiet", "--initial-branch=main", ...options, dir]);
+    await git(dir, ["config", "gc.auto", "0"]);
+    await git(dir, ["config", "maintenance.auto", "false"]);
+  };
+  const clone = async (dir: string): Promise<void> => {
+    await begin(dir);
     await git(dir, ["remote", "add", "origin", server]);
   };
-  await git(folder, ["init", "--quiet", "--bare", "--initial-branch=main", server]);
-  await begin(here);
-  await begin(there);
+  await begin(server, "--bare");
+  await clone(here);
+  await clone(there());
   return {
-    here, there: () => there,
+    here, there,
     async renew() {
-      await rm(there, { recursive: true, force: true });
-      await begin(there);
+      folders++;
+      await clone(there());
     },
     async push() {
       await git(here, ["add", "--all"]);
       await git(here, ["commit", "--quiet", "--message=Change"]);
       await git(here, ["push", "--quiet", "origin", "main"]);
     },
-    pull: async () => void (await git(there, ["pull", "--quiet", "origin", "main"])),
+    pull: async () => void (await git(there(), ["pull", "--quiet", "origin", "main"])),
     settled: async () => undefined,
   };
 }

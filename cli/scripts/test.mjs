@@ -16,4 +16,7 @@ if (files.length === 0) {
 }
 /** No file takes as long as this on a slow machine: what hangs without a bound of its own is ended, and named. */
 const FILE_TIMEOUT_MS = 400_000;
-run(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=3", `--test-timeout=${FILE_TIMEOUT_MS}`, ...files]);
+/** Also where output is no terminal: it says what failed, and how, once more at the end. */
+const REPORTER = "spec";
+const options = ["--test-concurrency=3", `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`];
+run(process.execPath, ["--enable-source-maps", "--test", ...options, ...files]);

@@ -62,7 +62,7 @@ const ROWS: readonly Row[] = [
   { name: "fmt --json", given: untidy, words: ["fmt", "--json"], stdout: /^\{"changed":\["air\/schemas\.air\.json"\],"files":3\}\n$/, changes: [SCHEMAS] },
   { name: "fmt FILE: only that one, outside the world", given: (folder) => writeFile(join(folder, "loose.json"), '{"type":{"nat":{}},"$kind":"defschema","name":"a/B@1"}'), cwd: ".", words: ["fmt", "loose.json"], stdout: /^loose\.json\n$/, changes: ["loose.json"] },
   { name: "fmt: a file that is no JSON: its place, nothing written", given: async (folder) => (await untidy(folder), await broken(folder)), words: ["fmt"], exit: 2, stdout: /^$/, stderr: /^error: air\/z\.air\.json:2:\d+: / },
-  { name: "fmt: a file that is not there", words: ["fmt", "air/none.json"], exit: 1, stderr: /none\.json: no such file/ },
+  { name: "fmt: a file that is not there", words: ["fmt", "air/none.json"], exit: 2, stderr: /^error: air\/none\.json: no such file\nhint: name a file; / },
   { name: "fmt: a file that is not UTF-8", given: (folder) => writeFile(join(folder, "counter/air/z.air.json"), Buffer.from([0x22, 0xff, 0x22])), words: ["fmt"], exit: 2, stderr: /air\/z\.air\.json: not UTF-8/ },
   { name: "fmt: no world", cwd: ".", words: ["fmt"], exit: 2, stderr: /not a world/ },
   // hash
@@ -75,6 +75,7 @@ const ROWS: readonly Row[] = [
   { name: "hash: a loose file with a bad definition", given: (folder) => writeFile(join(folder, "a.json"), '// one\n[{"$kind": "defschema", "name": "Bad", "type": {"nat": {}}}]'), cwd: ".", words: ["hash", "a.json"], exit: 2, stderr: /^error: a\.json:2:2: \/name: / },
   { name: "hash: a list of things that are no nodes", given: (folder) => writeFile(join(folder, "a.json"), "[1, 2]"), cwd: ".", words: ["hash", "a.json"], exit: 2, stderr: /^error: a\.json:1:2: a file holds one node/ },
   { name: "hash: a world that does not hold", given: broken, words: ["hash"], exit: 2, stdout: /^$/, stderr: /air\/z\.air\.json:2:/ },
+  { name: "hash: a folder", words: ["hash", "air"], exit: 2, stderr: /^error: air: it is a folder\nhint: / },
   { name: "hash --manifest FILE", words: ["hash", "--manifest", "air/module.air.json"], exit: 2, stderr: /--manifest is of the whole world/ },
   // diff
   { name: "air diff: reach first, then definitions and sections", cwd: ".", words: ["air", "diff", "old", "new"], stdout: /^manifest sha256:\w{12} → sha256:\w{12}\n\nWhat it may do\n {2}wider [^]*`http\.out` may now reach 127\.0\.0\.1(?:, example\.com)? \(GET\)[^]*narrower[^]*\nDefinitions\n {2}removed {2}plan [^]*\nManifest\n {2}triggers / },
@@ -93,6 +94,8 @@ const ROWS: readonly Row[] = [
   { name: "air patch make: the document", cwd: ".", words: ["air", "patch", "make", "old", "new"], stdout: /^\{\n {2}"version": "1",\n {2}"base_manifest_hash": "sha256:/ },
   { name: "air patch make: nothing differs", cwd: ".", words: ["air", "patch", "make", "old", "old"], exit: 2, stderr: /the same control plane/ },
   { name: "air patch show", cwd: ".", words: ["air", "patch", "show", "old-new.json"], stdout: /^for manifest sha256:[^]*\n {2}add_def +defplan demo\/fetch_plan@2\n[^]*\n {2}set_triggers +1 trigger: / },
+  { name: "air patch show: a file that is not there", cwd: ".", words: ["air", "patch", "show", "none.json"], exit: 2, stdout: /^$/, stderr: /^error: none\.json: no such file\nhint: / },
+  { name: "air patch apply: a file below a file", cwd: "new", words: ["air", "patch", "apply", "aos.sync.json/none.json"], exit: 2, stdout: /^$/, stderr: /^error: aos\.sync\.json\/none\.json: a part of the path is not a folder\nhint: / },
   { name: "air patch show: an unknown operation", given: (folder) => replaceIn(folder, "old-new.json", ['"add_def"', '"add_dfe"']), cwd: ".", words: ["air", "patch", "show", "old-new.json"], exit: 2, stderr: /^error: old-new\.json:\d+:\d+: there is no operation "add_dfe"\nhint: did you mean "add_def"\?/ },
   { name: "air patch apply: files of new kinds, one gone, the rest in place", cwd: "old", words: ["air", "patch", "apply", "../old-new.json"], stdout: new RegExp(`^(?:written {2}air/\\w+\\.air\\.json\n){5}removed {2}air/fetch-plan-1\\.air\\.json\nmanifest ${HASH}\n$`), changes: ["authority", "cap", "fetch-plan-1", "manifest", "plan", "policy"].map((file) => `old/air/${file}.air.json`) },
   { name: "air patch apply --dry-run: the difference, nothing written", cwd: "old", words: ["air", "patch", "apply", "../old-new.json", "--dry-run"], stdout: /^--- air\/authority\.air\.json\n\+\+\+ air\/authority\.air\.json\n@@ [^]*\n-    "name": "demo\/policy@1",[^]*\n--- \/dev\/null\n\+\+\+ air\/cap\.air\.json\n/ },

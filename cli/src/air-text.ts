@@ -15,9 +15,15 @@ export interface NodeText {
   readonly index: number | undefined;
 }
 
-/** @throws AosError `world.file` when it is not UTF-8; what the system says when it cannot be read */
+/** Why there is nothing to read under a name that somebody typed. */
+const NO_FILE: Readonly<Record<string, string>> = { ENOENT: "no such file", EISDIR: "it is a folder", ENOTDIR: "a part of the path is not a folder" };
+
+/** @throws AosError `cli.file` when there is no such file, `world.file` when it is not UTF-8; else what the system says when it cannot be read */
 export async function readAirText(path: string, shown: string): Promise<string> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const why = NO_FILE[cause.code ?? ""];
+    throw why === undefined ? cause : new AosError("cli.file", `${shown}: ${why}`, { at: { file: shown }, cause, hint: "name a file; paths begin at the folder that `aos` is called in" });
+  });
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -16,7 +16,7 @@ export async function decide(cx: Context, decision: ApprovalDecision, { seq, rea
   const world = await requireRunning(repo);
   const held = (await world.ask("GET", "/approvals")) as { readonly approvals: readonly ApprovalRow[]; readonly world: string };
   const found = held.approvals.find((row) => row.seq === seq);
-  if (found === undefined) throw new AosError("approval.not_held", `#${seq}: no effect is held there`, { class: "refused", at: { seq }, hint: "`aos approvals ls` lists what waits" });
+  if (found === undefined) throw new AosError("approval.not_held", `#${seq}: no effect is held there`, { at: { seq }, hint: "`aos approvals ls` lists what waits" });
   const { appliedRevision } = (await world.ask("GET", "/status")) as WorldStatus;
   const trust = appliedRevision === undefined ? undefined : await withStore(repo, (store) => readTrustOf(store, parseOid(appliedRevision)));
   if (trust === undefined) throw new AosError("trust.missing", "the commit in force has no trust file", { hint: "was the world made with `aos init`?" });

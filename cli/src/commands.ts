@@ -120,6 +120,7 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
       { usage: "ls", describe: "List names and versions, no values", load: () => import("./commands/vault-ls.ts") },
       { usage: "put <name>", describe: "Put a value away, typed or piped in", load: () => import("./commands/vault-put.ts") },
       { usage: "rotate <name> <number>", describe: "Make an earlier version the current one", load: () => import("./commands/vault-rotate.ts") },
+      { usage: "scrub", describe: "Remove values of the vault from the world's blobs", load: () => import("./commands/vault-scrub.ts") },
     ],
   },
   { usage: "log", describe: "Print what was decided and published, newest first", load: () => import("./commands/log.ts") },

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hashValue, jsonOf } from "@agentos/kernel";
-import { ACCOUNTS, githubDouble, safeUpgradeRepo, type GithubDouble, type WorldRepo } from "@agentos/controller/testing";
+import { ACCOUNTS, atEnd, githubDouble, safeUpgradeRepo, type GithubDouble, type WorldRepo } from "@agentos/controller/testing";
 import { gitIn, mergeTree, openLocal, parseOid, policyHash, readRules, writeShadowNote } from "@agentos/controller";
 import { judgeCiReport, readCiReport } from "./ci-report.ts";
 import { runWorkflow, type Ran } from "./testing/workflow-run.ts";
@@ -25,18 +25,18 @@ interface Here {
 
 async function here(t: { after(end: () => Promise<void>): void }): Promise<Here> {
   const world = await safeUpgradeRepo();
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const remote = join(world.folder, "remote.git");
   await world.git("init", "--quiet", "--bare", "--initial-branch=main", remote);
   await world.git("remote", "add", "origin", remote);
   await world.git("push", "--quiet", "origin", "main");
   const double = await githubDouble(remote);
-  t.after(() => double.close());
+  atEnd(t, () => double.close());
   return {
     world, remote, double,
     async decide({ head, repository, artifact }) {
       const folder = await mkdtemp(join(tmpdir(), "aos-runner-"));
-      t.after(() => rm(folder, { recursive: true, force: true }));
+      atEnd(t, () => rm(folder, { recursive: true, force: true }));
       const left = join(folder, "artifact");
       await mkdir(left);
       await artifact?.(left);
@@ -134,7 +134,7 @@ test("decision.yml: a fork's pull request whose CI lies: gets nothing, is named,
   for (const { name, run, says, leave } of LIES) {
     if (run === undefined) {
       const folder = await mkdtemp(join(tmpdir(), "aos-artifact-"));
-      t.after(() => rm(folder, { recursive: true, force: true }));
+      atEnd(t, () => rm(folder, { recursive: true, force: true }));
       await leave(folder);
       assert.match(judgeCiReport(await readCiReport(folder), []) ?? "", says, name);
       told++;
@@ -154,7 +154,7 @@ test("decision.yml: a fork's pull request whose CI lies: gets nothing, is named,
   assert.ok(verdicts.length > 0 && !verdicts.includes("success"), verdicts.join());
   assert.equal(await stat(canary).catch(() => "absent"), "absent");
   const local = await openLocal(remote);
-  t.after(() => local.close());
+  atEnd(t, () => local.close());
   assert.equal((await gitIn(local.repo, ["rev-parse", "main"])).stdout.toString("utf8").trim(), await world.git("rev-parse", "main"));
 });
 

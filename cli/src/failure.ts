@@ -17,7 +17,7 @@ const EXIT_BROKEN = 70;
 /** Sentences for what the operating system says no with. */
 const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied", ENOENT: "no such file or folder", ENOSPC: "the disk is full", EDQUOT: "the disk quota is used up", EROFS: "the disk is read-only",
-  ENOTDIR: "a part of the path is not a folder", EISDIR: "it is a folder", EMFILE: "too many open files", EIO: "the disk failed", EPERM: "not permitted",
+  ENOTDIR: "a part of the path is not a folder", EEXIST: "something else is there already", EISDIR: "it is a folder", EMFILE: "too many open files", EIO: "the disk failed", EPERM: "not permitted",
 };
 
 export function failureOf(error: unknown): Failure {

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { clone, lsRemote, startController } from "@agentos/controller";
-import { ACCOUNTS, ALL_GRANTS, eventually, githubDouble, safeUpgradeRepo, type AtEnd, type GithubDouble, type WorldRepo } from "@agentos/controller/testing";
+import { ACCOUNTS, ALL_GRANTS, atEnd, eventually, githubDouble, safeUpgradeRepo, type AtEnd, type GithubDouble, type WorldRepo } from "@agentos/controller/testing";
 import { githubFiles } from "./github-files.ts";
 import { runWorkflow, type Ran, type Runner } from "./testing/workflow-run.ts";
 
@@ -20,15 +20,15 @@ interface Here {
 
 async function here(t: AtEnd): Promise<Here> {
   const world = await safeUpgradeRepo();
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const remote = join(world.folder, "remote.git");
   await world.git("init", "--quiet", "--bare", "--initial-branch=main", remote);
   await world.git("push", "--quiet", remote, "main");
   const double = await githubDouble(remote);
-  t.after(() => double.close());
+  atEnd(t, () => double.close());
   double.state.private = true;
   const folder = await mkdtemp(join(tmpdir(), "aos-runner-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(t, () => rm(folder, { recursive: true, force: true }));
   const workflows = join(folder, "workflows");
   await mkdir(workflows);
   for (const [path, bytes] of githubFiles({ repository: "demo/agentos", commit: "a".repeat(40) }, world.trust)) await writeFile(join(workflows, basename(path)), bytes);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createModuleRunner, decode, loadFiles, makePatch, patchDocJson, writeJson, type JournalRecord, type Value } from "@agentos/kernel";
 import { connectWorld, openRepo, readWorldOffline, startController, verifyCommit, verifyRepository, type RunningController } from "@agentos/controller";
-import { eventually, governedWorld, keyNamed, type GovernedWorld } from "@agentos/controller/testing";
+import { atEnd, eventually, governedWorld, keyNamed, type GovernedWorld } from "@agentos/controller/testing";
 import { textChanges } from "./write-back.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/governance.md", import.meta.url));
@@ -80,7 +80,7 @@ test("a plan proposes: branch of its agent, shadow, refused to decide; a person 
   const controller: RunningController = await startController({
     repo, key: keyNamed("ctl"), agent: keyNamed("helper"), remote: undefined, trust: world.world, pollMs: 50, writeBack: textChanges, log: () => undefined,
   });
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   await eventually(() => controller.status().ready.status === "True", "the first commit in force", { seen: () => controller.status() });
 
   // What the plan was told to propose: the event it starts on may say more.

@@ -10,7 +10,7 @@ import { withUpstream } from "./upstream.ts";
 const NOTES = "refs/notes/aos";
 const QUIET = { fetch: { mode: "text", quiet: true } } as const;
 
-test("upstream: fetching notes: behind is brought, ahead stays as it is, what was rewritten is told", { timeout: 30_000 }, async (t) => {
+test("upstream: fetching notes: behind is brought, ahead stays as it is, what was rewritten is told", { timeout: 120_000 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "aos-upstream-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const [there, here] = [join(folder, "there.git"), join(folder, "here.git")];

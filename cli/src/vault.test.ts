@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { fileBlobs, fileVault, hashBytes, utf8 } from "@agentos/kernel";
 import { readSecret } from "./secret-input.ts";
 import { aos, temporaryFolder, type Ran } from "./testing/aos.ts";
 
@@ -59,9 +60,30 @@ test("aos vault: put, ls, rotate: names and digests are told, values nowhere; th
   assert.equal((await aos(["vault", "put", "llm/key", CANARY], { cwd })).code, 2, "a value is no argument");
 
   const state = join(cwd, ".git", "aos");
+  assert.equal((await vault(["scrub"])).stdout, "no value of the vault is among the blobs\n");
+  // As a plan leaves it that asked for `vault.put`: the bytes of the blob that it named.
+  const blobs = fileBlobs(join(state, "blobs"));
+  const [digest, other] = [await blobs.put(utf8(OTHER)), await blobs.put(utf8("another blob"))];
+  assert.deepEqual(json(await vault(["scrub", "--dry-run", "--json"])), { blobs: [{ name: "llm/key", version: 2, digest, outcome: "clear" }] });
+  assert.equal((await leaksBelow(folder, [OTHER])).length, 1);
+  assert.match((await vault(["scrub"])).stdout, new RegExp(`^llm/key {2}2 {2}${digest} {2}removed from the blobs\n$`));
+  assert.deepEqual([await blobs.get(digest), await blobs.get(other)], [undefined, utf8("another blob")]);
   for (const file of ["vault.json", "vault.key"]) assert.equal((await stat(join(state, file))).mode & 0o777, 0o600);
   assert.deepEqual(await leaksBelow(folder, [CANARY, OTHER]), []);
   for (const { stdout, stderr } of runs) assert.ok(!`${stdout}${stderr}`.includes("canary"));
+});
+
+test("aos vault scrub: what is published, such as a module, is left, whatever the vault holds", async (t) => {
+  const folder = await temporaryFolder(t);
+  const cwd = join(folder, "w");
+  for (const [words, at] of [[["init", "w"], folder], [["run", "--once"], cwd]] as const) assert.equal((await aos(words, { cwd: at })).code, 0);
+  const blobs = fileBlobs(join(cwd, ".git", "aos", "blobs"));
+  const module = await readFile(join(cwd, "modules", "demo", "CounterSM@1.js.cbor"));
+  const digest = hashBytes(module);
+  assert.deepEqual(await blobs.get(digest), new Uint8Array(module));
+  await fileVault(join(cwd, ".git", "aos", "vault.json"), { kind: "file", path: join(cwd, ".git", "aos", "vault.key") }).put("m", { alias: "m", value: new Uint8Array(module) });
+  assert.deepEqual(json(await aos(["vault", "scrub", "--json"], { cwd })), { blobs: [{ name: "m", version: 1, digest, outcome: "published" }] });
+  assert.deepEqual(await blobs.get(digest), new Uint8Array(module));
 });
 
 test("aos vault: with a passphrase from the environment or a file: opened by it alone", async (t) => {

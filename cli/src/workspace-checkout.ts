@@ -1,12 +1,13 @@
 // Writes a tree to disk: names first, all of them, then the files; nothing outside of the directory, nothing over a link.
 
-import { createWriteStream } from "node:fs";
-import { chmod, lstat, mkdir, rename, rm } from "node:fs/promises";
+import { chmodSync, createWriteStream, lstatSync, mkdirSync, renameSync, rmSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AosError, decodePath, trees, type Hash } from "@agentos/kernel";
 import { gitNameOf, type Workspaces } from "@agentos/controller";
+import { draftIn } from "./sync/drafts.ts";
+import { writeNew } from "./sync/new-file.ts";
 
 export interface Checkout {
   readonly root: Hash;
@@ -29,12 +30,15 @@ export async function checkOut(workspaces: Pick<Workspaces, "blobs" | "pieces">,
   const bad = entries.filter((entry) => gitNameOf(entry.name).startsWith("~aos-") || gitNameOf(entry.name) === "");
   if (bad.length > 0) throw new AosError("checkout.names", `${list(bad.map((entry) => entry.path))}: no file may be called so`, { hint: "they can be read with `aos ws cat`" });
   const places = entries.map((entry) => ({ entry, place: join(dir, ...decodePath(below(entry)).split("/")) }));
-  await refuseTaken(dir, places, over);
-  await mkdir(dir, { recursive: true });
+  refuseTaken(dir, places, over);
+  mkdirSync(dir, { recursive: true });
+  const folders = new Set<string>([dir]);
   let bytes = 0;
   for (const { entry, place } of places) {
-    if (entry.kind === "dir") await mkdir(place, { recursive: true });
-    else {
+    const folder = entry.kind === "dir" ? place : dirname(place);
+    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    folders.add(folder);
+    if (entry.kind === "file") {
       await writeFile(workspaces, entry, place);
       bytes += entry.size;
     }
@@ -44,27 +48,41 @@ export async function checkOut(workspaces: Pick<Workspaces, "blobs" | "pieces">,
 }
 
 /** Links are never followed; files are replaced only where that is asked for. */
-async function refuseTaken(dir: string, places: readonly { readonly entry: trees.PathEntry; readonly place: string }[], over: Checkout["over"]): Promise<void> {
+function refuseTaken(dir: string, places: readonly { readonly entry: trees.PathEntry; readonly place: string }[], over: Checkout["over"]): void {
   const taken: string[] = [];
-  if ((await lstat(dir).catch(() => undefined)) === undefined) return;
+  if (lookAt(dir) === undefined) return;
   for (const { entry, place } of places) {
-    const found = await lstat(place).catch(() => undefined);
+    const found = lookAt(place);
     if (found === undefined || (entry.kind === "dir" && found.isDirectory())) continue;
     if (over === "refuse" || !found.isFile() || entry.kind === "dir") taken.push(place);
   }
   if (taken.length > 0) throw new AosError("checkout.taken", `${list(taken)}: there already`, { hint: over === "refuse" ? "use --force to write over files, or name an empty directory" : "links and directories in the way are not replaced: move them away" });
 }
 
-/** Under another name first, so that a file is whole or as it was. */
-async function writeFile(workspaces: Pick<Workspaces, "pieces">, { hash, mode }: trees.PathEntry, place: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true });
-  const draft = join(dirname(place), `.aos-draft-${process.pid}`);
+function lookAt(path: string): Stats | undefined {
   try {
-    await pipeline(Readable.from(workspaces.pieces(hash)), createWriteStream(draft, { flags: "w", mode }));
-    await chmod(draft, mode);
-    await rename(draft, place);
-  } finally {
-    await rm(draft, { force: true });
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Larger files are never in memory whole. */
+const STREAM_BYTES = 4 << 20;
+
+/** Under another name first, so that a file is whole or as it was. */
+async function writeFile(workspaces: Pick<Workspaces, "blobs" | "pieces">, { hash, mode, size }: trees.PathEntry, place: string): Promise<void> {
+  const draft = draftIn(dirname(place));
+  try {
+    if (size <= STREAM_BYTES) writeNew(draft, await trees.readBlob(workspaces.blobs, hash), mode);
+    else {
+      await pipeline(Readable.from(workspaces.pieces(hash)), createWriteStream(draft, { flags: "wx", mode }));
+      chmodSync(draft, mode);
+    }
+    renameSync(draft, place);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
   }
 }
 

@@ -32,7 +32,7 @@ export async function versionAt(workspaces: Workspaces, { workspace, version }: 
   if (head > 0) throw new AosError("workspace.version", `${workspace}@${version}: there is no such version`, { hint: `the latest is ${head}` });
   const names = (await workspaces.list()).map((row) => row.workspace);
   const meant = nearest(workspace, names);
-  const hint = meant !== undefined ? `did you mean ${meant}?` : names.length === 0 ? "the world has no workspaces; the first `aos ws write` makes one" : `there are ${names.slice(0, 10).join(", ")}`;
+  const hint = meant !== undefined ? `did you mean ${meant}?` : names.length === 0 ? "the world has no workspaces; the first `aos ws write` makes one" : `its workspaces: ${names.slice(0, 10).join(", ")}${names.length > 10 ? ", …" : ""}`;
   throw new AosError("workspace.unknown", `${workspace}: the world has no such workspace`, { hint });
 }
 

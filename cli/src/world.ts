@@ -1,13 +1,11 @@
-// Finds the world a command is about: its folder, its repository, its id, the key to sign with.
+// Finds the world a command is about: its folder, its repository, its id, the key to sign with. What keys and objects need is loaded
+// by the few commands that ask for them.
 
 import { access, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { AosError, type Hash } from "@agentos/kernel";
-import {
-  firstParents, gitIn, MAIN_REF, openRepo, openStore, readPinnedTrust, readPrivateKey, readRef, SYNC_FILE, TRUST_PATH, trustHash,
-  type ObjectStore, type Oid, type Repo, type SigningKey,
-} from "@agentos/controller";
+import { gitIn, openRepo, SYNC_FILE, type ObjectStore, type Oid, type Repo, type SigningKey } from "@agentos/controller";
 import type { Context } from "./context.ts";
 
 /** Where a repository is, as people know it. */
@@ -47,6 +45,7 @@ export async function worldRepo(cx: Context): Promise<Repo> {
 
 /** Runs `use` with the repository's objects open. */
 export async function withStore<T>(repo: Repo, use: (store: ObjectStore) => Promise<T>): Promise<T> {
+  const { openStore } = await import("@agentos/controller");
   const store = openStore(repo.commonDir);
   try {
     return await use(store);
@@ -57,6 +56,7 @@ export async function withStore<T>(repo: Repo, use: (store: ObjectStore) => Prom
 
 /** The private key that speaks for the person: `--key`, AOS_KEY, git config `aos.key`, then `user.signingkey`. */
 export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
+  const { readPrivateKey } = await import("@agentos/controller");
   if (cx.key !== undefined) return readPrivateKey(resolve(cx.cwd, cx.key));
   for (const setting of ["aos.key", "user.signingkey"]) {
     const path = await configPath(repo, setting);
@@ -67,6 +67,7 @@ export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
 
 /** The private key of this repository's own controller. */
 export async function controllerKey(cx: Context, repo: Repo): Promise<SigningKey> {
+  const { readPrivateKey } = await import("@agentos/controller");
   if (cx.key !== undefined) return readPrivateKey(resolve(cx.cwd, cx.key));
   return readPrivateKey((await configPath(repo, "aos.controllerkey")) ?? join(repo.commonDir, "aos", "keys", "controller"));
 }
@@ -74,11 +75,14 @@ export async function controllerKey(cx: Context, repo: Repo): Promise<SigningKey
 /** The private key of the agent whose plans run here, where one is named: by path, else by git config `aos.agentkey`. */
 export async function agentKey(cx: Context, repo: Repo, named: string | undefined): Promise<{ readonly agent?: SigningKey }> {
   const path = named === undefined ? await configPath(repo, "aos.agentkey") : resolve(cx.cwd, named);
-  return path === undefined ? {} : { agent: await readPrivateKey(path) };
+  if (path === undefined) return {};
+  const { readPrivateKey } = await import("@agentos/controller");
+  return { agent: await readPrivateKey(path) };
 }
 
 /** The world's id: pinned in this repository's configuration, else as the first commit of main says, with a notice. */
 export async function worldId(cx: Context, repo: Repo, store: ObjectStore): Promise<Hash> {
+  const { MAIN_REF, readPinnedTrust, readRef, TRUST_PATH } = await import("@agentos/controller");
   const pinned = await readPinnedTrust(repo);
   if (pinned !== undefined) return pinned;
   const main = (await readRef(repo.commonDir, MAIN_REF)) ?? (await readRef(repo.commonDir, "refs/remotes/origin/main"));
@@ -90,6 +94,7 @@ export async function worldId(cx: Context, repo: Repo, store: ObjectStore): Prom
 
 /** Hash of the trust file in the first commit of main. */
 export async function genesisTrust(repo: Repo, store: ObjectStore, main: Oid): Promise<Hash | undefined> {
+  const { firstParents, TRUST_PATH, trustHash } = await import("@agentos/controller");
   const [root] = await firstParents(repo, null, main);
   const bytes = root === undefined ? undefined : await store.readPath(root, TRUST_PATH);
   return bytes === undefined ? undefined : trustHash(bytes);

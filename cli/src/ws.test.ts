@@ -102,7 +102,7 @@ test("aos ws: what cannot be done: said with the place and a hint, and no versio
   await mkdir(join(folder, "linked"));
   await symlink(join(folder, "full"), join(folder, "linked", "d"));
   const rows: readonly (readonly [words: readonly string[], code: number, says: RegExp])[] = [
-    [["ws", "ls", "nope"], 2, /nope: the world has no such workspace\nhint: /],
+    [["ws", "ls", "nope"], 2, /nope: the world has no such workspace\nhint: its workspaces: w$/m],
     [["ws", "ls", "ww"], 2, /hint: did you mean w\?/],
     [["ws", "ls", "w@9"], 2, /w@9: there is no such version\nhint: the latest is 3/],
     [["ws", "ls", "w@x"], 2, /"x" is no version/],

@@ -84,4 +84,5 @@ export { gitTreeOf, type GitTwin, type ToGit } from "./workspaces/to-git.ts";
 export { MESSAGE_KEY, parseVersionMessage, workspaceRef, WORKSPACES_PREFIX, type VersionFacts } from "./workspaces/version-commit.ts";
 export { writeVersions, type VersionWriter, type WrittenVersions } from "./workspaces/write-versions.ts";
 export * from "./world-access.ts";
+export { filesOfCommit, filesOfFolder, readSyncMap, type WorldFiles } from "./world-files.ts";
 export * from "./world-source.ts";

@@ -4,7 +4,7 @@ import { posix, join } from "node:path";
 import { AosError, bundleReducer, createModuleRunner, mapStack, type Built, type Hash, type ModuleRunner } from "@agentos/kernel";
 import type { Repo } from "./git/repo.ts";
 import { stateFolderAt } from "./reconcile/state-folder.ts";
-import { filesOfFolder, readSyncMap } from "./world-source.ts";
+import { filesOfFolder, readSyncMap } from "./world-files.ts";
 
 /** A script that threw: which, and the engine's trace. Its message may hold anything, so it is told by the record alone. */
 export interface Thrown {

@@ -13,7 +13,7 @@ import { serveControl } from "./control/server.ts";
 import { readSeals } from "./publish/published.ts";
 import { markRestoring, stateFolder, writeRunFile } from "./reconcile/state-folder.ts";
 import { publishedWorld, type PublishedWorld } from "./testing/published-world.ts";
-import { filesOfFolder } from "./world-source.ts";
+import { filesOfFolder } from "./world-files.ts";
 import { connectWorld } from "./control/connect.ts";
 import { readWorldOffline, shadowLocally, type OfflineWorld } from "./world-access.ts";
 
@@ -22,7 +22,7 @@ let empty: string;
 before(async () => {
   published = await publishedWorld();
   empty = await mkdtemp(join(tmpdir(), "aos-access-"));
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(async () => {
   await published.remove();
   await rm(empty, { recursive: true, force: true });

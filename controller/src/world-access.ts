@@ -13,7 +13,7 @@ import { verifyPublished, type VerifyReport } from "./publish/verify.ts";
 import { receiptBook } from "./reconcile/receipt-book.ts";
 import { rehearse } from "./reconcile/rehearse.ts";
 import { isRestoring, stateFolderAt } from "./reconcile/state-folder.ts";
-import { filesOfCommit, type WorldFiles } from "./world-source.ts";
+import { filesOfCommit, type WorldFiles } from "./world-files.ts";
 
 /** A world that was replayed, with what its journal says. */
 export interface OfflineWorld {

@@ -7,7 +7,8 @@ import { AosError, hashBytes, utf8 } from "@agentos/kernel";
 import { parseOid } from "./git/objects.ts";
 import { gitIn, initRepo } from "./git/repo.ts";
 import { openStore } from "./git/store.ts";
-import { artifactPath, filesOfCommit, filesOfFolder, loadWorld, readSyncMap, requireControl, type WorldFiles } from "./world-source.ts";
+import { filesOfCommit, filesOfFolder, readSyncMap, type WorldFiles } from "./world-files.ts";
+import { artifactPath, loadWorld, requireControl } from "./world-source.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 const SYNC = '{"version":1,"air":{"dir":"air"}}';

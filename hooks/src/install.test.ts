@@ -4,11 +4,11 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TestContext } from "node:test";
 import { hashValue } from "@agentos/kernel";
 import { configGet, configSet, gitEnvironment, initRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
+import { eventually } from "@agentos/controller/testing";
 import { installServerHooks, uninstallServerHooks } from "./install.ts";
 
 Object.assign(process.env, { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" });
@@ -74,8 +74,8 @@ test("install: post-receive: in the background for what people push; a controlle
       child.stdin?.end(`old new ${ref}\n`);
     });
   }
-  for (let tries = 0; tries < 300 && (await readFile(log, "utf8").catch(() => "")) === ""; tries++) await sleep(100);
-  assert.equal(await readFile(log, "utf8"), "post-receive old new refs/notes/aos-reviews-author\n");
+  const told = await eventually(async () => (await readFile(log, "utf8").catch(() => "")) || undefined, "what runs in the background writes");
+  assert.equal(told, "post-receive old new refs/notes/aos-reviews-author\n");
 });
 
 test("install: with the id of a world: pinned", async (t) => {

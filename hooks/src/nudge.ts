@@ -7,7 +7,8 @@ import type { Repo } from "@agentos/controller";
 /** Setting of a repository that names the one of the controller beside it. */
 export const CONTROLLER_SETTING = "aos.controller";
 
-const ANSWER_TIMEOUT_MS = 2000;
+/** A controller that is busy answers late, and nobody waits for this: the hook runs it in the background. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
  * A nudge says "look now" and nothing else. Who does not answer looks by itself, later.

@@ -123,6 +123,44 @@ test("timer: cancelled: an error receipt with the code cancelled that fits its s
   await end(host, parts);
 });
 
+test("timer: of a plan: waits without holding anything up, fires at its time, and the plan goes on; after a crash too", async () => {
+  const schema = (name: string): unknown => ({ name });
+  const air = [
+    { $kind: "defschema", name: "demo/Go@1", type: { record: { at: { nat: {} } } } },
+    {
+      $kind: "defplan", name: "demo/later@1", input: "demo/Go@1", edges: [{ from: "set", to: "wait" }],
+      steps: [
+        { id: "set", op: "emit_effect", kind: "timer.set", cap: "clock", params: { record: { deliver_at_ns: { ref: "@plan.input.at" }, key: { text: "k" } } }, bind: { effect_id_as: "timer" } },
+        { id: "wait", op: "await_receipt", for: { ref: "@var:timer" }, bind: { as: "fired" } },
+      ],
+    },
+    {
+      $kind: "manifest", air_version: "1", schemas: [schema("demo/Go@1")], modules: [], plans: [schema("demo/later@1")], effects: [schema("sys/timer.set@1")], caps: [schema("sys/timer@1")], policies: [],
+      defaults: { cap_grants: [{ name: "clock", cap: "sys/timer@1", params: { record: {} } }] }, triggers: [{ event: "demo/Go@1", plan: "demo/later@1" }],
+    },
+  ];
+  const parts = fetchParts();
+  const host: Host = await openOn(parts, { adapters: [timerAdapter({ clock: parts.clock, world: () => host.world })] });
+  await host.apply({ control: controlFrom(air), artifacts: [], commit: "0".repeat(40), base: undefined, decision: null });
+  host.startEffects();
+  for (const seconds of [5n, 50n]) await host.submit({ schema: "demo/Go@1", value: new Map([["at", T0 + seconds * SECOND]]), key: undefined, sender: "test" });
+  await host.settled();
+  assert.deepEqual([trieSize(host.world.intents), trieSize(host.world.plans)], [2, 2]);
+  parts.clock.advance(5n * SECOND);
+  await host.settled();
+  const ended = async (of: HostParts): Promise<unknown> => (await recordsOf(of.journal, "plan_ended")).map(({ instance, status, code }) => [instance, status, code]);
+  assert.deepEqual(await ended(parts), [[0, "ok", undefined]]);
+  const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+  await end(host, parts);
+  left.clock.advance(50n * SECOND);
+  const again: Host = await openOn(left, { adapters: [timerAdapter({ clock: left.clock, world: () => again.world })] });
+  again.startEffects();
+  await quiet();
+  await again.settled();
+  assert.deepEqual(await ended(left), [[0, "ok", undefined], [1, "ok", undefined]]);
+  await end(again, left);
+});
+
 test("timer: the wall set back: fires when the world's time, which never goes back, is there", async () => {
   const parts = timerParts();
   const host = await timerHost(parts);

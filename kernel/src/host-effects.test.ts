@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { memorySnapshots } from "./adapters/snapshots/memory.ts";
 import { canonical } from "./air/cbor.ts";
 import { hashValue } from "./air/hash.ts";
 import type { Hash } from "./air/value.ts";
@@ -88,6 +89,20 @@ test("effect: when its adapter runs: its intent is durable, however long the app
   await Promise.all(["a", "b", "c"].map((path) => host.submit(startOffer(path))));
   await host.settled();
   assert.deepEqual(seen.map((found) => found.length), [1, 1, 1]);
+  await end(host, parts);
+});
+
+test("effects: while adapters run, none of which ever answers: events are taken, plans start, a snapshot is made, reading goes on", async () => {
+  const parts = fetchParts();
+  const adapter = heldAdapter("again", "signal");
+  const host = await begin(parts, { adapters: [adapter], snapshots: memorySnapshots() });
+  host.startEffects();
+  for (let count = 0; count < 100; count++) await host.submit(startOffer(`${count}`));
+  await quiet();
+  assert.equal(adapter.calls.length, 32, "as many as run at a time");
+  assert.equal((await host.snapshot()).seq, host.world.nextSeq);
+  assert.deepEqual([trieSize(host.world.plans), trieSize(host.world.intents)], [100, 100]);
+  await host.stop(0);
   await end(host, parts);
 });
 

@@ -15,8 +15,9 @@ import { controlShelf, fold, type ControlShelf } from "./fold.ts";
 import type { Host } from "./host.ts";
 import { openWorld, type WorldCheckpoint } from "./opening.ts";
 import type { Journal, JournalTurn, SnapshotStore } from "./ports.ts";
+import { recordedWindow } from "./recorded-window.ts";
 import { openSnapshots, type TakenSnapshot } from "./snapshots.ts";
-import { end, openOn, quiet, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
+import { end, journalOf, openOn, quiet, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
 import { applyNotes, NOTES_ACTS, noteOffer, notesParts } from "./testing/notes-kit.ts";
 import { assertOpens, TEST_SANDBOX, TEST_WORLD_ID } from "./testing/test-world.ts";
 
@@ -222,6 +223,62 @@ test("host: opening: on its way the world must be what is vouched for; a snapsho
     }
   }
   assert.equal(rows.length, 9);
+  await end(host, parts);
+});
+
+test("host: opening: a snapshot that does not lead to what the journal holds: passed over and told; a journal that is wrong itself is refused", async () => {
+  const parts = notesParts();
+  const host = await openOn(parts);
+  await NOTES_ACTS[0]?.(host, parts);
+  const early = host.world;
+  const lastOf = async (): Promise<Uint8Array> => (await turnsIn(parts.journal)).at(-1)?.records.at(-1) ?? assert.fail();
+  const lastEarly = await lastOf();
+  await host.submit(noteOffer("note 1", "later"));
+  const late = host.world;
+  const lastLate = await lastOf();
+  // The plan that starts gets the number that the wrong state holds, and not that of the journal.
+  const started = await host.submit(startOffer("later"));
+  const live = host.world;
+  const build = { world: TEST_WORLD_ID, sandbox: TEST_SANDBOX };
+  const wrong = (of: World): World => ({ ...of, nextInstance: of.nextInstance + 1 });
+  const store = async (worlds: readonly (readonly [World, Uint8Array])[]): Promise<SnapshotStore> => {
+    const snapshots = memorySnapshots();
+    for (const [of, last] of worlds) {
+      const alone = memorySnapshots();
+      const { file, bytes } = await openSnapshots(alone, host.shelf, build).take(of, { last, mode: "full" });
+      await snapshots.write(file, (async function* () {
+        yield alone.read({ file, offset: 0, bytes });
+      })());
+    }
+    return snapshots;
+  };
+  const rows: readonly (readonly [what: string, snapshots: SnapshotStore, from: number | undefined, passed: number])[] = [
+    ["both good", await store([[early, lastEarly], [late, lastLate]]), late.nextSeq, 0],
+    ["the newest wrong", await store([[early, lastEarly], [wrong(late), lastLate]]), early.nextSeq, 1],
+    ["both wrong", await store([[wrong(early), lastEarly], [wrong(late), lastLate]]), undefined, 2],
+  ];
+  const open = (journal: Journal, snapshots: SnapshotStore): ReturnType<typeof openWorld> => {
+    const shelf = controlShelf(parts.modules, parts.blobs);
+    return openWorld(journal, shelf, { ...build, snapshots: openSnapshots(snapshots, shelf, build) });
+  };
+  const turns = await turnsIn(parts.journal);
+  // The same journal, its last record another than the one that follows.
+  const forged = await journalOf(turns.map((turn, index) => (index < turns.length - 1 ? turn : { ...turn, records: [...turn.records.slice(0, -1), (turns.at(-2) ?? turn).records.at(-1) ?? new Uint8Array()] })));
+  let opens = 0;
+  for (const [what, snapshots, from, passed] of rows) {
+    const { world, opened } = await open(parts.journal, snapshots);
+    assert.equal(stateRoot(world as World), stateRoot(live), what);
+    assert.deepEqual([opened.snapshotSeq, opened.passed.map(({ code }) => code)], [from, new Array(passed).fill("replay.divergence")], what);
+    await assert.rejects(open(forged, snapshots), { code: "replay.divergence", class: "unverified", at: { seq: started.at(-1)?.seq } }, what);
+    opens++;
+  }
+  assert.equal(opens, 3);
+  const shelf = controlShelf(parts.modules, parts.blobs);
+  const window = await recordedWindow({ journal: parts.journal, shelf, snapshots: { store: rows[2]?.[1] ?? assert.fail(), ...build } }, { sinceSeq: live.nextSeq - 1 }).catch((error: unknown) => error);
+  assert.ok(window instanceof AosError && window.code === "shadow.window", "nothing begins with the last record");
+  await host.submit(noteOffer("note 1", "last"));
+  const { world: before } = await recordedWindow({ journal: parts.journal, shelf, snapshots: { store: rows[2]?.[1] ?? assert.fail(), ...build } }, { last: 1 });
+  assert.equal(stateRoot(before), stateRoot(live), "a window's start is found past them as well");
   await end(host, parts);
 });
 

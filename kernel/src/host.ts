@@ -8,7 +8,7 @@ import type { Hash, Value } from "./air/value.ts";
 import { admitApproval, admitCancel, admitEvent, admitReceipt, type CancelOffer, type EventOffer } from "./core/admit.ts";
 import type { ApprovalOffer } from "./core/approval.ts";
 import { admitDue } from "./core/due.ts";
-import { misfits } from "./core/migrate.ts";
+import { applyRefusals } from "./core/migrate.ts";
 import { LIMITS } from "./core/limits.ts";
 import { encodeRecord, type Input, type JournalRecord, type Stamp } from "./core/record.ts";
 import { StateLost } from "./core/snapshot.ts";
@@ -76,7 +76,7 @@ export interface Host {
   readonly opened: Opened;
   /** Takes an event; resolves when its turn is durable, with the records of that turn (a `rejected` record is an answer too). */
   submit(offer: EventOffer): Promise<readonly JournalRecord[]>;
-  /** Puts a control plane in force at a turn boundary. @throws AosError `apply.misfit` listing cells that do not fit; nothing changed then */
+  /** Puts a control plane in force at a turn boundary. @throws AosError `apply.misfit` listing cells that do not fit, or the reducer whose cells are too many to carry over; nothing changed then */
   apply(request: ApplyRequest): Promise<readonly JournalRecord[]>;
   /** Records a step of the controller. */
   transition(state: string, detail: Value, commit?: string): Promise<readonly JournalRecord[]>;
@@ -143,7 +143,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const boundary: (() => void)[] = [];
   const dispatcher: Dispatcher = createDispatcher({ ...options, timeoutMs: options.effectTimeoutMs ?? 30_000, deliver: (receipt) => enqueue((now, stamp) => admitReceipt(now, { ...receipt, ...stamp })).then(() => undefined) });
 
-  const dues = watchDues(options.clock, ({ what, id }) => void enqueue((now, at) => admitDue(now, { what, id }, at)).catch(unlessStopped), { logicalNow: () => logicalNow(world) });
+  const dues = watchDues(options.clock, ({ what, id }) => void enqueue((now, at) => admitDue(now, { what, id }, at)).catch(unlessStopped), { logicalNow: () => notBefore(world, options.clock.now()) });
   const keeper: SnapshotKeeper | undefined = snapshots === undefined ? undefined : snapshotKeeper(snapshots, opened.snapshotSeq ?? 0, {
     clock: options.clock, pace: options.snapshotPace ?? SNAPSHOT_PACE, now: () => ({ world, last }), atBoundary,
     told: (outcome) => snapshotListeners.forEach((listener) => listener(outcome)), die: (error) => die(error, []),
@@ -179,11 +179,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
   }
 
   function stamp(at: World): Stamp {
-    return { now_ns: options.clock.now(), logical_ns: logicalNow(at), entropy: options.entropy.bytes(32) };
+    const now = options.clock.now();
+    return { now_ns: now, logical_ns: notBefore(at, now), entropy: options.entropy.bytes(32) };
   }
 
-  function logicalNow({ logicalNs }: World): bigint {
-    const now = options.clock.now();
+  function notBefore({ logicalNs }: World, now: bigint): bigint {
     return now > logicalNs ? now : logicalNs;
   }
 
@@ -318,10 +318,10 @@ export function artifactHashes(control: ControlPlane): readonly Hash[] {
 }
 
 function refuseMisfits(world: World, control: ControlPlane, modules: ModuleRunner): void {
-  const cells = misfits(world, control, modules);
+  const cells = applyRefusals(world, control, modules);
   const [first] = cells;
   if (first === undefined) return;
-  throw new AosError("apply.misfit", `${cells.length} cells do not fit the new schemas, first ${first.reducer}: ${first.reason}`, {
+  throw new AosError("apply.misfit", `${cells.length === 1 ? "" : `${cells.length} cells do not fit the new schemas, first `}${first.reducer}: ${first.reason}`, {
     hint: "keep the state schema, or propose a migration", data: { cells: cells.map(({ reducer, reason }) => ({ reducer, reason })) },
   });
 }

@@ -71,6 +71,7 @@ export { systemClock } from "./adapters/clock.ts";
 export { systemEntropy } from "./adapters/entropy.ts";
 export { ed25519Signer } from "./adapters/signer.ts";
 export { fileBlobs } from "./adapters/blobs/file.ts";
+export { forgetBlob } from "./adapters/blobs/forget.ts";
 export { fileBlobStreams, type BlobStreams } from "./adapters/blobs/file-stream.ts";
 export { memoryBlobs } from "./adapters/blobs/memory.ts";
 export { openFileJournal, repairJournal, type FileJournal } from "./adapters/journal/file.ts";

@@ -6,11 +6,10 @@ import { bytesEqual } from "./air/hash.ts";
 import type { Hash } from "./air/value.ts";
 import { LIMITS } from "./core/limits.ts";
 import { decodeRecord, type Input } from "./core/record.ts";
-import { StateLost } from "./core/snapshot.ts";
 import { stateRoot, type World } from "./core/world.ts";
 import { fold, type ControlShelf } from "./fold.ts";
 import type { Journal } from "./ports.ts";
-import { passedOver, type PassedOver, type Snapshots } from "./snapshots.ts";
+import { maybeOfSnapshot, passedOver, type PassedOver, type Snapshots } from "./snapshots.ts";
 
 /** What a world of `nextSeq` records is, as somebody vouches for it. */
 export interface WorldCheckpoint {
@@ -35,8 +34,8 @@ export interface Opened {
 
 /**
  * Replays a journal onto its newest good snapshot, comparing every derived record. A snapshot that turns out bad while the
- * tail is replayed, or that does not lead to the checkpoint, is passed over like one that cannot be read. A checkpoint from before
- * the snapshot is not looked at.
+ * tail is replayed, that does not lead to what the journal holds, or not to the checkpoint, is passed over like one that cannot be
+ * read: where the journal itself is wrong, replaying all of it says so. A checkpoint from before the snapshot is not looked at.
  *
  * @returns no world for an empty journal; `last`: the bytes of its last record
  * @throws AosError `replay.divergence`, `replay.checkpoint`, `world.other`, `sandbox.version`, and what the journal throws
@@ -59,7 +58,7 @@ export async function openWorld(
       const opened = { snapshotSeq: start?.world?.nextSeq, snapshot: start?.world, replayed: (world?.nextSeq ?? 0) - fromSeq, passed };
       return { world, last: tail.last(), opened };
     } catch (error) {
-      if (!isOfState(error) || start?.file === undefined) throw error;
+      if (!maybeOfSnapshot(error) || start?.file === undefined) throw error;
       passed = [...passed, passedOver(start.file, error)];
     }
   }
@@ -71,11 +70,6 @@ function checkRoot(world: World, checkpoint: WorldCheckpoint | undefined): void 
   const root = stateRoot(world);
   if (root === checkpoint.root) return;
   throw new AosError("replay.checkpoint", `seq ${world.nextSeq - 1}: the state after it has the root ${root}, and what is published says ${checkpoint.root}`, { class: "unverified", at: { seq: world.nextSeq - 1 }, hint: "run `aos verify`" });
-}
-
-/** May another snapshot, or none, lead elsewhere? */
-function isOfState(error: unknown): boolean {
-  return error instanceof StateLost || (error instanceof AosError && error.code === "replay.checkpoint");
 }
 
 /** The turns from a seq on, where a turn begins, and the last record of all. */

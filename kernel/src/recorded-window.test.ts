@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { memorySnapshots } from "./adapters/snapshots/memory.ts";
 import { stateRoot } from "./core/world.ts";
 import { controlShelf, type ControlShelf } from "./fold.ts";
@@ -90,4 +92,47 @@ test("recorded window: nothing in it: shadow.window; a snapshot that is damaged:
   const damaged: SnapshotStore = { ...store, read: (part) => (part.file >> 1 === last ? new Uint8Array(part.bytes) : store.read(part)) };
   const window = await recordedWindow(source(parts, damaged), { last: 5 });
   assert.equal(stateRoot(window.world), stateRoot((await recordedWindow(source(parts, undefined), { last: 5 })).world));
+});
+
+/** Collects what nobody holds any more. */
+function collectGarbage(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+}
+
+test("recorded window: no more of the journal is held at a time than the window, with snapshots and without", async () => {
+  const { parts, store } = world;
+  const gc = collectGarbage();
+  const rows: readonly (readonly [string, WindowWanted])[] = [["the last 20", { last: 20 }], ["since a seq", { sinceSeq: parts.journal.nextSeq - 40 }], ["since a time", { sinceNs: world.atNs }]];
+  let looks = 0;
+  for (const [what, wanted] of rows) {
+    for (const snapshots of [undefined, store]) {
+      // The bytes of a record stay while any part of it does, decoded or not.
+      const made: WeakRef<ArrayBuffer>[] = [];
+      let most = 0;
+      const look = async (): Promise<void> => {
+        // What was handed out in this task is held by it until the task is over.
+        await new Promise((resolve) => setImmediate(resolve));
+        gc();
+        most = Math.max(most, made.filter((held) => held.deref() !== undefined).length);
+        looks++;
+      };
+      const journal: Pick<Journal, "nextSeq" | "read"> = {
+        nextSeq: parts.journal.nextSeq,
+        async *read(fromSeq) {
+          for await (const { firstSeq, records } of parts.journal.read(fromSeq)) {
+            const copies = records.map((bytes) => new Uint8Array(bytes));
+            made.push(...copies.map((bytes) => new WeakRef(bytes.buffer)));
+            yield { firstSeq, records: copies };
+            if (made.length % 50 < records.length) await look();
+          }
+          await look();
+        },
+      };
+      const { turns } = await recordedWindow({ ...source(parts, snapshots), journal }, wanted);
+      const held = turns.flat().length;
+      assert.ok(most >= held / 2 && most <= held + 60, `${what}: ${most} of ${made.length} records held, the window has ${held}`);
+    }
+  }
+  assert.ok(looks > 30, `${looks} looks`);
 });

@@ -3,12 +3,11 @@
 import { AosError } from "./air/error.ts";
 import type { Hash } from "./air/value.ts";
 import { decodeRecord, type JournalRecord } from "./core/record.ts";
-import { StateLost } from "./core/snapshot.ts";
 import type { ShadowWindow } from "./core/shadow-window.ts";
 import type { World } from "./core/world.ts";
 import { fold, type ControlShelf } from "./fold.ts";
 import type { Journal, SnapshotStore } from "./ports.ts";
-import { openSnapshots, passedOver, type PassedOver } from "./snapshots.ts";
+import { maybeOfSnapshot, openSnapshots, passedOver, type PassedOver } from "./snapshots.ts";
 
 /** The last inputs, `last` of them; those from a seq on; or those since a logical time, in nanoseconds since 1970. */
 export type WindowWanted = { readonly last: number } | { readonly sinceSeq: number } | { readonly sinceNs: bigint };
@@ -33,22 +32,70 @@ export async function recordedWindow(source: WindowSource, wanted: WindowWanted)
   return { world: await worldBefore(source, fromSeq), turns };
 }
 
-type Turn = readonly JournalRecord[];
+type TurnBytes = readonly Uint8Array[];
+type Source = Pick<WindowSource, "journal" | "snapshots">;
+
+/** The turns of the window, decoded. No more of the journal is held at a time than the window, whatever is read to find where it begins. */
+async function windowTurns(source: Source, wanted: WindowWanted): Promise<ShadowWindow["turns"]> {
+  const begunSeq = await firstInForce(source.journal);
+  const turns: TurnBytes[] = [];
+  if ("sinceSeq" in wanted) {
+    for await (const turn of bytesBetween(source.journal, Math.max(begunSeq, wanted.sinceSeq), source.journal.nextSeq)) turns.push(turn);
+    return turns.map(decodedTurn);
+  }
+  return (await readBack(source, begunSeq, wanted)).map(decodedTurn);
+}
 
 /** Reads back from snapshot to snapshot until the window's beginning is among what was read. */
-async function windowTurns({ journal, snapshots }: WindowSource, wanted: WindowWanted): Promise<readonly Turn[]> {
-  const begunSeq = await firstInForce(journal);
+async function readBack({ journal, snapshots }: Source, begunSeq: number, wanted: Exclude<WindowWanted, { readonly sinceSeq: number }>): Promise<readonly TurnBytes[]> {
   const files = (await snapshots?.store.list()) ?? [];
   const taken = [...new Set(files.map(({ file }) => Math.floor(file / 2)))].filter((seq) => seq > begunSeq && seq < journal.nextSeq).sort((a, b) => b - a);
-  let turns: readonly Turn[] = [];
+  let kept: readonly TurnBytes[] = [];
   let readTo = journal.nextSeq;
   for (const seq of [...taken, begunSeq]) {
-    turns = [...(await turnsBetween(journal, seq, readTo)), ...turns];
+    const part = bytesBetween(journal, seq, readTo);
+    const found = "last" in wanted ? await lastOf(part, wanted.last - kept.length) : await sinceOf(part, wanted.sinceNs);
+    kept = [...found.turns, ...kept];
     readTo = seq;
-    if (seq > begunSeq && !holdsBeginning(turns, seq, wanted)) continue;
-    break;
+    if (found.begins) break;
   }
-  return turns.slice(beginningIn(turns, wanted));
+  return kept;
+}
+
+/** Turns of a part of the journal that are in the window, and whether the window begins among them. */
+interface Part {
+  readonly turns: readonly TurnBytes[];
+  readonly begins: boolean;
+}
+
+/** A ring: the turn that comes takes the place of the oldest. */
+async function lastOf(part: AsyncIterable<TurnBytes>, most: number): Promise<Part> {
+  if (most <= 0) return { turns: [], begins: true };
+  const ring: TurnBytes[] = [];
+  let count = 0;
+  for await (const turn of part) ring[count++ % most] = turn;
+  const oldest = count > most ? count % most : 0;
+  return { turns: [...ring.slice(oldest), ...ring.slice(0, oldest)], begins: count >= most };
+}
+
+/** Logical time never goes back: what is before the time is before the window. */
+async function sinceOf(part: AsyncIterable<TurnBytes>, sinceNs: bigint): Promise<Part> {
+  const turns: TurnBytes[] = [];
+  let begins = false;
+  for await (const turn of part) {
+    if (logicalNs(turn) >= sinceNs) turns.push(turn);
+    else begins = true;
+  }
+  return { turns, begins };
+}
+
+function decodedTurn(turn: TurnBytes): readonly JournalRecord[] {
+  return turn.map(decodeRecord);
+}
+
+function logicalNs([first]: TurnBytes): bigint {
+  const head = first === undefined ? undefined : decodeRecord(first);
+  return head !== undefined && "logical_ns" in head ? head.logical_ns : 0n;
 }
 
 /** Before a control plane is in force there is nothing to run again: the seq behind the turn that put the first one there. */
@@ -58,32 +105,6 @@ async function firstInForce(journal: WindowSource["journal"]): Promise<number> {
     if (head !== undefined && decodeRecord(head).kind === "applied") return firstSeq + records.length;
   }
   return journal.nextSeq;
-}
-
-async function turnsBetween(journal: WindowSource["journal"], fromSeq: number, toSeq: number): Promise<readonly Turn[]> {
-  const turns: Turn[] = [];
-  if (fromSeq >= toSeq) return turns;
-  for await (const { firstSeq, records } of journal.read(fromSeq)) {
-    if (firstSeq >= toSeq) break;
-    if (firstSeq >= fromSeq) turns.push(records.map(decodeRecord));
-  }
-  return turns;
-}
-
-/** Does the window begin among the turns from a seq on? Logical time never goes back. */
-function holdsBeginning(turns: readonly Turn[], fromSeq: number, wanted: WindowWanted): boolean {
-  if ("last" in wanted) return turns.length >= wanted.last;
-  return "sinceSeq" in wanted ? fromSeq <= wanted.sinceSeq : turns.some((turn) => logicalNs(turn) < wanted.sinceNs);
-}
-
-function beginningIn(turns: readonly Turn[], wanted: WindowWanted): number {
-  if ("last" in wanted) return Math.max(0, turns.length - wanted.last);
-  const first = turns.findIndex((turn) => ("sinceSeq" in wanted ? (turn[0]?.seq ?? 0) >= wanted.sinceSeq : logicalNs(turn) >= wanted.sinceNs));
-  return first < 0 ? turns.length : first;
-}
-
-function logicalNs([head]: Turn): bigint {
-  return head !== undefined && "logical_ns" in head ? head.logical_ns : 0n;
 }
 
 /** The world of the records before a seq: the newest good snapshot of it or before it, and the turns between them. */
@@ -96,13 +117,13 @@ async function worldBefore({ journal, shelf, snapshots }: WindowSource, seq: num
       if (world === undefined) throw new AosError("world.none", "the journal is empty");
       return world;
     } catch (error) {
-      if (!(error instanceof StateLost) || start?.file === undefined) throw error;
+      if (!maybeOfSnapshot(error) || start?.file === undefined) throw error;
       passed = [...start.passed, passedOver(start.file, error)];
     }
   }
 }
 
-async function* bytesBetween(journal: WindowSource["journal"], fromSeq: number, toSeq: number): AsyncGenerator<readonly Uint8Array[]> {
+async function* bytesBetween(journal: WindowSource["journal"], fromSeq: number, toSeq: number): AsyncGenerator<TurnBytes> {
   if (fromSeq >= toSeq) return;
   for await (const { firstSeq, records } of journal.read(fromSeq)) {
     if (firstSeq >= toSeq) return;

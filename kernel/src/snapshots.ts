@@ -134,6 +134,11 @@ export function openSnapshots(
   };
 }
 
+/** May what stopped the replay of a tail be the fault of the snapshot it started from, so that another one, or none, leads on? */
+export function maybeOfSnapshot(error: unknown): boolean {
+  return error instanceof StateLost || (error instanceof AosError && (error.code === "replay.divergence" || error.code === "replay.checkpoint"));
+}
+
 /** A snapshot that cannot be trusted is passed over; what is not its fault is thrown on. */
 export function passedOver(file: number, error: unknown): PassedOver {
   const why = error instanceof StateLost ? error.cause : error;

@@ -43,7 +43,7 @@ async function askedByForge(): Promise<Asked | undefined> {
   const path = process.env["GITHUB_EVENT_PATH"];
   if (path === undefined || path === "" || process.env["GITHUB_EVENT_NAME"]?.startsWith("pull_request") !== true) return undefined;
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new AosError("ci.event", `${path}: the event cannot be read`, { at: { file: path }, cause, class: "outside", hint: "GITHUB_EVENT_PATH names it; outside of a job, name the commits with --base and --head" });
+    throw new AosError("ci.event", `${path}: the event cannot be read`, { at: { file: path }, cause, hint: "GITHUB_EVENT_PATH names it; outside of a job, name the commits with --base and --head" });
   });
   if (text.length > EVENT_BYTES_MAX) throw new AosError("ci.event", `${path}: an event of ${text.length} characters`, { at: { file: path } });
   const event = parsed(text);

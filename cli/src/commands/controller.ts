@@ -40,7 +40,7 @@ export default command({
 async function cloneWhole(url: string, dir: string, github: GithubOptions | undefined): Promise<Repo> {
   const draft = `${dir}.cloning-${process.pid}`;
   await rm(draft, { recursive: true, force: true });
-  const access = github === undefined ? undefined : gitAccess(githubClient(github), url);
+  const access = github === undefined ? undefined : gitAccess(githubClient(github), { url });
   await access?.refresh();
   await configureAuthoritative(await clone(url, draft, { kind: "bare", ...(access !== undefined && { env: access.env }) }));
   await rename(draft, dir);

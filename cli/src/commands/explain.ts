@@ -27,6 +27,6 @@ function hintFor(code: string, codes: readonly string[]): string {
   const [area = "", ...words] = code.split(".");
   const related = codes.filter((one) => one.startsWith(`${area}.`) || (words.length > 0 && one.endsWith(`.${words.join(".")}`))).sort(compareText);
   const others = related.filter((one) => one !== meant).slice(0, 8);
-  if (meant !== undefined) return `did you mean ${meant}?${others.length === 0 ? "" : ` There are also ${others.join(", ")}`}`;
-  return others.length === 0 ? "`aos explain` lists all" : `there are ${others.join(", ")}; \`aos explain\` lists all`;
+  if (meant !== undefined) return `did you mean ${meant}?${others.length === 0 ? "" : ` Others of that kind: ${others.join(", ")}`}`;
+  return others.length === 0 ? "`aos explain` lists all" : `codes of that kind: ${others.join(", ")}; \`aos explain\` lists all`;
 }

@@ -2,16 +2,16 @@
 
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AosError, createModuleRunner } from "@agentos/kernel";
-import { configGet, connectWorld, editAnnotations, filesOfFolder, openWorkspaces, readSyncMap, SYNC_FILE, type Repo } from "@agentos/controller";
+import { AosError } from "@agentos/kernel";
+import { connectWorld, filesOfFolder, openWorkspaces, readSyncMap, SYNC_FILE, type Repo, type Workspaces } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { pulledLines } from "../render/sync.ts";
+import { draftIn, sweepDrafts } from "../sync/drafts.ts";
 import { chosenLinks } from "../sync/links.ts";
 import { pullLink, type LinkPulled, type PullOptions } from "../sync/pull-link.ts";
 import { listed } from "../sync/push-link.ts";
-import { withUpstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
 
 export default command({
@@ -35,8 +35,8 @@ export default command({
     const mode = dry ? "dry-run" : "pull";
     const text = cx.out.mode === "text";
     const pulled: LinkPulled[] = [];
-    if (links.length > 0) await fetchPublished(cx, repo);
-    const workspaces = links.length === 0 ? undefined : await openWorkspaces(repo, { modules: () => createModuleRunner() });
+    sweepDrafts(root);
+    const workspaces = links.length === 0 ? undefined : await workspacesOf(cx, repo);
     if (workspaces !== undefined && workspaces.from !== "running") cx.out.notice(workspaces.from === "local" ? "the world is not running; these are the workspaces that its journal has" : "the world does not run here; these are the workspaces that were published");
     try {
       for (const link of links) {
@@ -71,18 +71,25 @@ function keeping(root: string, link: number): Pick<PullOptions, "keepAnnotations
   const file = join(root, SYNC_FILE);
   return {
     async keepAnnotations(annotations) {
-      const draft = `${file}.${process.pid}`;
+      const draft = draftIn(root);
+      const { editAnnotations } = await import("@agentos/controller");
       await writeFile(draft, editAnnotations(await readFile(file, "utf8"), link, annotations));
       await rename(draft, file);
     },
   };
 }
 
-/** Where the world runs elsewhere, what it published is fetched; a remote that is away leaves what was fetched before. */
-async function fetchPublished(cx: Context, repo: Repo): Promise<void> {
-  if ((await configGet(repo, "remote.origin.url")) === undefined || (await connectWorld(repo)) !== undefined) return;
-  await withUpstream(repo, { fetch: cx.out }, async () => undefined).catch((error: unknown) => {
-    if (!(error instanceof AosError) || error.class !== "outside") throw error;
-    cx.out.notice(`${error.message}: these are the workspaces as they were fetched last`);
-  });
+/** Where the world runs elsewhere, what it published is fetched first; a remote that is away leaves what was fetched before. */
+async function workspacesOf(cx: Context, repo: Repo): Promise<Workspaces> {
+  const client = await connectWorld(repo);
+  if (client !== undefined) return openWorkspaces(repo, { client });
+  const [{ createModuleRunner }, { configGet }] = [await import("@agentos/kernel"), await import("@agentos/controller")];
+  const { withUpstream } = await import("../upstream.ts");
+  if ((await configGet(repo, "remote.origin.url")) !== undefined) {
+    await withUpstream(repo, { fetch: cx.out }, async () => undefined).catch((error: unknown) => {
+      if (!(error instanceof AosError) || error.class !== "outside") throw error;
+      cx.out.notice(`${error.message}: these are the workspaces as they were fetched last`);
+    });
+  }
+  return openWorkspaces(repo, { modules: createModuleRunner });
 }

@@ -1,19 +1,14 @@
 // aos push: what changed in the world's folders goes into the world: files into their workspaces, the control plane as a proposal.
 
-import { AosError, createModuleRunner } from "@agentos/kernel";
-import { connectWorld, filesOfFolder, openStore, openWorkspaces, readSyncMap, type Repo, type SyncMap, type Workspaces } from "@agentos/controller";
-import { checkFolder } from "../check.ts";
+import { AosError } from "@agentos/kernel";
+import { connectWorld, filesOfFolder, openWorkspaces, readSyncMap, type ControlClient, type Repo, type Workspaces } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { buildModules, writeModules } from "../modules.ts";
-import { progress, withProgress, type Progress } from "../progress.ts";
-import { diagnosticLines } from "../render/diagnostics.ts";
+import { progress, type Progress } from "../progress.ts";
 import { airPushedLines, pushedLines } from "../render/sync.ts";
 import { chosenLinks, ownerOf } from "../sync/links.ts";
-import { gitOutlet, socketOutlet, type Outlet } from "../sync/outlet.ts";
-import { pushAir, type AirPushed } from "../sync/push-air.ts";
+import { socketOutlet, type Outlet } from "../sync/outlet.ts";
 import { pushLink, type LinkPushed } from "../sync/push-link.ts";
-import { withUpstream } from "../upstream.ts";
 import { personKey, placeOf, worldFolder, worldId, worldRepo } from "../world.ts";
 
 export default command({
@@ -39,7 +34,8 @@ export default command({
     const sync = await readSyncMap(filesOfFolder(root));
     const links = only === "air" ? [] : chosenLinks(sync, { dir, ref }, { root, cwd: cx.cwd });
     const mode = dry ? "dry-run" : "push";
-    const air = only === "workspaces" || dir !== undefined ? undefined : await pushControl(cx, { repo, root, sync }, { mode, message, slug: proposal });
+    const { pushControl } = only === "workspaces" || dir !== undefined ? { pushControl: undefined } : await import("../sync/push-control.ts");
+    const air = await pushControl?.(cx, { repo, root, sync }, { mode, message, slug: proposal });
     // In JSON everything is one answer; a person sees each part as it is done.
     const text = cx.out.mode === "text";
     if (air !== undefined && text) cx.out.item(air, airPushedLines(air, cx.out.style));
@@ -54,7 +50,7 @@ export default command({
             shown.step({ total });
           };
           const done = await pushLink(outlet(), { link, root, gitDir: repo.commonDir, workspaces, onFile: () => shown.step() }, {
-            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: await ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent,
+            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: () => ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent,
           });
           shown.hide();
           pushed.push(done);
@@ -70,17 +66,30 @@ export default command({
 /** The world that runs here; else the remote, whose controller answers through Git. @throws AosError `world.away` where there is neither */
 async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", use: (outlet: () => Outlet, workspaces: Workspaces, shown: Progress) => Promise<void>): Promise<void> {
   const client = await connectWorld(repo);
-  const upstream = client === undefined ? await withUpstream(repo, { fetch: cx.out }, async ({ remote, main }) => ({ remote, main })) : undefined;
-  if (client === undefined && upstream?.remote === undefined) {
+  return client === undefined ? throughGit(cx, repo, answer, use) : throughSocket(cx, repo, client, use);
+}
+
+async function throughSocket(cx: Context, repo: Repo, client: ControlClient, use: Parameters<typeof withOutlet>[3]): Promise<void> {
+  const workspaces = await openWorkspaces(repo, { client });
+  const shown = progress(cx.out, "looking for the world");
+  try {
+    await use(() => socketOutlet(client, workspaces.blobs), workspaces, shown);
+  } finally {
+    shown.end();
+  }
+}
+
+async function throughGit(cx: Context, repo: Repo, answer: "detach" | "wait", use: Parameters<typeof withOutlet>[3]): Promise<void> {
+  const [{ createModuleRunner }, { openStore }] = [await import("@agentos/kernel"), await import("@agentos/controller")];
+  const [{ withUpstream }, { gitOutlet }] = [await import("../upstream.ts"), await import("../sync/git-outlet.ts")];
+  const { remote, main } = await withUpstream(repo, { fetch: cx.out }, async (upstream) => upstream);
+  if (remote === undefined) {
     throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
   }
-  const workspaces = await openWorkspaces(repo, { modules: () => createModuleRunner() });
+  const workspaces = await openWorkspaces(repo, { modules: createModuleRunner });
   const store = openStore(repo.commonDir);
   const shown = progress(cx.out, "looking for the world");
   try {
-    if (client !== undefined) return await use(() => socketOutlet(client, workspaces.blobs), workspaces, shown);
-    if (upstream?.remote === undefined) return;
-    const { remote, main } = upstream;
     const [world, key] = [await worldId(cx, repo, store), await personKey(cx, repo)];
     await use(() => gitOutlet({ repo, store, remote, main, world, key, blobs: workspaces.blobs, answer, onWait: () => shown.next("waiting for the controller") }), workspaces, shown);
   } finally {
@@ -88,26 +97,4 @@ async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", us
     await workspaces.close();
     await store.close();
   }
-}
-
-/** @throws AosError `check.failed` when the world's files do not hold: nothing is proposed then */
-async function pushControl(
-  cx: Context, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap }, options: { readonly mode: "push" | "dry-run"; readonly message: string | undefined; readonly slug: string | undefined },
-): Promise<AirPushed | undefined> {
-  const { repo, root } = world;
-  const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(root, (total) => shown.step({ total })));
-  if (options.mode === "push") {
-    await writeModules(root, modules);
-    const { diagnostics, errors } = await checkFolder(root);
-    if (errors > 0) {
-      if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
-      throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
-    }
-  }
-  const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
-    const pushed = await pushAir(upstream, { ...world, modules, key: () => personKey(cx, repo) }, { ...options, timeSeconds: Math.floor(Date.now() / 1000) });
-    return { pushed, remote: upstream.remote };
-  });
-  if (done.pushed !== undefined && done.remote === undefined && options.mode === "push") await (await connectWorld(repo))?.ask("POST", "/nudge");
-  return done.pushed;
 }

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   allAdapters, canonical, cellKey, controlShelf, createModuleRunner, decode, DEFAULT_CONFIG, ed25519Signer, fileBlobs, fileSnapshots, fold, fromUtf8, hashValue, jsonOf, openFileJournal, openHost,
-  SANDBOX_VERSION, secretSources, stateRoot, systemClock, systemEntropy, trieGet, trieSize,
+  SANDBOX_VERSION, secretSources, stateRoot, systemClock, systemEntropy, trieGet,
   type AdapterConfig, type AdapterEnv, type Encodable, type Hash, type Host, type HostOptions, type JournalRecord, type ModuleRunner, type Value, type World,
 } from "@agentos/kernel";
-import { manualClock, type ManualClock } from "@agentos/kernel/testing";
+import { manualClock } from "@agentos/kernel/testing";
 import { filesOfFolder, loadWorld, plainJson, requireControl, type WorldFiles } from "@agentos/controller";
 import { buildModules, writeModules } from "../modules.ts";
+import { atRest } from "./at-rest.ts";
 import { ofKind, type Example, type ExampleWorld, type Scene } from "./example.ts";
 
 /** The commit a world of an example is said to be at: there is no repository. */
@@ -141,22 +142,6 @@ async function runIn({ example, scene, folder, places }: Stage, options: RunOpti
   } finally {
     await host.stop();
   }
-}
-
-/** Waits until nothing runs and no effect is open; virtual time jumps from timer to timer meanwhile. */
-async function atRest(host: Host, clock: HostOptions["clock"] | ManualClock): Promise<void> {
-  for (;;) {
-    await host.settled();
-    if (ofOpen(host) === 0) return;
-    if ("advance" in clock && clock.nextWakeNs !== undefined) clock.advance(clock.nextWakeNs > clock.now() ? clock.nextWakeNs - clock.now() : 0n);
-    else await new Promise((resolve) => setTimeout(resolve, REAL_LOOK_MS));
-  }
-}
-
-const REAL_LOOK_MS = 5;
-
-function ofOpen(host: Host): number {
-  return trieSize(host.world.intents);
 }
 
 interface Opening {

@@ -18,7 +18,7 @@ function rowOf(op: PatchOp): readonly string[] {
     case "set_manifest_refs":
       return [[...(op.remove ?? []).map((ref) => `unlists ${named(ref)}`), ...(op.add ?? []).map((ref) => `lists ${named(ref)}`)].join("; ")];
     case "set_defaults":
-      return [[...(op.policy === undefined ? [] : [op.policy === null ? "no policy" : `policy ${shown(op.policy)}`]), ...(op.cap_grants === undefined ? [] : [list("grant", op.cap_grants.map(({ name }) => name))])].join(", ")];
+      return [[...(op.policy === undefined ? [] : [op.policy === null ? "no policy" : `policy ${shown(op.policy)}`]), ...(op.cap_grants === undefined ? [] : [list("grant", op.cap_grants.map(({ name }) => name))]), ...(op.idempotency === undefined ? [] : [`idempotency ${op.idempotency ?? "as zeros"}`])].join(", ")];
     case "set_routing_events":
       return [list("route", op.events.map(({ event, reducer }) => `${event} to ${reducer}`))];
     case "set_routing_inboxes":

@@ -21,7 +21,8 @@ export function mergedLines({ slug, head, commit, reasons, remote, by }: Merged,
     `${style.green("merged")}  ${style.bold(slug)} at ${short(head)} into main, as ${shown(by)}: ${short(commit)}`,
     ...reasonLines(reasons, style),
     "The controller applies it at the next turn boundary. Next:",
-    ...(remote === undefined ? [] : [`  git pull --ff-only ${remote} main`]),
+    // A plain pull leaves notes where they are, and it is they that say what came of the merge.
+    ...(remote === undefined ? [] : [`  git pull --ff-only ${remote} main`, `  git fetch ${remote} 'refs/notes/*:refs/notes/*'`]),
     "  aos status",
   ];
 }

@@ -117,7 +117,7 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
   ["merge: refused, every reason", refusedLines({ slug: "a", head: OID, reasons: [YES, NO] }, PLAIN), ["refused  a at cccccccccccc may not be merged:", "  yes  merges into main without conflicts", "  no   0 of 1 approvals"]],
   [
     "merge: made", mergedLines({ slug: "a", head: OID, commit: OID, reasons: [YES], remote: "origin", by: "bob" }, PLAIN),
-    ["merged  a at cccccccccccc into main, as bob: cccccccccccc", "  yes  merges into main without conflicts", "The controller applies it at the next turn boundary. Next:", "  git pull --ff-only origin main", "  aos status"],
+    ["merged  a at cccccccccccc into main, as bob: cccccccccccc", "  yes  merges into main without conflicts", "The controller applies it at the next turn boundary. Next:", "  git pull --ff-only origin main", "  git fetch origin 'refs/notes/*:refs/notes/*'", "  aos status"],
   ],
   [
     "status: all is well", statusLines(STATUS, NOW),

@@ -3,6 +3,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ignore from "ignore";
+import { DRAFT_PREFIX } from "./drafts.ts";
 
 /**
  * What rules say of a path itself, whose folders they do not leave out; undefined: nothing. A folder has a slash at its end.
@@ -40,8 +41,7 @@ export interface IgnoreRules {
   covers(path: string): boolean;
 }
 
-/** Never synced: git's own, and drafts of files that a pull is writing. */
-export const DRAFT_PREFIX = ".aos-draft-";
+/** Never synced: git's own, and drafts of files that are being written. */
 export function isAlwaysIgnored(name: string): boolean {
   return name === ".git" || name.startsWith(DRAFT_PREFIX);
 }
@@ -60,12 +60,27 @@ export function ignoreRules(folder: { readonly root: string; readonly dir: strin
   const below = (path: string): string => (start === "" ? path : path.slice(start.length + 1));
   const places = new Map<string, Place>([["", top]]);
 
-  function judge(place: Place, path: string): Pick<Place, "ignored" | "settled" | "closed"> {
-    let byGit = place.ignored;
-    if (!place.settled) for (const { base, rules } of place.levels) byGit = rules(base === "" ? path : path.slice(base.length + 1)) ?? byGit;
-    const byMap = place.closed ? undefined : own?.(below(path));
-    return { ignored: byMap ?? byGit, settled: place.settled || byGit, closed: place.closed || byMap === true };
+  function byGit({ ignored, settled, levels }: Place, path: string): boolean {
+    let out = ignored;
+    if (!settled) for (const { base, rules } of levels) out = rules(base === "" ? path : path.slice(base.length + 1)) ?? out;
+    return out;
   }
+
+  function byMap({ closed }: Place, path: string): boolean | undefined {
+    return closed || own === undefined ? undefined : own(below(path));
+  }
+
+  function judge(place: Place, path: string): Pick<Place, "ignored" | "settled" | "closed"> {
+    const [gits, maps] = [byGit(place, path), byMap(place, path)];
+    return { ignored: maps ?? gits, settled: place.settled || gits, closed: place.closed || maps === true };
+  }
+
+  function isOut(place: Place, path: string): boolean {
+    return byMap(place, path) ?? byGit(place, path);
+  }
+
+  /** Is nothing said of what is inside that is not said of the folder? */
+  const isSilent = (place: Place): boolean => (place.settled || place.levels.length === 0) && (place.closed || own === undefined);
 
   const rules: IgnoreRules = {
     top,
@@ -75,7 +90,7 @@ export function ignoreRules(folder: { readonly root: string; readonly dir: strin
       if (isAlwaysIgnored(name)) return { path, ignored: true, settled: true, closed: true, levels: [] };
       return { path, ...judge(place, `${path}/`), levels: [...place.levels, ...levelAt(root, path)] };
     },
-    isIgnored: (place, file) => isAlwaysIgnored(file) || judge(place, joined(place.path, file)).ignored,
+    isIgnored: (place, file) => isAlwaysIgnored(file) || (isSilent(place) ? place.ignored : isOut(place, joined(place.path, file))),
     covers(path) {
       const cut = path.lastIndexOf("/");
       return rules.isIgnored(placeOf(path.slice(0, Math.max(0, cut))), path.slice(cut + 1));

@@ -16,7 +16,7 @@ function ok(ran: Ran): Ran {
   return ran;
 }
 
-test("aos push, pull through Git: two clones, a guarded server, a controller that is away for a while", { timeout: 180_000 }, async (t) => {
+test("aos push, pull through Git: two clones, a guarded server, a controller that is away for a while", { timeout: 300_000 }, async (t) => {
   const folder = await temporaryFolder(t);
   const at = (name: string): string => join(folder, name);
   ok(await aos(["keys", "new", "stranger", "--out", "stranger"], { cwd: folder }));

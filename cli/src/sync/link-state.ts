@@ -1,14 +1,16 @@
 // A folder and its workspace as they are now, side by side.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AosError, trees, type Hash } from "@agentos/kernel";
 import type { Resolved, WorkspaceLink, Workspaces } from "@agentos/controller";
+import { sweepDrafts } from "./drafts.ts";
+import { sameFiles } from "./files-over.ts";
 import { ignoreRules, type IgnoreRules } from "./ignore-rules.ts";
 import { filesSince, knownFiles, nodeReader, remoteFiles, type ReadNode, type RemoteFiles } from "./remote-files.ts";
 import { refuse, scanFolder, type Scan } from "./scan.ts";
 import { readStatCache, type LookedAt, type StatCache } from "./stat-cache.ts";
 import { readSyncState, stateFiles, type StateFiles, type SyncState } from "./sync-state.ts";
-import { same, type Files } from "./three-way.ts";
+import { same, type FileFacts, type Files } from "./three-way.ts";
 
 /** Where a link is worked on. */
 export interface LinkPlace {
@@ -50,6 +52,7 @@ export async function lookAtLink(place: LinkPlace, { bytes, annotations }: { rea
     throw new AosError("workspace.version", `${refText(link)}: there is no such version`, { hint: resolved.head === 0 ? `there is no workspace ${link.workspace}` : `the latest is ${resolved.head}` });
   }
   const memory = stateFiles(place.gitDir, link);
+  sweepDrafts(dirname(memory.state));
   const state = await readSyncState(memory.state);
   if (link.version === undefined && state.base !== undefined && state.base.version > resolved.head) {
     throw new AosError("sync.unpublished", `${refText(link)}: version ${state.base.version} was in step with ${link.dir}, and only version ${resolved.head} can be seen here`, {
@@ -89,16 +92,10 @@ async function treesOf(
 export function rememberFiles(seen: LinkState, step: { readonly root: Hash; readonly files: Files } | undefined, now?: ReadonlyMap<string, LookedAt>): void {
   const { local, remote, cache } = seen;
   const files: ReadonlyMap<string, LookedAt> = now ?? local.files;
-  const whole = step !== undefined && remote.problems.length === 0 && sameFiles(files, step.files);
+  const whole = step !== undefined && remote.problems.length === 0 && sameFiles<FileFacts>(files, step.files, same);
   const root = whole ? step.root : step === undefined && cache.holds(files, cache.root) ? cache.root : undefined;
   if (local.hashed === 0 && now === undefined && (step === undefined || cache.holds(files, root))) return;
   cache.write(files, root);
-}
-
-function sameFiles(a: Files, b: Files): boolean {
-  if (a.size !== b.size) return false;
-  for (const [path, facts] of a) if (!same(facts, b.get(path))) return false;
-  return true;
 }
 
 /** `WORKSPACE@VERSION/PATH`, as it is written in the sync map. */

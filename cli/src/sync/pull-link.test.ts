@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AosError, encodePath, memoryBlobs, trees, utf8, type Blobs, type Hash } from "@agentos/kernel";
 import { temporaryFolder } from "../testing/aos.ts";
+import { DRAFT_PREFIX } from "./drafts.ts";
 import type { LinkPlace } from "./link-state.ts";
 import { pullLink, type LinkPulled, type PullOptions } from "./pull-link.ts";
 
@@ -155,6 +158,28 @@ test("pull: cut off at any point: the next one finishes, as if nothing had happe
     }
   }
   assert.ok(cuts > 10, `${cuts} cuts`);
+});
+
+test("pull: drafts that a pull left when it was cut off: gone with the next one", async (t) => {
+  const { commit, files, pull, write, folder } = await desk(t);
+  await commit({ "d/a": "1", "d/b": "2" });
+  await pull();
+  await commit({ "d/a": "A", "d/b": "B" });
+  let all = 0;
+  await pull({ mode: "dry-run" }, () => void all++);
+  await assert.rejects(pull({}, () => {
+    if (all-- === 0) throw new Error("cut off");
+  }), /cut off/);
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  const memory = join(dirname(folder), ".git/aos/sync");
+  const left = `${DRAFT_PREFIX}${hostname()}-${pid}-0`;
+  write({ [`d/${left}`]: "half" });
+  writeFileSync(join(memory, left), "half");
+  // The file that was being replaced is as it was before, so that nothing is to be written there.
+  await commit({ "d/a": "1", "d/b": "2", "c": "3" });
+  await pull();
+  assert.deepEqual(files(), { "c": "3", "d/a": "1", "d/b": "2" });
+  assert.deepEqual(readdirSync(memory).filter((name) => name.startsWith(".")), []);
 });
 
 test("pull: a file that changes while it is pulled: left as it is", async (t) => {

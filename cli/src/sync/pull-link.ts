@@ -1,15 +1,17 @@
 // Pulls a workspace into its folder: what changed there comes here, merged with what changed here; nothing of that is lost.
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
 import type { WorkspaceLink } from "@agentos/controller";
 import { pulledAnnotations, withAnnotations, type PulledAnnotation } from "./annotations.ts";
+import { sweepDrafts } from "./drafts.ts";
+import { differingPaths, filesOver } from "./files-over.ts";
 import { lookAtLink, refText, rememberFiles, requireDiskNames, type LinkPlace, type LinkState } from "./link-state.ts";
 import { mergeTexts, textOf } from "./merge-text.ts";
 import { refuseInTheWay, writeFiles, type FileToBe } from "./pulled-files.ts";
 import type { LookedAt } from "./stat-cache.ts";
-import { writeSyncState } from "./sync-state.ts";
+import { writeInStep, writeSyncState, type SyncState } from "./sync-state.ts";
 import { planPull, type FileFacts, type Files, type Step } from "./three-way.ts";
 
 export interface PullOptions {
@@ -68,35 +70,43 @@ export async function pullLink(place: LinkPlace, options: PullOptions): Promise<
     rememberFiles(seen, undefined);
     return { ...told, changes, version };
   }
+  sweepBegun(place, seen);
   const conflicts = new Map(options.changed === "overwrite" ? [] : open);
   const base = { version, root: seen.root };
-  let written: ReadonlyMap<string, LookedAt> = new Map();
+  let [state, written]: [SyncState, ReadonlyMap<string, LookedAt>] = [seen.state, new Map()];
   if (outcomes.length > 0) {
     const files = new Map([...(seen.state.pull?.root === seen.root ? seen.state.pull.files : []), ...outcomes.map(({ path, hash }) => [path, hash] as const)]);
-    await writeSyncState(seen.memory.state, { base: seen.state.base, pull: { ...base, files }, conflicts });
-    written = await writeFiles(place, seen.local, outcomes, { drafts: seen.state.pull === undefined ? "none" : "perhaps", ...(options.onFile === undefined ? {} : { onFile: options.onFile }) });
+    state = { base: seen.state.base, pull: { ...base, files }, conflicts };
+    await writeSyncState(seen.memory.state, state);
+    written = await writeFiles(place, seen.local, outcomes, options.onFile === undefined ? {} : { onFile: options.onFile });
   }
   if (annotations.some(({ act }) => act === "taken")) await options.keepAnnotations?.(withAnnotations(link, annotations));
-  await writeSyncState(seen.memory.state, { base, pull: undefined, conflicts });
+  await writeInStep(seen.memory.state, state, { base, conflicts });
   rememberFiles(seen, { root: seen.root, files: seen.remote.files }, outcomes.length === 0 ? undefined : filesNow(seen, outcomes, written));
   return { ...told, changes, version };
 }
 
 /** The files here without those that a pull, cut off, only began to write: of what it was to write they are a beginning. */
 async function wholeFiles(place: LinkPlace, { state, local, base }: LinkState): Promise<Files> {
-  const files = new Map<string, FileFacts>(local.files);
+  const begun = new Map<string, undefined>();
   for (const [path, hash] of state.pull?.files ?? []) {
     const file = local.files.get(path);
     if (hash === null || file === undefined || file.hash === hash || base?.files.get(path)?.hash === file.hash) continue;
     const whole = await place.workspaces.blobs.get(hash);
-    if (whole !== undefined && file.size < whole.length && hashBytes(whole.subarray(0, file.size)) === file.hash) files.delete(path);
+    if (whole !== undefined && file.size < whole.length && hashBytes(whole.subarray(0, file.size)) === file.hash) begun.set(path, undefined);
   }
-  return files;
+  return filesOver<FileFacts>(local.files, begun);
+}
+
+/** Removes what a pull that was cut off left beside the files it was replacing. */
+function sweepBegun(place: LinkPlace, { state }: LinkState): void {
+  const folders = new Set([...(state.pull?.files.keys() ?? [])].map((path) => dirname(localPath(place, path))));
+  for (const folder of folders) sweepDrafts(folder);
 }
 
 /** Such files that the workspace has no more. */
 function beginnings(seen: LinkState, local: Files): readonly Step[] {
-  const paths = seen.state.pull === undefined ? [] : [...seen.local.files.keys()].filter((path) => !local.has(path) && !seen.remote.files.has(path));
+  const paths = seen.state.pull === undefined ? [] : [...differingPaths(seen.local.files, local)].filter((path) => !local.has(path) && !seen.remote.files.has(path));
   return paths.map((path) => ({ path, act: "remove" }));
 }
 
@@ -107,10 +117,9 @@ function annotationsTold(annotations: readonly PulledAnnotation[]): readonly Pul
 
 /** What the folder's files are after a pull. */
 function filesNow({ local }: LinkState, outcomes: readonly Outcome[], written: ReadonlyMap<string, LookedAt>): ReadonlyMap<string, LookedAt> {
-  const files = new Map<string, LookedAt>(local.files);
-  for (const { path, bytes } of outcomes) if (bytes === undefined) files.delete(path);
-  for (const [path, file] of written) files.set(path, file);
-  return files;
+  const changes = new Map<string, LookedAt | undefined>(written);
+  for (const { path, bytes } of outcomes) if (bytes === undefined) changes.set(path, undefined);
+  return filesOver(local.files, changes);
 }
 
 /** Files in conflict that the workspace has no more: taking its side removes them. */

@@ -1,13 +1,13 @@
 // The files that a pull writes and removes, so that nothing is lost that somebody else wrote meanwhile.
 
-import { closeSync, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync, writeSync, type BigIntStats } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
 import { AosError, type Hash } from "@agentos/kernel";
-import { DRAFT_PREFIX } from "./ignore-rules.ts";
+import { draftIn } from "./drafts.ts";
 import type { LinkPlace } from "./link-state.ts";
+import { writeNew } from "./new-file.ts";
 import { refuse, type FileProblem, type Scan } from "./scan.ts";
-import { lookedAt, type LookedAt } from "./stat-cache.ts";
-import type { FileFacts } from "./three-way.ts";
+import { lookAfter, lookedAt, type LookedAt } from "./stat-cache.ts";
 
 /** What becomes of one path below the folder. */
 export interface FileToBe {
@@ -86,8 +86,6 @@ function isEmptied(folder: string, prefix: string, gone: ReadonlySet<string>): b
 }
 
 interface WriteOptions {
-  /** Whether a pull that was cut off may have left some. */
-  readonly drafts: "none" | "perhaps";
   readonly onFile?: (total: number) => void;
 }
 
@@ -100,7 +98,7 @@ interface WriteOptions {
  */
 export async function writeFiles(place: Place, local: Scan, files: readonly FileToBe[], options: WriteOptions): Promise<ReadonlyMap<string, LookedAt>> {
   const folders = new Set<string>();
-  const written = new Map<string, readonly [FileFacts, BigIntStats]>();
+  const written = new Map<string, Writable<LookedAt>>();
   for (const { path, bytes } of files) {
     if (bytes !== undefined) continue;
     requireUntouched(place, local, path);
@@ -110,21 +108,23 @@ export async function writeFiles(place: Place, local: Scan, files: readonly File
   }
   for (const { path, bytes, mode, hash } of files) {
     if (bytes === undefined || bytes === "stays" || hash === null) continue;
-    const target = diskPath(place, path);
-    const folder = dirname(target);
+    const folder = diskPath(place, path.slice(0, Math.max(0, path.lastIndexOf("/"))));
     if (!folders.has(folder)) {
       mkdirSync(folder, { recursive: true });
-      if (options.drafts === "perhaps") removeDrafts(folder);
       folders.add(folder);
     }
     const content = await bytes();
     const stats = local.files.has(path) ? replace(place, local, { path, content, mode }) : create(place, { path, content, mode });
-    written.set(path, [{ hash, size: content.length, mode }, stats]);
+    // Of 10,000 of the system's answers a good part would be moved about in memory.
+    written.set(path, lookedAt({ hash, size: content.length, mode }, stats, 0));
     options.onFile?.(files.length);
   }
-  const takenNs = BigInt(Date.now()) * 1_000_000n;
-  return new Map([...written].map(([path, [facts, seen]]) => [path, lookedAt(facts, seen, takenNs)]));
+  const takenMs = Date.now();
+  for (const file of written.values()) file.look = lookAfter(file, takenMs);
+  return written;
 }
+
+type Writable<T> = { -readonly [field in keyof T]: T[field] };
 
 interface NewFile {
   readonly path: string;
@@ -133,7 +133,7 @@ interface NewFile {
 }
 
 /** A file where none was. An empty folder may have been. */
-function create(place: Place, { path, content, mode }: NewFile): BigIntStats {
+function create(place: Place, { path, content, mode }: NewFile): Stats {
   const target = diskPath(place, path);
   try {
     return writeNew(target, content, mode);
@@ -153,39 +153,25 @@ function removeEmptyTree(path: string): boolean {
   return false;
 }
 
-function replace(place: Place, local: Scan, { path, content, mode }: NewFile): BigIntStats {
+function replace(place: Place, local: Scan, { path, content, mode }: NewFile): Stats {
   const target = diskPath(place, path);
-  const draft = join(dirname(target), `${DRAFT_PREFIX}${process.pid}`);
-  writeNew(draft, content, mode);
-  requireUntouched(place, local, path);
-  renameSync(draft, target);
-  return lstatSync(target, { bigint: true });
-}
-
-/** @param mode - exactly, whatever the umask. @throws `EEXIST` where something is */
-function writeNew(path: string, content: Uint8Array, mode: number): BigIntStats {
-  const file = openSync(path, "wx", mode);
+  const draft = draftIn(dirname(target));
   try {
-    for (let at = 0; at < content.length; ) at += writeSync(file, content, at);
-    const stats = fstatSync(file, { bigint: true });
-    if (Number(stats.mode & 0o777n) === mode) return stats;
-    fchmodSync(file, mode);
-    return fstatSync(file, { bigint: true });
-  } finally {
-    closeSync(file);
+    writeNew(draft, content, mode);
+    requireUntouched(place, local, path);
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
   }
-}
-
-/** Drafts of a pull that was cut off. */
-function removeDrafts(folder: string): void {
-  for (const name of readdirSync(folder)) if (name.startsWith(DRAFT_PREFIX)) rmSync(join(folder, name), { force: true });
+  return lstatSync(target);
 }
 
 /** Is the file as it was when it was looked at? What somebody wrote since then is not written over. */
 function requireUntouched(place: Place, local: Scan, path: string): void {
   const was = local.files.get(path);
   const now = statsAt(diskPath(place, path));
-  if (was !== undefined && now !== undefined && now.ino === was.ino && now.mtimeNs === was.mtimeNs && Number(now.size) === was.size) return;
+  if (was !== undefined && now !== undefined && now.ino === was.ino && now.mtimeMs === was.mtimeMs && now.size === was.size) return;
   throw changed(place, path);
 }
 
@@ -193,9 +179,9 @@ function changed({ link }: Place, path: string): AosError {
   return new AosError("sync.changed", `${join(link.dir, path)}: it changed while it was pulled`, { at: { file: path }, class: "outside", hint: "it was left as it is: pull again" });
 }
 
-function statsAt(path: string): BigIntStats | undefined {
+function statsAt(path: string): Stats | undefined {
   try {
-    return lstatSync(path, { bigint: true });
+    return lstatSync(path);
   } catch (error) {
     return absent(error);
   }

@@ -1,13 +1,14 @@
 // Push and pull of folders against a world that is here only as far as they see it: its blobs on disk, and the versions it was given.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AosError, fileBlobs, fileBlobStreams, hashBytes, memoryBlobs, trees, utf8, type Hash, type Json } from "@agentos/kernel";
 import type { ControlClient, NewVersion, WorkspaceLink } from "@agentos/controller";
 import { temporaryFolder } from "../testing/aos.ts";
-import { gitOutlet, socketOutlet, type GitOutlet } from "./outlet.ts";
+import { gitOutlet, type GitOutlet } from "./git-outlet.ts";
+import { socketOutlet } from "./outlet.ts";
 import { pullLink, type LinkPulled } from "./pull-link.ts";
 import { pushLink, type LinkPushed, type PushOptions } from "./push-link.ts";
 import { readSyncState, stateFiles, writeSyncState } from "./sync-state.ts";
@@ -97,7 +98,7 @@ async function stage(t: TestContext): Promise<Stage> {
             writeFileSync(join(path, at), text);
           }
         },
-        push: (options = {}) => pushLink(outlet, place(), { extra: "keep", newer: "refuse", mode: "push", message: undefined, owner: "ada", nowNs: 1n, ...options }),
+        push: (options = {}) => pushLink(outlet, place(), { extra: "keep", newer: "refuse", mode: "push", message: undefined, owner: async () => "ada", nowNs: 1n, ...options }),
         pull: (changed = "keep") => pullLink(place(), { extra: "keep", changed, mode: "pull", keepAnnotations: async (annotations) => void (folder.annotations = annotations) }),
       };
       return folder;
@@ -144,8 +145,23 @@ test("push, pull: 1000 files, and then 10 of them: what is asked, sent, read and
   assert.deepEqual((await there.pull()).changes.map(({ path, act }) => [path, act]), Object.keys(some).sort().map((path) => [path, "change"]));
   assert.equal(asked().readBlobs, 10 + 2 * 11, "what changed, and the nodes on the way to it in both trees");
   assert.deepEqual(filesIn(there.path).map((path) => readFileSync(path, "utf8")), filesIn(here.path).map((path) => readFileSync(path, "utf8")));
+  const remembered = (): readonly number[] => filesIn(join(dirname(here.path), ".git")).filter((path) => path.endsWith(".json")).map((path) => statSync(path).ino);
+  const before = remembered();
   for (const one of [here, there]) assert.deepEqual([(await one.push()).changes, (await one.pull()).changes], [[], []]);
+  assert.deepEqual([before.length, remembered()], [2, before], "nothing new is remembered, so nothing waits for the disk");
   assert.deepEqual([asked().readBlobs, filesIn(blobs).length], [0, 2]);
+});
+
+test("push: what fails first is what is told, whatever fails after it", async (t) => {
+  const { folder } = await stage(t);
+  const here = folder("here");
+  here.write({ a: "a\n" });
+  await here.push();
+  const { stats } = stateFiles(join(dirname(here.path), ".git"), { workspace: "notes", path: undefined, dir: "here" });
+  rmSync(stats);
+  mkdirSync(join(stats, "in the way"), { recursive: true });
+  here.write({ a: "b\n" });
+  await assert.rejects(here.push({ owner: async () => assert.fail("first") }), /first/);
 });
 
 test("pull: a new file of which only the beginning was written: finished; one that was changed since: merged", async (t) => {

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { AosError, hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
 import { MESSAGE_KEY, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
 import { annotationChanges, type AnnotationChange } from "./annotations.ts";
+import { filesOver } from "./files-over.ts";
 import { lookAtLink, refText, rememberFiles, type LinkPlace, type LinkState } from "./link-state.ts";
 import { hasMarks, textOf } from "./merge-text.ts";
 import type { Outlet } from "./outlet.ts";
 import { diskPath, workspacePath } from "./remote-files.ts";
-import { writeSyncState } from "./sync-state.ts";
+import { writeInStep } from "./sync-state.ts";
 import { planPush, type FileFacts, type Files, type Step } from "./three-way.ts";
 
 export interface PushOptions {
@@ -19,7 +20,7 @@ export interface PushOptions {
   readonly mode: "push" | "dry-run";
   /** What the version is about. */
   readonly message: string | undefined;
-  readonly owner: string;
+  readonly owner: () => Promise<string>;
   readonly nowNs: bigint;
   /** A file went out. */
   readonly onSent?: (total: number) => void;
@@ -52,13 +53,20 @@ export async function pushLink(outlet: Outlet, place: LinkPlace, options: PushOp
   const { link } = place;
   if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
   const seen = await lookAtLink(place, { bytes: "keep", annotations: "new" });
-  let inStep: InStep | undefined;
+  const { told, inStep } = await pushSeen(outlet, place, { seen, options }).catch((error: unknown) => {
+    rememberWhatWasRead(seen);
+    throw error;
+  });
+  rememberFiles(seen, inStep);
+  return told;
+}
+
+/** So that the next push need not read it again; where that fails too, what failed first is what is told. */
+function rememberWhatWasRead(seen: LinkState): void {
   try {
-    const pushed = await pushSeen(outlet, place, { seen, options });
-    inStep = pushed.inStep;
-    return pushed.told;
-  } finally {
-    rememberFiles(seen, inStep);
+    rememberFiles(seen, undefined);
+  } catch {
+    // The next push reads it again.
   }
 }
 
@@ -96,13 +104,7 @@ async function pushSeen(
 
 /** The workspace's files once these steps are done. */
 function after({ remote, local }: LinkState, steps: readonly Step[]): Files {
-  const files = new Map(remote.files);
-  for (const { path } of steps) {
-    const file = local.files.get(path);
-    if (file === undefined) files.delete(path);
-    else files.set(path, file);
-  }
-  return files;
+  return filesOver<FileFacts>(remote.files, new Map(steps.map(({ path }) => [path, local.files.get(path)])));
 }
 
 async function refuseConflicts(place: LinkPlace, { state, local }: LinkState): Promise<void> {
@@ -212,7 +214,7 @@ async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: L
   const { seen, root, options } = made;
   const { link, workspaces } = place;
   try {
-    return await outlet.commit({ workspace: link.workspace, root, expectedHead: seen.head, owner: options.owner, createdNs: options.nowNs });
+    return await outlet.commit({ workspace: link.workspace, root, expectedHead: seen.head, owner: await options.owner(), createdNs: options.nowNs });
   } catch (cause) {
     const now = await workspaces.resolve(link.workspace);
     if (!(cause instanceof AosError) || cause.class !== "refused" || now.head === seen.head) throw cause;
@@ -225,6 +227,6 @@ async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: L
   }
 }
 
-async function remember({ memory }: LinkState, version: number, root: Hash): Promise<void> {
-  await writeSyncState(memory.state, { base: { version, root }, pull: undefined, conflicts: new Map() });
+async function remember({ memory, state }: LinkState, version: number, root: Hash): Promise<void> {
+  await writeInStep(memory.state, state, { base: { version, root }, conflicts: new Map() });
 }

@@ -2,6 +2,7 @@
 
 import { AosError, decodePath, encodePath, trees, type Hash } from "@agentos/kernel";
 import type { WorkspaceLink } from "@agentos/controller";
+import { filesOver } from "./files-over.ts";
 import { collisions, type FileProblem } from "./scan.ts";
 import type { FileFacts, Files } from "./three-way.ts";
 
@@ -77,7 +78,7 @@ export async function remoteFiles(read: ReadNode, root: Hash, link: WorkspaceLin
 export async function filesSince(
   read: ReadNode, roots: { readonly before: Hash; readonly after: Hash }, link: WorkspaceLink, known: Files,
 ): Promise<{ readonly before: RemoteFiles; readonly after: RemoteFiles } | undefined> {
-  const files = new Map(known);
+  const changes = new Map<string, FileFacts | undefined>();
   const [annotatedBefore, annotated] = [new Map<string, Hash>(), new Map<string, Hash>()];
 
   /** @returns whether all is well */
@@ -91,9 +92,9 @@ export async function filesSince(
       const at = diskName(name);
       if (at === undefined) return false;
       const path = disk + at;
-      if (was?.kind === "file") files.delete(path);
+      if (was?.kind === "file") changes.set(path, undefined);
       if (was?.annotations_hash !== undefined) annotatedBefore.set(path, was.annotations_hash);
-      if (is?.kind === "file") files.set(path, is);
+      if (is?.kind === "file") changes.set(path, is);
       if (is?.annotations_hash !== undefined) annotated.set(path, is.annotations_hash);
       if (was?.kind !== "dir" && is?.kind !== "dir") continue;
       if (!(await compare(await nodeOf(was), await nodeOf(is), `${path}/`))) return false;
@@ -104,7 +105,7 @@ export async function filesSince(
   const nodeOf = async (entry: trees.TreeEntry | undefined): Promise<trees.Tree> => (entry?.kind === "dir" ? read(entry.hash) : NOTHING);
   const [old, now] = [(await folderAt(read, roots.before, link)) ?? NOTHING, (await folderAt(read, roots.after, link)) ?? NOTHING];
   if (!(await compare(old, now, ""))) return undefined;
-  return { before: { ...knownFiles(known, link), annotated: annotatedBefore }, after: { ...knownFiles(files, link), annotated } };
+  return { before: { ...knownFiles(known, link), annotated: annotatedBefore }, after: { ...knownFiles(filesOver(known, changes), link), annotated } };
 }
 
 const NOTHING: trees.Tree = { entries: [] };

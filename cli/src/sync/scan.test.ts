@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { AosError, hashBytes, utf8 } from "@agentos/kernel";
@@ -117,6 +117,8 @@ test("scan: a tree that did not change: stats alone; what changed is read", asyn
   const root = join(await temporaryFolder(t), "tree");
   const { file, first } = cached(root, 200);
   assert.equal(first.hashed, 200);
+  const cache = readStatCache(file);
+  assert.equal(scanFolder(root, { rules: ignoreRules({ root, dir: ".", patterns: [] }), cache, bytes: "leave" }).files, cache.files, "nothing is told of what is the same");
   const again = scan(root, ".", [], file);
   assert.deepEqual([again.hashed, [...again.files].map(([path, { hash }]) => [path, hash])], [0, [...first.files].map(([path, { hash }]) => [path, hash])]);
   writeFileSync(join(root, "d1/f1"), "other");
@@ -127,6 +129,13 @@ test("scan: a tree that did not change: stats alone; what changed is read", asyn
   const after = scan(root, ".", [], file);
   assert.equal(after.hashed, 2);
   assert.notEqual(after.files.get("d2/f2")?.hash, first.files.get("d2/f2")?.hash);
+  readStatCache(file).write(after.files, undefined);
+  rmSync(join(root, "d3"), { recursive: true });
+  rmSync(join(root, "d4/f4"));
+  write(root, { "d5/a new one": "new", "top": "", "d6/f/x": "" });
+  const later = scan(root, ".", [], file);
+  assert.deepEqual([...later.files.keys()].sort(), [...scan(root).files.keys()].sort());
+  assert.deepEqual([later.files.size, later.files.has("d3/f3"), later.files.has("d4/f4"), later.files.get("d5/f5")], [200 - 20 - 1 + 3, false, false, after.files.get("d5/f5")]);
 });
 
 test("stat cache: a file changed just before it was taken, a damaged cache: read again", async (t) => {

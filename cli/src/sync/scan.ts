@@ -1,15 +1,15 @@
 // The files of a folder as a workspace would hold them: names, hashes, modes; what a workspace cannot hold is told, all at once.
 
 import { createHash } from "node:crypto";
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync, type BigIntStats, type Dirent } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, readSync, type Stats } from "node:fs";
 import { AosError, compareText, hashBytes, type Hash } from "@agentos/kernel";
-import type { IgnoreRules, Place } from "./ignore-rules.ts";
-import { lookedAt, type LookedAt, type StatCache } from "./stat-cache.ts";
+import { filesOver } from "./files-over.ts";
+import { isAlwaysIgnored, type IgnoreRules, type Place } from "./ignore-rules.ts";
+import { lookedAt, type KnownFolder, type LookedAt, type StatCache } from "./stat-cache.ts";
 import type { FileFacts } from "./three-way.ts";
 
 export interface Scan {
-  /** By path on disk below the folder, `/` between names. */
+  /** By path on disk below the folder, `/` between names: what is new of them over those of the cache. */
   readonly files: ReadonlyMap<string, LookedAt>;
   /** Files whose bytes were read. */
   readonly hashed: number;
@@ -33,50 +33,55 @@ const PROBLEMS_SHOWN = 20;
 /** Of the bytes that are kept, all together, and of one file. */
 const KEPT_BYTES = 64 << 20;
 const KEPT_FILE_BYTES = 1 << 20;
+/** One object for all: what is gone since its folder was read is no error. */
+const LOOK = { bigint: false, throwIfNoEntry: false } as const;
+const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = constants;
 
 /**
- * Reads a folder; one that is not there holds no files.
+ * Reads a folder; one that is not there holds no files. Of a file that looks as the cache has it only that look is taken.
  *
  * @throws AosError `sync.files` with every path that a workspace cannot hold, in `data.problems` too
  */
 export function scanFolder(folder: string, options: ScanOptions): Scan {
-  const takenNs = BigInt(Date.now()) * 1_000_000n;
-  const files = new Map<string, LookedAt>();
+  const { rules, cache, onFile } = options;
+  const takenMs = Date.now();
+  const changes = new Map<string, LookedAt | undefined>();
+  const walked = new Set<string>();
   const problems: FileProblem[] = [];
   const read = new Map<Hash, Uint8Array>();
   let [hashed, room] = [0, options.bytes === "keep" ? KEPT_BYTES : 0];
 
-  function walk(place: Place, prefix: string): void {
-    const entries = entriesOf(join(folder, prefix), problems, prefix);
-    const names: string[] = [];
-    for (const entry of entries) {
-      const path = prefix + entry.name;
-      if (entry.isDirectory()) {
-        const inner = options.rules.enter(place, entry.name);
-        if (inner.ignored && (!options.rules.reopens || inner.closed)) continue;
-        if (!inner.ignored) names.push(entry.name);
-        walk(inner, `${path}/`);
-      } else if (!options.rules.isIgnored(place, entry.name)) {
-        names.push(entry.name);
-        take(path, entry);
+  function walk(place: Place, path: string): void {
+    const [full, prefix] = path === "" ? [folder, ""] : [`${folder}/${path}`, `${path}/`];
+    const before = rowsOf(cache.folder(path), (name) => changes.set(prefix + name, undefined));
+    walked.add(path);
+    const taken = namesIn(full, prefix, problems).filter((name) => {
+      if (isAlwaysIgnored(name)) return false;
+      const stats = lstatSync(`${full}/${name}`, LOOK);
+      if (stats === undefined) return false;
+      if ((stats.mode & S_IFMT) === S_IFDIR) {
+        const inner = rules.enter(place, name);
+        if (inner.ignored && (!rules.reopens || inner.closed)) return false;
+        walk(inner, prefix + name);
+        return !inner.ignored;
       }
-    }
-    problems.push(...collisions(names, prefix));
+      if (rules.isIgnored(place, name)) return false;
+      onFile?.();
+      if (!before.isSame(name, stats)) take(`${full}/${name}`, prefix + name, stats);
+      return true;
+    });
+    before.end();
+    problems.push(...collisions(taken, prefix));
   }
 
-  function take(path: string, entry: Dirent): void {
-    if (!entry.isFile()) {
-      problems.push({ path, what: entry.isSymbolicLink() ? "a symbolic link" : "neither a file nor a folder" });
-      return;
-    }
-    const full = `${folder}/${path}`;
-    const stats = lstatSync(full, { bigint: true });
-    files.set(path, options.cache.find(path, stats) ?? lookedAt(factsOf(full, stats), stats, takenNs));
-    options.onFile?.();
+  function take(full: string, path: string, stats: Stats): void {
+    const kind = stats.mode & S_IFMT;
+    if (kind === S_IFREG) changes.set(path, lookedAt(factsOf(full, stats), stats, takenMs));
+    else problems.push({ path, what: kind === S_IFLNK ? "a symbolic link" : "neither a file nor a folder" });
   }
 
-  function factsOf(full: string, { size, mode }: BigIntStats): FileFacts {
-    return { hash: hashOf(full, Number(size)), size: Number(size), mode: (mode & 0o111n) === 0n ? 0o644 : 0o755 };
+  function factsOf(full: string, { size, mode }: Stats): FileFacts {
+    return { hash: hashOf(full, size), size, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 };
   }
 
   function hashOf(full: string, size: number): Hash {
@@ -89,9 +94,29 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
     return hash;
   }
 
-  walk(options.rules.top, "");
+  walk(rules.top, "");
+  for (const path of cache.folders()) if (!walked.has(path)) for (const name of cache.folder(path)?.names ?? []) changes.set(path === "" ? name : `${path}/${name}`, undefined);
   refuse(folder, problems);
-  return { files, hashed, read };
+  return { files: filesOver(cache.files, changes), hashed, read };
+}
+
+/** The rows of a folder, gone through in the order of names, beside the files that are there. */
+function rowsOf(known: KnownFolder | undefined, onGone: (name: string) => void): { isSame(name: string, stats: Stats): boolean; end(): void } {
+  const names = known?.names ?? [];
+  let at = 0;
+  return {
+    isSame(name, stats) {
+      for (let row = names[at]; row !== undefined; row = names[++at]) {
+        if (row === name) return known?.isSame(at++, stats) === true;
+        if (compareText(row, name) > 0) break;
+        onGone(row);
+      }
+      return false;
+    },
+    end() {
+      for (const name of names.slice(at)) onGone(name);
+    },
+  };
 }
 
 /** @throws AosError `sync.files` when there are problems */
@@ -104,24 +129,32 @@ export function refuse(place: string, problems: readonly FileProblem[]): void {
   });
 }
 
-/** Sorted by name. A name that is not UTF-8 is a problem, and left out. */
-function entriesOf(path: string, problems: FileProblem[], prefix: string): readonly Dirent[] {
-  let entries: Dirent[];
+/** Sorted. A name that is not UTF-8 is a problem, and left out. */
+function namesIn(path: string, prefix: string, problems: FileProblem[]): readonly string[] {
+  let names: readonly string[];
   try {
-    entries = readdirSync(path, { withFileTypes: true });
+    names = readdirSync(path);
   } catch (error) {
     if (prefix === "" && error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
-  const suspects = entries.some(({ name }) => name.includes("\ufffd"));
-  const wrong = suspects ? readdirSync(path, { encoding: "buffer" }).filter((name) => !Buffer.from(name.toString("utf8"), "utf8").equals(name)) : [];
-  for (const name of wrong) problems.push({ path: prefix + name.toString("latin1").replaceAll(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`), what: "its name is not UTF-8" });
-  const lost = new Set(wrong.map((name) => name.toString("utf8")));
-  return entries.filter(({ name }) => !lost.has(name)).sort((a, b) => compareText(a.name, b.name));
+  const together = names.join("/");
+  if (together.includes("\ufffd")) {
+    const wrong = readdirSync(path, { encoding: "buffer" }).filter((name) => !Buffer.from(name.toString("utf8"), "utf8").equals(name));
+    for (const name of wrong) problems.push({ path: prefix + name.toString("latin1").replaceAll(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`), what: "its name is not UTF-8" });
+    const lost = new Set(wrong.map((name) => name.toString("utf8")));
+    names = names.filter((name) => !lost.has(name));
+  }
+  // Both orders are one where no letter takes two units.
+  return /[\ud800-\udfff]/.test(together) ? names.toSorted(compareText) : names.toSorted();
 }
+
+/** Names without capital letters and accents: two of them are two on every system. */
+const PLAIN = /^[\0-@[-~]*$/;
 
 /** Names of one folder that some systems take for one: they differ in case or in how accents are written. */
 export function collisions(names: readonly string[], prefix: string): readonly FileProblem[] {
+  if (PLAIN.test(names.join("/"))) return [];
   const seen = new Map<string, string>();
   return names.flatMap((name) => {
     const folded = name.normalize("NFC").toLowerCase();

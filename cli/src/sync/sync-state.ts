@@ -1,10 +1,11 @@
 // What is remembered of a link between a folder and a workspace, in the repository's git folder: the tree both had last, and a pull under way.
 
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AosError, isHash, type Hash } from "@agentos/kernel";
 import type { WorkspaceLink } from "@agentos/controller";
+import { draftIn } from "./drafts.ts";
 
 export interface SyncState {
   /** The tree that folder and workspace had in common last; undefined: they never had. */
@@ -45,7 +46,7 @@ export async function readSyncState(file: string): Promise<SyncState> {
 /** Puts the state in place whole, durably: what follows from it must not be on disk before. */
 export async function writeSyncState(file: string, state: SyncState): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}`;
+  const draft = draftIn(dirname(file));
   const handle = await open(draft, "w", 0o600);
   try {
     const pull = state.pull === undefined ? undefined : { ...state.pull, files: Object.fromEntries(state.pull.files) };
@@ -57,9 +58,14 @@ export async function writeSyncState(file: string, state: SyncState): Promise<vo
   await rename(draft, file);
 }
 
-export async function forgetSyncState(files: StateFiles): Promise<void> {
-  await rm(files.state, { force: true });
-  await rm(files.stats, { force: true });
+/** Says that both sides have this tree, with these conflicts open, and no pull is under way; what is said already is not written again. */
+export async function writeInStep(file: string, before: SyncState, { base, conflicts }: Pick<SyncState, "base" | "conflicts">): Promise<void> {
+  const same = before.pull === undefined && before.base?.version === base?.version && before.base?.root === base?.root && sameConflicts(before.conflicts, conflicts);
+  if (!same) await writeSyncState(file, { base, pull: undefined, conflicts });
+}
+
+function sameConflicts(a: SyncState["conflicts"], b: SyncState["conflicts"]): boolean {
+  return a.size === b.size && [...a].every(([path, hash]) => b.get(path) === hash);
 }
 
 type Fields = { readonly [field: string]: unknown };

@@ -1,6 +1,7 @@
 // What a push or a pull has to do, file by file, from three states: what was last in step, what is here, what the world has.
 
 import { compareText, type Hash } from "@agentos/kernel";
+import { differingPaths } from "./files-over.ts";
 
 /** A file as a tree entry says it. */
 export interface FileFacts {
@@ -77,8 +78,10 @@ interface Difference {
 /** Paths at which folder and world differ, in the order of paths. */
 function differences({ base, local, remote, covers }: ThreeWay): readonly Difference[] {
   const found: Difference[] = [];
-  for (const [path, facts] of local) if (!same(facts, remote.get(path))) found.push({ path, local: facts, remote: remote.get(path), base: base?.get(path) });
-  for (const [path, facts] of remote) if (!local.has(path) && !covers(path)) found.push({ path, local: undefined, remote: facts, base: base?.get(path) });
+  for (const path of differingPaths(local, remote)) {
+    const [here, there] = [local.get(path), remote.get(path)];
+    if (!same(here, there) && (here !== undefined || !covers(path))) found.push({ path, local: here, remote: there, base: base?.get(path) });
+  }
   return found.sort((a, b) => compareText(a.path, b.path));
 }
 

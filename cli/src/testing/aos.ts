@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { inTime } from "@agentos/controller/testing";
+import { atEnd, inTime } from "@agentos/controller/testing";
 
-export { eventually } from "@agentos/controller/testing";
+export { eventually, inTime } from "@agentos/controller/testing";
 
 export const AOS = fileURLToPath(new URL("../../bin/aos.js", import.meta.url));
 
@@ -134,7 +134,8 @@ export interface RunningAos {
 export async function startAos(t: TestContext, words: readonly string[], options: Call & { readonly ready: RegExp }): Promise<RunningAos> {
   const child = spawn(process.execPath, [AOS, ...words], { cwd: options.cwd, env: environment(options.env ?? {}), stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
-  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  // Not "exit": what it printed last may still be on its way then.
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   atEnd(t, async () => {
     child.kill("SIGKILL");
     await ended;
@@ -166,22 +167,6 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
   // What a push left to do in the background of a server may still write there.
   atEnd(t, () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
-}
-
-const ends = new WeakMap<TestContext, (() => Promise<void>)[]>();
-
-/** At the end of a test, the last first: a process is stopped before the folder it works in goes. */
-function atEnd(t: TestContext, act: () => Promise<void>): void {
-  const known = ends.get(t);
-  if (known !== undefined) {
-    known.push(act);
-    return;
-  }
-  const acts = [act];
-  ends.set(t, acts);
-  t.after(async () => {
-    for (const one of acts.reverse()) await one();
-  });
 }
 
 /** Every file below a folder with the hash of its bytes, `.git` included, and every empty folder. */

@@ -15,7 +15,7 @@ interface Layer {
 }
 
 const NOTHING = /^$/;
-const NODE = "node:[a-z/_]+";
+const NODE = "node:[a-z0-9/_]+";
 const AIR = /^kernel\/src\/air\//;
 const PORTS = /^kernel\/src\/ports\.ts$/;
 const AIR_AND_CORE = /^kernel\/src\/(air|core)\//;

@@ -12,7 +12,7 @@ import { controlClient, type ControlClient } from "./client.ts";
 import { controlHandler, type Controls } from "./handler.ts";
 import { serveControl } from "./server.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 
 async function served(t: TestContext, fenced?: string): Promise<{ readonly client: ControlClient; readonly socket: string; readonly dir: string }> {
   const folder = await mkdtemp(join(tmpdir(), "aos-blobs-"));

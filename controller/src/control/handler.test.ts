@@ -18,7 +18,7 @@ before(async () => {
   controller = await start(world);
   await until(controller, ({ ready }) => ready.status === "True");
   client = (await connectWorld(await openRepo(`${world.folder}/world`))) ?? assert.fail("the world runs");
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(async () => {
   await controller.stop();
   await outside.close();

@@ -9,7 +9,7 @@ import { AosError } from "@agentos/kernel";
 import type { ControlHandler } from "./exchange.ts";
 import { parseLoopback, serveLoopback, type LoopbackServer } from "./loopback.ts";
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 
 async function folderIn(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "aos-loopback-"));

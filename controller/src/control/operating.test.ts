@@ -16,7 +16,7 @@ import { connectWorld } from "./connect.ts";
 import { verifyRepository } from "../world-access.ts";
 import type { ControlClient } from "./client.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 120_000 };
 const DONE = { schema: "demo/SafeUpgradeEvent@1", value: { $tag: "NotifyComplete", $value: { primary_status: 200, follow_status: -1, request_count: 1 } } };
 
 interface Records {
@@ -86,6 +86,7 @@ test("world: a second start: refused with who has it; the first goes on", LIMIT,
     return true;
   });
   await ready(await clientOf(path));
+  assert.ok(!(await readdir(`${path}/.git/aos`)).includes("http-token"), "nobody asked for HTTP");
   await child.stop();
   const next = await start(world);
   await next.stop();

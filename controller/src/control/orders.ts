@@ -61,7 +61,7 @@ function isReason(value: Value | undefined): value is string | undefined {
  * Reads `{decision, reason?, by, signer, signature}` on the effect held at a seq, and checks that a person of the trust file in
  * force signed it.
  *
- * @throws AosError `control.body`, `approval.not_held`, `approval.signature`, `approval.signer` (the last three refused)
+ * @throws AosError `control.body`, `approval.not_held`, `approval.signature`, `approval.signer` (the last two refused)
  */
 export function readApproval(request: ControlRequest, heldSeq: number, { world, trust }: { readonly world: World; readonly trust: Trust }): ApprovalOffer {
   const fields = bodyOf(request);
@@ -72,7 +72,7 @@ export function readApproval(request: ControlRequest, heldSeq: number, { world, 
     throw new AosError("control.body", "request: an approval is {decision: grant or deny, reason?, by, signer: base64 of 32 bytes, signature: base64 of 64 bytes}, and nothing else", { hint: "`aos approvals grant SEQ` signs and sends one" });
   }
   const held: HeldEffect | undefined = trieGet(world.held, String(heldSeq));
-  if (held === undefined) throw new AosError("approval.not_held", `#${heldSeq}: no effect is held there`, { class: "refused", hint: "`aos approvals ls` lists what waits" });
+  if (held === undefined) throw new AosError("approval.not_held", `#${heldSeq}: no effect is held there`, { hint: "`aos approvals ls` lists what waits" });
   const offer: ApprovalOffer = { heldSeq, decision, by, ...(reason === undefined ? {} : { reason }), signer, signature };
   requirePerson(trust, offer);
   const message = approvalMessage({ world: world.id, heldSeq, intent: held.intent, decision, ...(reason === undefined ? {} : { reason }) });

@@ -23,7 +23,7 @@ interface Entry {
 /** What is kept in memory for followers, in bytes of records. */
 const KEPT_BYTES_MAX = 4 << 20;
 /** How long followers get for the last records. */
-const END_MS = 1_000;
+const END_MS = 3_000;
 /** What one follower is given at a time. */
 const BATCH_BYTES_MAX = 256 << 10;
 

@@ -33,11 +33,11 @@ function raw(socket: string, text: string): Promise<string> {
     connection.on("data", (part) => parts.push(part));
     connection.on("close", () => resolve(Buffer.concat(parts).toString("utf8")));
     connection.on("error", reject);
-    connection.setTimeout(5_000, () => connection.destroy());
+    connection.setTimeout(30_000, () => connection.destroy());
   });
 }
 
-const LIMIT = { timeout: 20_000 };
+const LIMIT = { timeout: 120_000 };
 
 test("control: a request: method, path, query and body arrive, the answer comes back as JSON", LIMIT, async (t) => {
   const { socket } = await serve(t);

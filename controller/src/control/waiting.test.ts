@@ -54,7 +54,7 @@ before(async () => {
   world = await safeUpgradeRepo({ files: { "air/authority.air.json": AUTHORITY } });
   controller = await startLogged();
   client = (await connectWorld(await openRepo(`${world.folder}/world`))) ?? assert.fail("the world runs");
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(async () => {
   await controller.stop();
   for (const end of pending) end();
@@ -101,7 +101,7 @@ async function kindsSince(from: number): Promise<readonly string[]> {
   return ((await client.ask("GET", `/journal?from=${from}&limit=1000`)) as RecordsAnswer).records.map(({ kind }) => kind);
 }
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 
 test("approvals: an effect that a rule holds: listed with all a person needs; its plan waits for that; nothing went out", LIMIT, async () => {
   const held = await begin();
@@ -158,7 +158,7 @@ test("approvals: granted: the effect runs and the plan ends; a second word comes
   await client.ask("POST", "/settle");
   assert.deepEqual([await approvals(), (await plans()).plans, await effects()], [[], [], []]);
   assert.ok((await kindsSince(held.seq)).includes("receipt"));
-  await assert.rejects(client.ask("POST", `/approvals/${held.seq}`, body), { code: "approval.not_held", class: "refused" });
+  await assert.rejects(client.ask("POST", `/approvals/${held.seq}`, body), { code: "approval.not_held", class: "input" });
 });
 
 test("approvals: denied: the plan ends with the denial", LIMIT, async () => {

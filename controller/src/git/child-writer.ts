@@ -12,7 +12,7 @@ async function compareAndSwap(gitDir: string, ref: string): Promise<void> {
   process.stdout.write("ready\n");
   for await (const line of createInterface({ input: process.stdin })) {
     const [expected = "", next = ""] = line.split(" ");
-    process.stdout.write(`${await casRef(gitDir, ref, parseOid(expected), parseOid(next))}\n`);
+    process.stdout.write(`${await casRef(gitDir, ref, parseOid(expected), parseOid(next), { lockTimeoutMs: 20_000 })}\n`);
   }
 }
 

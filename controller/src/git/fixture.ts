@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { SigningKey } from "./ed25519.ts";
+import { atEnd } from "../testing/at-end.ts";
 import { signingKey } from "./ed25519.ts";
 import { renderAllowedSigners } from "./allowed-signers.ts";
 import { bareRepo } from "./bare-repo.ts";
@@ -40,7 +41,8 @@ export function testKey(seedByte: number): SigningKey {
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "aos-git-"));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  // What git left to do in the background may still write there.
+  atEnd(t, () => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return path;
 }
 
@@ -55,7 +57,7 @@ export async function temporaryRepo(t: TestContext, options: { readonly kind: "b
   const folder = join(await temporaryFolder(t), "repo");
   const repo = options.kind === "bare" ? await bareRepo(folder) : await initRepo(folder, options);
   const store = openStore(repo.gitDir);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { folder, repo, gitDir: repo.gitDir, store };
 }
 
@@ -138,7 +140,7 @@ export function startWriter(t: TestContext, mode: "append" | "cas", gitDir: stri
     await gone;
   };
   child.stdin.on("error", () => undefined);
-  t.after(kill);
+  atEnd(t, kill);
   return {
     next,
     kill,

@@ -2,12 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { AosError, assert } from "@agentos/kernel";
-import type { Brand } from "@agentos/kernel";
 import type { SigningKey } from "./ed25519.ts";
+import { isOid, type Oid } from "./oid.ts";
 import { armor, dearmor, sshsigSign, sshsigVerify } from "./sshsig.ts";
 
-/** An object's id: SHA-1 in 40 lower-case hex digits. */
-export type Oid = Brand<string, "Oid">;
+export { isOid, parseOid, type Oid } from "./oid.ts";
 
 export type ObjectType = "blob" | "commit" | "tag" | "tree";
 /** An object as it is stored: `bytes` without git's `<type> <size>\0` head; `oid` is of head and bytes. */
@@ -48,17 +47,6 @@ export interface Commit extends CommitContent {
 
 /** The namespace of signatures on commits and tags. */
 const COMMIT_NAMESPACE = "git";
-const OID = /^[0-9a-f]{40}$/;
-
-export function isOid(text: string): text is Oid {
-  return OID.test(text);
-}
-
-/** @throws AosError `git.oid` */
-export function parseOid(text: string): Oid {
-  if (!isOid(text)) throw new AosError("git.oid", `object id: expected 40 lower-case hex digits, got ${JSON.stringify(text)}`);
-  return text;
-}
 
 /** An object of its type and bytes; the bytes are not checked. */
 export function gitObject(type: ObjectType, bytes: Uint8Array): GitObject {

@@ -160,7 +160,7 @@ test("casRef: five processes and stock git with one expectation: exactly one win
     const targets: readonly Oid[] = commits.slice(rounds * 6, rounds * 6 + 6);
     const [forUs = first, forGit = first, ...forWriters] = targets;
     const moves: readonly string[] = await Promise.all([
-      casRef(gitDir, NOTES, tip, forUs),
+      casRef(gitDir, NOTES, tip, forUs, { lockTimeoutMs: 20_000 }),
       stock("git", gitDir, ["update-ref", NOTES, forGit, tip]).then(({ code }) => (code === 0 ? "updated" : "stale")),
       ...writers.map((writer, at) => writer.ask(`${tip} ${forWriters[at]}`)),
     ]);

@@ -5,8 +5,8 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AosError } from "@agentos/kernel";
 import { syncFolder, systemCode, writeFailure } from "./durable.ts";
-import { isOid } from "./objects.ts";
-import type { Oid } from "./objects.ts";
+import { isOid } from "./oid.ts";
+import type { Oid } from "./oid.ts";
 import { git } from "./run.ts";
 
 /** git follows no more symbolic refs than this in a row. */

@@ -3,8 +3,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AosError, assert } from "@agentos/kernel";
-import { isOid, parseOid } from "./objects.ts";
-import type { Oid } from "./objects.ts";
+import { isOid, parseOid } from "./oid.ts";
+import type { Oid } from "./oid.ts";
 import { firstComplaint, git } from "./run.ts";
 import type { RunOptions, RunResult } from "./run.ts";
 

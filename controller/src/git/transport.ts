@@ -3,8 +3,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { AosError, assert } from "@agentos/kernel";
-import { isOid } from "./objects.ts";
-import type { Oid } from "./objects.ts";
+import { isOid } from "./oid.ts";
+import type { Oid } from "./oid.ts";
 import { byBytes } from "./refs.ts";
 import { configAdd, gitIn, openRepo } from "./repo.ts";
 import type { Repo } from "./repo.ts";
@@ -141,6 +141,8 @@ function parseResult(line: string): readonly PushResult[] {
   return [{ flag, ref: names.slice(names.indexOf(":") + 1), reason: /\(([^)]*)\)$/.exec(summary)?.[1] ?? summary }];
 }
 
+/** Refs that an error names in its message; its data has all of them. */
+const NAMED_MAX = 5;
 const STALE_REASONS = /fetch first|non-fast-forward|stale info|failed to update ref|cannot lock ref|incorrect old value|already exists/;
 const REFUSED_REASONS = /hook declined|protected|prohibited|denied|deny|declined/;
 
@@ -152,8 +154,9 @@ function rejected(remote: string, pushed: { readonly results: readonly PushResul
   const refs = pushed.results.filter(({ flag }) => flag === "!").map(({ ref, reason }) => ({ ref, reason }));
   // With --atomic the refs that would have passed are rejected too; what stopped them is another line's reason.
   const causes = refs.filter(({ reason }) => !/atomic/.test(reason));
-  const kind = kindOf([...causes.map(({ reason }) => reason), ...(causes.length === 0 ? said : [])].join("\n"));
-  const what = (causes.length > 0 ? causes : refs).map(({ ref, reason }) => `${ref} (${reason})`).join(", ") || "the push";
+  const kind = rejectionOf([...causes.map(({ reason }) => reason), ...(causes.length === 0 ? said : [])].join("\n"));
+  const named = (causes.length > 0 ? causes : refs).map(({ ref, reason }) => `${ref} (${reason})`);
+  const what = named.length === 0 ? "the push" : named.slice(0, NAMED_MAX).join(", ") + (named.length > NAMED_MAX ? ` and ${named.length - NAMED_MAX} more` : "");
   const hint = kind === "stale" ? "somebody else wrote there: fetch, look, and try again on top of it" : undefined;
   return new AosError("git.rejected", `${place}: rejected ${what}${said.length > 0 ? `: ${said.join(" / ")}` : ""}`, {
     class: "refused",
@@ -162,7 +165,8 @@ function rejected(remote: string, pushed: { readonly results: readonly PushResul
   });
 }
 
-function kindOf(reasons: string): Rejection {
+/** What kind of reason a remote gave, in git's words for it. */
+export function rejectionOf(reasons: string): Rejection {
   if (REFUSED_REASONS.test(reasons)) return "refused";
   return STALE_REASONS.test(reasons) ? "stale" : "other";
 }

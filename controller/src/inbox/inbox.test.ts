@@ -5,6 +5,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { decodeRecord, hashBytes, jsonOf, openFileJournal } from "@agentos/kernel";
+import { atEnd } from "../testing/at-end.ts";
 import { IDENTITY, T0, temporaryFolder, testKey } from "../git/fixture.ts";
 import { parseOid, type Oid } from "../git/objects.ts";
 import { casRef, listRefs, readRef } from "../git/refs.ts";
@@ -25,14 +26,14 @@ const idOf = (digit: string): string => digit.repeat(32);
 
 test("inbox: kill -9 between taking a letter and answering it, and between answering it and removing it: each event once, each answered", { timeout: 120_000 }, async (t) => {
   const world = await safeUpgradeRepo();
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const path = `${world.folder}/world`;
   const { commonDir } = await openRepo(path);
   const store = openStore(commonDir);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
 
   const child = spawnController(world, path, undefined);
-  t.after(() => child.kill());
+  atEnd(t, () => child.kill());
   await child.opened;
   await eventually(() => child.lines.some((line) => line.includes("the world begins")), "a control plane in force", { seen: () => child.lines });
   const letters: Oid[] = [];
@@ -60,7 +61,7 @@ test("inbox: kill -9 between taking a letter and answering it, and between answe
 
   const log: LogLine[] = [];
   const controller = await start(world, path, { log });
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   await eventually(async () => (await listRefs(commonDir, INBOX_PREFIX)).size === 0, "both letters gone", { seen: () => log });
   await until(controller, ({ ready }) => ready.status === "True");
   await controller.stop();
@@ -80,11 +81,11 @@ test("inbox: kill -9 between taking a letter and answering it, and between answe
 });
 
 for (const where of ["here", "on a remote"] as const) {
-  test(`inbox: answers ${where}: those that are a week old go, at most once an hour; what fails is left for the next time`, { timeout: 60_000 }, async (t) => {
+  test(`inbox: answers ${where}: those that are a week old go, at most once an hour; what fails is left for the next time`, { timeout: 120_000 }, async (t) => {
     const folder = await temporaryFolder(t);
     const [repo, remote] = [await initRepo(join(folder, "own"), { kind: "bare" }), await initRepo(join(folder, "remote"), { kind: "bare" })];
     const store = openStore(repo.commonDir);
-    t.after(() => store.close());
+    atEnd(t, () => store.close());
     const log: LogLine[] = [];
     let nowSeconds = T0;
     const unused = (): never => assert.fail("no letter is read");

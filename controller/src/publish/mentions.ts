@@ -40,6 +40,17 @@ export async function withheldBlobs(record: JournalRecord, read: (bundle: Hash) 
   }
 }
 
+/** The modules of the control plane that a bundle holds. */
+export function modulesOf(bundle: Uint8Array): readonly Hash[] {
+  const nodes = fieldOf(decode(bundle), "nodes");
+  if (!Array.isArray(nodes)) return [];
+  return (nodes as readonly Value[]).filter((node) => fieldOf(node, "$kind") === "defmodule").map((node) => fieldOf(node, "wasm_hash")).filter((hash) => typeof hash === "string").filter(isHash);
+}
+
+function fieldOf(value: Value, name: string): Value | undefined {
+  return value instanceof Map ? (value as ReadonlyMap<Value, Value>).get(name) : undefined;
+}
+
 async function namedBlobs(record: JournalRecord, read: (bundle: Hash) => Promise<Uint8Array | undefined>): Promise<readonly Hash[]> {
   switch (record.kind) {
     case "applied": {

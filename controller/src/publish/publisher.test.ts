@@ -1,19 +1,21 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { AosError } from "@agentos/kernel";
+import { atEnd } from "../testing/at-end.ts";
 import { generateKey } from "../git/keys.ts";
 import type { Oid } from "../git/objects.ts";
-import { readRef } from "../git/refs.ts";
+import { listRefs, readRef } from "../git/refs.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
 import { eventually } from "../testing/eventually.ts";
 import { smallTurns, WORLD } from "../testing/small-turns.ts";
 import { NOTES_REF, readSeals } from "./published.ts";
+import { besidePusher } from "./push-beside.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { openSealer, type Sealer } from "./seal.ts";
 
@@ -32,16 +34,16 @@ interface Bench {
 
 async function bench(t: TestContext): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), "aos-publisher-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(t, () => rm(folder, { recursive: true, force: true }));
   const [remote, repo] = [await initRepo(join(folder, "remote"), { kind: "bare" }), await initRepo(join(folder, "own"), { kind: "bare" })];
   await gitIn(repo, ["remote", "add", "origin", join(folder, "remote")]);
   const store = openStore(repo.commonDir);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   const blobs = { get: async () => undefined, put: () => Promise.reject(new Error("nothing is put")) };
   const sealer = await openSealer({ store, key: generateKey("ctl").key, principal: "ctl", world: WORLD, blobs, noteOf: async () => "note" });
   const problems: Bench["problems"] = [];
   const stops: Publisher[] = [];
-  t.after(async () => void (await Promise.all(stops.map((publisher) => publisher.stop()))));
+  atEnd(t, async () => void (await Promise.all(stops.map((publisher) => publisher.stop()))));
   return {
     repo, remote, store, sealer, problems,
     publisher(change = {}) {
@@ -70,7 +72,7 @@ async function commit(at: Repo, text: string, ...parents: readonly string[]): Pr
   return (await gitIn(at, ["-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", "-m", text, ...parents.flatMap((parent) => ["-p", parent]), tree])).stdout.toString().trim();
 }
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 
 test("publisher: a turn: sealed and pushed by itself, in time", LIMIT, async (t) => {
   const { publisher, theirs, ours } = await bench(t);
@@ -236,6 +238,36 @@ for (const [name, refuse, reason] of REFUSALS) {
   });
 }
 
+test("publisher: many refs, and a hook that does not want them: told apart by halves, in a bounded number of pushes", LIMIT, async (t) => {
+  const { repo, remote, remoteHook } = await bench(t);
+  const calls = join(remote.commonDir, "calls");
+  const refs = Array.from({ length: 64 }, (_, at) => `refs/aos/workspaces/w${String(at).padStart(2, "0")}`);
+  const oid = await commit(repo, "a version");
+  await gitIn(repo, ["update-ref", "--stdin"], { stdin: refs.map((ref) => `create ${ref} ${oid}\n`).join("") });
+  const told: string[] = [];
+  const beside = besidePusher(repo, "origin", { onRejected: ({ message }) => told.push(message) });
+  const run = async (hook: string): Promise<readonly [pushes: number, there: number, rejected: number]> => {
+    await remoteHook(`echo call >> "${calls}"\n${hook}`);
+    await writeFile(calls, "");
+    await beside.run({ timeoutMs: 60_000 });
+    return [(await readFile(calls, "utf8")).length / "call\n".length, (await listRefs(remote.commonDir, "refs/aos/workspaces/")).size, beside.rejected.length];
+  };
+  for (const ref of refs) beside.add(ref);
+
+  assert.deepEqual(await run('echo "not today" >&2; exit 1'), [16, 0, 64], "no more pushes than that, whatever is refused");
+  assert.ok(told.length <= 16 && told.every((message) => message.length < 500), told.join("\n"));
+  const before = told.length;
+  const [pushes, there, rejected] = await run('if grep -q "/w41$"; then echo "not that one" >&2; exit 1; fi');
+  assert.deepEqual([there, rejected], [63, 1]);
+  assert.ok(pushes <= 1 + 2 * 6, `${pushes} pushes`);
+  assert.deepEqual(told.slice(before).map((message) => /w41 .*not that one/.test(message)), [true]);
+  // The one that is known to be refused is no reason to tell the new ones apart.
+  await gitIn(repo, ["update-ref", "refs/aos/workspaces/new", oid]);
+  beside.add("refs/aos/workspaces/new");
+  assert.deepEqual(await run('if grep -q "/w41$"; then echo "not that one" >&2; exit 1; fi'), [3, 64, 1]);
+  assert.deepEqual(await run("exit 0"), [1, 65, 0]);
+});
+
 test("publisher: a seal that fails: told, tried again, forgotten when it works", LIMIT, async (t) => {
   const { publisher, sealer, store, problems } = await bench(t);
   let fails = 2;
@@ -248,9 +280,11 @@ test("publisher: a seal that fails: told, tried again, forgotten when it works",
       return sealer.seal();
     },
   };
+  // Made first: a failed seal is tried again after 250 ms, however long a turn takes to make.
+  const turn = await (await smallTurns()).next();
   const made = publisher({ sealer: shaky, remote: undefined });
   made.start();
-  made.add(await (await smallTurns()).next());
+  made.add(turn);
   await made.flush();
   assert.equal(made.state.behind, true);
   assert.equal(made.state.problem, "the disk is full");

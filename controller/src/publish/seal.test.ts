@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { AosError, canonical, hashBytes, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Seq } from "@agentos/kernel";
+import { AosError, canonical, hashBytes, stateRoot, trees, utf8, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Seq } from "@agentos/kernel";
 import { generateKey } from "../git/keys.ts";
 import { verifyCommit } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
@@ -220,6 +220,30 @@ test("seal: blobs that are secrets in clear: given to the vault, kept by it, or 
   assert.equal(await readFile(withheldAt, "utf8"), `\n${second}\n`);
   const applied: JournalRecord = { kind: "applied", seq: 9 as Seq, manifest: WORLD, bundle, commit: "0".repeat(40), decision: null, ...STAMP };
   assert.deepEqual(await withheldBlobs(applied, (hash) => turns.blobs.get(hash)), [secret]);
+});
+
+test("seal: blobs that the vault was given and that are no secrets: the modules of a control plane and the folders of a workspace are brought all the same", async (t) => {
+  const { store, open } = await place(t);
+  const turns = await smallTurns();
+  const [code, file] = await Promise.all([turns.blobs.put(Buffer.from("code")), turns.blobs.put(Buffer.from("a secret"))]);
+  const { root } = await trees.writeFile(turns.blobs, trees.EMPTY_TREE_HASH, { path: "deep/key", bytes: utf8("a secret") });
+  const deep = (await trees.findPath(turns.blobs, root, "deep"))?.hash ?? assert.fail();
+  const bundle = await turns.blobs.put(canonical({ nodes: [{ $kind: "defmodule", wasm_hash: code }, { $kind: "defplan", wasm_hash: file }] }));
+  const sealer = await open({ blobs: turns.blobs });
+  sealer.add(await turns.next());
+  await sealer.seal();
+  for (const given of [code, root, deep, file]) {
+    const turn = await turns.next();
+    sealer.add({ ...turn, records: turn.records.map(({ seq }) => ({ ...intentAt(seq, given), effect: "vault.put", params: canonical({ value_ref: given, alias: "a" }) })) });
+  }
+  const applied = (seq: Seq): JournalRecord => ({ kind: "applied", seq, manifest: WORLD, bundle, commit: "0".repeat(40), decision: null, ...STAMP });
+  const version = (seq: Seq): JournalRecord => ({ kind: "event", seq, schema: "sys/WorkspaceCommit@1", value: canonical({ root_hash: root }), event_hash: WORLD, sender: "x", ...STAMP });
+  for (const make of [applied, version]) {
+    const turn = await turns.next();
+    sealer.add({ ...turn, records: turn.records.map(({ seq }) => make(seq)) });
+  }
+  const brought = (await publishedBlobs(store, (await sealer.seal()) ?? assert.fail())).all();
+  assert.deepEqual([...brought].sort(), [bundle, code, deep, root].sort());
 });
 
 const STAMP = { now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(32) };

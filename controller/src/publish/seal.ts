@@ -3,12 +3,12 @@
 import { AosError, assert, stateRoot, type Blobs, type DurableTurn, type Hash, type JournalRecord, type World } from "@agentos/kernel";
 import type { SigningKey } from "../git/ed25519.ts";
 import type { StoredBlob } from "../git/notes.ts";
-import { blobObject, parseOid, type Oid } from "../git/objects.ts";
+import { parseOid, type Oid } from "../git/objects.ts";
 import { appendSigned, type Appended } from "../git/signed-ref.ts";
-import type { ObjectStore, WrittenPack } from "../git/store.ts";
-import { mentionedBlobs, withheldBlobs } from "./mentions.ts";
-import { blobPath, NOTES_REF, publishedBlobs, readSegment, readTip, type PublishedBlobs } from "./published.ts";
+import type { ObjectStore } from "../git/store.ts";
+import { blobPath, NOTES_REF, readSegment, readTip } from "./published.ts";
 import { receiptLines } from "./receipt-lines.ts";
+import { sealBlobs } from "./seal-blobs.ts";
 import { sealMessage, type Checkpoint } from "./seal-message.ts";
 import { encodeSegment, segmentHash, segmentPath } from "./segment.ts";
 import { withheldHashes } from "./withheld.ts";
@@ -43,14 +43,6 @@ export interface Sealer {
   seal(): Promise<Oid | undefined>;
 }
 
-/** What a seal brings beside its records. */
-interface Brought {
-  readonly blobs: ReadonlyMap<Hash, Uint8Array | StoredBlob>;
-  add(hash: Hash, bytes: Uint8Array): Promise<void>;
-  /** To be called once a ref points to them, or when none will. */
-  release(): Promise<void>;
-}
-
 const EPOCH = 1;
 /** Well below what a reader refuses, whatever the last turn adds. */
 export const SEAL_BYTES_MAX = 8 << 20;
@@ -64,10 +56,7 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   let number = tip === undefined ? 0 : (await readSegment(store, tip)).segment.number + 1;
   let head = tip === undefined ? new Uint8Array(32) : rawOf(tip.checkpoint.journalHead);
   let sealedSeq = tip?.checkpoint.lastSeq ?? -1;
-  /** What seals brought before this opening; listed when a record first speaks of a blob. */
-  let already: PublishedBlobs | undefined;
-  const published = new Set<Hash>();
-  const withheld = await withheldHashes(options.withheldAt);
+  const blobs = sealBlobs(store, options.blobs, { tip: tip?.oid, bytesMax: options.blobBytes ?? BLOB_BYTES, withheld: await withheldHashes(options.withheldAt) });
   const waiting: DurableTurn[] = [];
   let pending = { records: 0, bytes: 0 };
   let sealing: Promise<Oid | undefined> = Promise.resolve(undefined);
@@ -103,11 +92,10 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
     };
     const entries = new Map<string, Uint8Array | StoredBlob>([[checkpoint.segment, segment]]);
     if (checkpoint.receipts > 0) entries.set(segmentPath("receipts", number), receiptLines(options.world, records));
-    const brought = broughtBlobs();
     const timeSeconds = Number((records.findLast((record) => "now_ns" in record)?.now_ns ?? 0n) / 1_000_000_000n);
+    const brought = await blobs.bring(records);
     let done: Appended;
     try {
-      await newBlobs(records, brought);
       for (const [hash, blob] of brought.blobs) entries.set(blobPath(number, hash), blob);
       done = await appendSigned({
         store, ref: NOTES_REF, key: options.key, identity: { name: options.principal, email: `${options.principal}@aos` }, message: sealMessage(number, records, checkpoint),
@@ -119,53 +107,9 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
     if (done.kind === "stale") {
       throw new AosError("seal.fenced", `${NOTES_REF} moved to ${done.tip ?? "nothing"} under this controller: somebody else seals`, { class: "refused", hint: "stop the other controller, then start this one again" });
     }
-    for (const hash of brought.blobs.keys()) published.add(hash);
+    blobs.sealed(brought);
     [expected, head, sealedSeq, number] = [done.commit, rawOf(checkpoint.journalHead), checkpoint.lastSeq, number + 1];
     return done.commit;
-  }
-
-  /** Blobs for a seal: in memory, or written already where they are many. */
-  function broughtBlobs(): Brought {
-    const blobs = new Map<Hash, Uint8Array | StoredBlob>();
-    const packs: WrittenPack[] = [];
-    let inMemory = new Map<Hash, Uint8Array>();
-    let bytes = 0;
-    return {
-      blobs,
-      async add(hash, blob) {
-        blobs.set(hash, blob);
-        inMemory.set(hash, blob);
-        bytes += blob.length;
-        if (bytes < (options.blobBytes ?? BLOB_BYTES)) return;
-        const objects = [...inMemory].map(([of, content]) => ({ of, object: blobObject(content) }));
-        packs.push(await store.writePack(objects.map(({ object }) => object)));
-        for (const { of, object } of objects) blobs.set(of, { oid: object.oid });
-        [inMemory, bytes] = [new Map(), 0];
-      },
-      async release() {
-        for (const pack of packs.splice(0)) await pack.release();
-      },
-    };
-  }
-
-  /** The blobs these records speak of that the store holds and no seal has brought yet; none that is a secret in clear. */
-  async function newBlobs(records: readonly JournalRecord[], found: Brought): Promise<void> {
-    for (const record of records) await withheld.add(await withheldBlobs(record, (bundle) => options.blobs.get(bundle)));
-    // A control plane in force is never a secret: without it nobody could replay.
-    const isSecret = (hash: Hash, record: JournalRecord): boolean => withheld.has(hash) && !(record.kind === "applied" && record.bundle === hash);
-    const isThere = async (hash: Hash): Promise<boolean> => {
-      if (published.has(hash) || found.blobs.has(hash)) return true;
-      if (tip === undefined) return false;
-      already ??= await publishedBlobs(store, tip.oid);
-      return already.has(hash);
-    };
-    for (const record of records) {
-      for (const hash of await mentionedBlobs(record, async (blob) => (isSecret(blob, record) || (await isThere(blob)) ? undefined : options.blobs.get(blob)))) {
-        if (isSecret(hash, record) || (await isThere(hash))) continue;
-        const bytes = await options.blobs.get(hash);
-        if (bytes !== undefined) await found.add(hash, bytes);
-      }
-    }
   }
 
   return {

@@ -41,7 +41,7 @@ before(async () => {
   clone = `${await published.copy()}-clone`;
   await git(".", ["clone", "--quiet", "--", published.folder, clone]);
   await sh(FETCH);
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(() => published.remove());
 
 async function sh(script: string): Promise<{ readonly stdout: string; readonly stderr: string }> {

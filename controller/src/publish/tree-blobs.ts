@@ -31,6 +31,11 @@ export async function blobsBelow(hash: Hash, read: (hash: Hash) => Promise<Uint8
   return [...found];
 }
 
+/** Is this the node of a workspace tree? */
+export function isTreeNode(bytes: Uint8Array): boolean {
+  return nodeOf(bytes) !== undefined;
+}
+
 function nodeOf(bytes: Uint8Array): ReturnType<typeof decodeTree> | undefined {
   return NODE_HEADS.includes(Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString("hex")) ? attempt(() => decodeTree(bytes)) : undefined;
 }

@@ -11,7 +11,7 @@ import { verifyPublished, type VerifyReport } from "./verify.ts";
 let published: PublishedWorld;
 before(async () => {
   published = await publishedWorld();
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(() => published.remove());
 
 const INTENT = hashValue("the intent");

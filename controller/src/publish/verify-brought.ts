@@ -5,7 +5,8 @@ import { fileChanges } from "../forge/file-changes.ts";
 import type { Carried, DecisionInputs } from "../governance/decision.ts";
 import { readConsequences, type Consequences } from "../governance/consequences.ts";
 import { mergeTree } from "../git/repo.ts";
-import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
+import { filesOfCommit } from "../world-files.ts";
+import { loadWorld, requireControl } from "../world-source.ts";
 import type { Oid } from "../git/objects.ts";
 import { unverified, type Checking } from "./verify-check.ts";
 

@@ -29,7 +29,7 @@ async function proposeRetirement(world: WorldRepo, fromSeq: number): Promise<str
   return head;
 }
 
-test("verify: a retired controller key: counts in the records before, never after; nobody seals themselves out", { timeout: 60_000 }, async () => {
+test("verify: a retired controller key: counts in the records before, never after; nobody seals themselves out", { timeout: 120_000 }, async () => {
   const next = generateKey("controller").key;
   const world = await safeUpgradeRepo({ controllerKeys: [next], files: { ".aos/policy.json": '{"version":1,"approvals":0,"shadow":"required"}\n' } });
   const outside = await outsideWorld();

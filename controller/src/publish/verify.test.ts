@@ -15,7 +15,7 @@ import { verifyPublished, type VerifyReport } from "./verify.ts";
 let published: PublishedWorld;
 before(async () => {
   published = await publishedWorld();
-}, { timeout: 60_000 });
+}, { timeout: 120_000 });
 after(() => published.remove());
 
 async function verify(folder: string, replay: "replay" | "no replay" = "no replay", mainRef = "refs/heads/main"): Promise<VerifyReport> {

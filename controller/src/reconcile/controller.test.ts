@@ -52,7 +52,7 @@ test("controller: begin, event, proposal, shadow, review, merge, apply, event: v
   }
 });
 
-test("controller: a push to main past the review: held with the reason, the last applied commit stays in force", { timeout: 60_000 }, async () => {
+test("controller: a push to main past the review: held with the reason, the last applied commit stays in force", { timeout: 120_000 }, async () => {
   const world = await safeUpgradeRepo();
   const controller = await start(world);
   try {
@@ -68,7 +68,7 @@ test("controller: a push to main past the review: held with the reason, the last
   }
 });
 
-test("controller: main rewritten: frozen, the last applied commit stays in force", { timeout: 60_000 }, async () => {
+test("controller: main rewritten: frozen, the last applied commit stays in force", { timeout: 120_000 }, async () => {
   const world = await safeUpgradeRepo();
   const controller = await start(world);
   try {

@@ -67,6 +67,8 @@ export interface ControllerOptions {
   readonly pollMs?: number;
   /** How long a seal may wait to be pushed together with later ones; 1 s unless told. Governance does not wait. */
   readonly pushAfterMs?: number;
+  /** How long effects that run may go on when the world stops; 5 s unless told. */
+  readonly graceMs?: number;
   /** Where the authoritative repository is a GitHub one: its pull requests are proposals. Only with a remote. */
   readonly github?: GithubOptions;
 }
@@ -149,7 +151,7 @@ interface SignedIn {
 async function signIn(options: ControllerOptions, log: Log): Promise<SignedIn> {
   if (options.github === undefined || options.remote === undefined) return { options };
   const client = githubClient(options.github);
-  const access = gitAccess(client, await configGet(options.repo, `remote.${options.remote}.url`));
+  const access = gitAccess(client, { url: await configGet(options.repo, `remote.${options.remote}.url`), env: options.repo.env });
   await access.refresh().catch((error: unknown) => {
     if (!(error instanceof AosError)) throw error;
     log("warn", "GitHub: signing in failed", { code: error.code, problem: error.message });
@@ -189,7 +191,8 @@ async function fetchFirst({ repo, remote }: ControllerOptions, { journal, folder
   if (remote === undefined) return;
   try {
     await followBeside(repo, remote);
-    await fetchAll(repo, remote, [...(await unpushedBranches(repo)).keys()].map((branch) => `^${branch}`));
+    // Whose reviews are written here is not known yet: the first look takes over the others'.
+    await fetchAll(repo, remote, { also: [...(await unpushedBranches(repo)).keys()].map((branch) => `^${branch}`), isOwn: () => true });
   } catch (error) {
     if (!(error instanceof AosError) || error.class !== "outside" || journal.nextSeq === 0) throw error;
     log("warn", "the remote is away: going on with what is here", { code: error.code, problem: error.message });
@@ -286,7 +289,7 @@ async function assemble(options: ControllerOptions, made: Made): Promise<Running
   const { github } = made;
   const hosting = github === undefined || options.github === undefined ? {} : {
     hosting: openHosting(options.github, {
-      ...github, foresee: foreseer({ options, store, host, book }), local: { repo: options.repo, store, refs: refView(options.repo.commonDir, new Map()) }, key: options.key, principal: made.principal, world: options.trust, log, pushAlso: (ref) => publisher.pushAlso(ref),
+      ...github, foresee: foreseer({ options, store, host, book }), local: { repo: options.repo, store, refs: refView(options.repo.commonDir, new Map()) }, key: options.key, principal: made.principal, world: options.trust, log,
     }),
   };
   return run({ ...made, ...hosting, options, host, sealer, publisher, book, keeper, inbox }, { release: () => made.release(), onFatal: (stop) => (onFatal = stop) });
@@ -319,7 +322,7 @@ async function run(parts: Parts, around: { release(): Promise<void>; onFatal(sto
   /** Every part is let go, whatever becomes of the others; the first failure is what stopped the world, unless it had a reason. */
   async function takeApart(reason: Error | undefined): Promise<void> {
     let error = reason;
-    const steps = [() => loop.stop(), () => host.stop(), () => servers.close(), () => parts.book.save(), () => publisher.stop(() => keeper.stop()), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
+    const steps = [() => loop.stop(), () => host.stop(options.graceMs), () => servers.close(), () => parts.book.save(), () => publisher.stop(() => keeper.stop()), () => removeRunFile(folder), () => parts.store.close(), () => around.release()];
     for (const step of steps) await step().catch((cause: unknown) => (error ??= errorOf(cause)));
     log(error === undefined ? "info" : "error", "stopped", { seq: host.world.nextSeq, ...(error === undefined ? {} : { problem: error.message }) });
     finish(error);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Octokit } from "octokit";
+import { atEnd, type AtEnd } from "../testing/at-end.ts";
 import { githubClient } from "../forge/github/client.ts";
 import { gitAccess } from "../forge/github/git-access.ts";
 import { clone } from "../git/transport.ts";
@@ -11,7 +12,6 @@ import { ALL_GRANTS, deliver, FORK_GRANTS, githubDouble, type GithubDouble } fro
 import { gitAt, mergeOf } from "../testing/github-double/git.ts";
 import type { Actor, Grants } from "../testing/github-double/state.ts";
 import { ACCOUNTS } from "../testing/github-double/world.ts";
-import type { AtEnd } from "../testing/governed-world.ts";
 import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "../testing/world-repo.ts";
 import { sendStart, settle, start, until, withRemote } from "../testing/world-steps.ts";
 import type { RunningController } from "./controller.ts";
@@ -39,19 +39,19 @@ interface Hosted {
 /** A world on GitHub in a private repository, and its controller, which has nothing but an App's key to reach it. */
 async function hosted(t: AtEnd, merge: "by-people" | "when-approved"): Promise<Hosted> {
   const world = await safeUpgradeRepo({ trust: (principals) => ({ principals: withAccounts(principals), merges: "forge" }) });
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const { remote } = await withRemote(world);
   const double = await githubDouble(remote, { seconds: Math.floor(Date.now() / 1000) });
-  t.after(() => double.close());
+  atEnd(t, () => double.close());
   double.state.private = true;
   const { app } = double.state;
   const github = { auth: { kind: "app", appId: app.id, privateKey: app.privateKey }, place: { owner: "demo", name: "world", baseUrl: double.baseUrl }, merge, webhook: { host: "127.0.0.1", port: 0, secret: SECRET } } as const;
-  const access = gitAccess(githubClient(github), double.gitUrl());
+  const access = gitAccess(githubClient(github), { url: double.gitUrl() });
   await access.refresh();
   await clone(double.gitUrl(), `${world.folder}/controller.git`, { kind: "bare", env: access.env });
   const log: LogLine[] = [];
   const controller = await start(world, `${world.folder}/controller.git`, { remote: "origin", log, pushAfterMs: 50, pollMs: POLL_MS, github });
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   const { port } = await eventually(() => log.find(({ message }) => message === "listening for webhooks"), "a port for webhooks");
   const url = `http://127.0.0.1:${String(port)}/`;
   double.state.hooks.push({ url, secret: SECRET });
@@ -71,7 +71,7 @@ async function hosted(t: AtEnd, merge: "by-people" | "when-approved"): Promise<H
 async function verified(t: AtEnd, { world, double }: Hosted, token: string): Promise<readonly [readonly unknown[], number, number]> {
   const repo = await clone(double.gitUrl({ as: token }), `${world.folder}/audit.git`, { kind: "bare" });
   const store = openStore(repo.commonDir);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   const { problems, checked } = await verifyPublished({ repo, store, trust: world.trust, replay: undefined, mainRef: "refs/heads/main" });
   return [problems, checked.decisions, checked.receipts];
 }
@@ -120,7 +120,7 @@ test("a world on GitHub: git and the API alone, from the proposal's push to the 
   assert.ok(!double.state.checks.some(({ head_sha, fields }) => head_sha === foreign && fields["conclusion"] === "success"));
   // What the new control plane does has receipts, and they are published.
   const outside = await outsideWorld();
-  t.after(() => outside.close());
+  atEnd(t, () => outside.close());
   await sendStart(`${world.folder}/controller.git`, outside.url);
   await settle(`${world.folder}/controller.git`);
   await until(controller, ({ published, seq, sealedSeq }) => published.status === "True" && sealedSeq === seq - 1);

@@ -4,7 +4,8 @@ import { bundleOf, createModuleRunner, ed25519Signer, hashBytes, hashValue, memo
 import { openLocal } from "../forge/open-local.ts";
 import { parseOid, verifyCommit } from "../git/objects.ts";
 import { safeUpgradeRepo } from "../testing/world-repo.ts";
-import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
+import { filesOfCommit } from "../world-files.ts";
+import { loadWorld, requireControl } from "../world-source.ts";
 import { governancePort } from "./govern.ts";
 
 test("governance port: a plan's proposal: a signed branch of the controller's, found again, rehearsed on the world; main stays", async (t) => {

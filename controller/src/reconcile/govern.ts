@@ -10,7 +10,7 @@ import { mergeTree, type Repo } from "../git/repo.ts";
 import { readRules } from "../forge/rules.ts";
 import { principalOfKey } from "../governance/trust.ts";
 import type { ObjectStore } from "../git/store.ts";
-import { filesOfCommit, readSyncMap } from "../world-source.ts";
+import { filesOfCommit, readSyncMap } from "../world-files.ts";
 import { rehearse, type RehearsedOn, type Rehearsing } from "./rehearse.ts";
 
 /** Brings a control plane into AIR texts, by path; an undefined text takes a file away. */

@@ -10,7 +10,7 @@ test("hosting: GitHub fails, goes on failing, wants silence, answers again: told
   double.openPull({ ref: "proposals/none", sha: world.genesis, by: ACCOUNTS.author });
   const lines: string[] = [];
   const hosting = openHosting({ auth: { kind: "token", token: "" }, place: api.client.place }, {
-    client: api.client, access: { env: {}, refresh: async () => undefined }, local: world.local, key: keyNamed("ctl"), principal: "ctl", world: world.world, pushAlso: () => undefined,
+    client: api.client, access: { env: {}, refresh: async () => undefined }, local: world.local, key: keyNamed("ctl"), principal: "ctl", world: world.world,
     log: (level, message) => void lines.push(`${level} ${message}`),
   });
   const round = async (): Promise<ReturnType<typeof hosting.status>> => {

@@ -9,7 +9,6 @@ import type { GitAccess } from "../forge/github/git-access.ts";
 import { githubForge, type GithubForge } from "../forge/github/github.ts";
 import type { Witness } from "../forge/github/witness.ts";
 import { listenForWebhooks, type WebhookPlace, type Webhooks } from "../forge/github/webhook.ts";
-import { REVIEWS_PREFIX } from "../forge/local-reviews.ts";
 import type { SigningKey } from "../git/ed25519.ts";
 import type { Oid } from "../git/objects.ts";
 import type { Log } from "./log.ts";
@@ -25,7 +24,7 @@ export interface GithubOptions {
 export interface Hosting {
   /** Looks which proposals the service has; what to fetch for them. */
   refspecs(): Promise<readonly string[]>;
-  /** Takes over the reviews that were given there. */
+  /** Takes over the reviews that were given there, into notes of this repository. */
   witness(): Promise<void>;
   /** Says what is decided and what came of it. @param now.held - commits that are held back, and why */
   post(now: { readonly applied: Oid | undefined; readonly held: ReadonlyMap<Oid, string> }): Promise<void>;
@@ -47,7 +46,6 @@ interface Here extends Pick<Witness, "foresee"> {
   readonly principal: string;
   readonly world: Hash;
   readonly log: Log;
-  pushAlso(ref: string): void;
 }
 
 export function openHosting(options: GithubOptions, here: Here): Hosting {
@@ -86,10 +84,7 @@ export function openHosting(options: GithubOptions, here: Here): Hosting {
       if (!looked) return;
       await attempt("reading reviews", async () => {
         const { written, faults } = await forge.witness();
-        if (written > 0) {
-          here.pushAlso(`${REVIEWS_PREFIX}${here.principal}`);
-          log("info", "reviews of GitHub written down", { count: written });
-        }
+        if (written > 0) log("info", "reviews of GitHub written down", { count: written });
         const now = JSON.stringify([...faults]);
         if (faults.size > 0 && now !== told) log("info", "reviews of GitHub that cannot count", { faults: [...faults].map(([slug, why]) => `${slug}: ${why.join("; ")}`) });
         told = now;

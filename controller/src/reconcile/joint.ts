@@ -6,7 +6,7 @@ import { gitIn, mergeBase, mergeTree, type Repo } from "../git/repo.ts";
 import { openStore } from "../git/store.ts";
 import { readWorldOffline } from "../world-access.ts";
 import type { ModuleRunner } from "@agentos/kernel";
-import { filesOfCommit } from "../world-source.ts";
+import { filesOfCommit } from "../world-files.ts";
 import { rehearse, type Rehearsing } from "./rehearse.ts";
 
 /** How many proposals are run together. */

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { atEnd } from "../testing/at-end.ts";
 import { safeUpgradeRepo } from "../testing/world-repo.ts";
 import { start, until, withRemote } from "../testing/world-steps.ts";
 
-test("loop: refs here move all the time, as of a world that seals: the remote is polled all the same", { timeout: 60_000 }, async (t) => {
+test("loop: refs here move all the time, as of a world that seals: the remote is polled all the same", { timeout: 120_000 }, async (t) => {
   const world = await safeUpgradeRepo();
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const remote = await withRemote(world);
   const path = await remote.clone("ctl.git");
   const controller = await start(world, path, { remote: "origin", pollMs: 500 });
@@ -16,7 +17,9 @@ test("loop: refs here move all the time, as of a world that seals: the remote is
   let [writes, ended] = [0, false];
   const busy = (async () => {
     while (!ended) {
-      await writeFile(join(path, "refs", "heads", "busy"), `${appliedRevision ?? ""}\n`);
+      // As git moves a ref: whoever reads it finds the old commit or the new one.
+      await writeFile(join(path, "busy"), `${appliedRevision ?? ""}\n`);
+      await rename(join(path, "busy"), join(path, "refs", "heads", "busy"));
       writes++;
       await sleep(20);
     }

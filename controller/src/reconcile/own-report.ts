@@ -10,7 +10,8 @@ import type { ShadowClaim } from "../governance/decision.ts";
 import { policyHash } from "../governance/policy.ts";
 import { SHADOW_NAMESPACE, shadowClaimBytes } from "../governance/shadow-claim.ts";
 import { keyId } from "../governance/ssh-key.ts";
-import { filesOfCommit, loadWorld, requireControl } from "../world-source.ts";
+import { filesOfCommit } from "../world-files.ts";
+import { loadWorld, requireControl } from "../world-source.ts";
 import type { Parts } from "./controller.ts";
 import { rehearse, type Rehearsal, type Rehearsing } from "./rehearse.ts";
 

@@ -4,7 +4,8 @@ import {
   bundleOf, consequencesHash, consequencesOf, hashBytes, reportHash, reportValue, shadow, type ControlPlane, type ControlShelf, type Hash, type Json,
   type ModuleRunner, type RecordedReceipt, type ShadowReport, type ShadowWindow, type World,
 } from "@agentos/kernel";
-import { loadWorld, requireControl, type LoadedWorld, type WorldFiles } from "../world-source.ts";
+import type { WorldFiles } from "../world-files.ts";
+import { loadWorld, requireControl, type LoadedWorld } from "../world-source.ts";
 
 export interface Rehearsal {
   readonly loaded: LoadedWorld;

@@ -46,7 +46,7 @@ async function scene(t: TestContext): Promise<Scene> {
   };
 }
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 120_000 };
 const published = (controller: RunningController): Promise<unknown> => until(controller, (status) => status.published.status === "True" && status.sealedSeq === status.seq - 1);
 
 async function problemsOf({ world, at }: Scene, name: string): Promise<unknown> {
@@ -120,11 +120,13 @@ test("remote: a second controller writes: the first is fenced and says so, takes
 
 test("remote: two controllers push at once: one wins, the other is fenced by the push, what it acknowledged is in its own journal", LIMIT, async (t) => {
   const { at, outside, path, begin } = await scene(t);
-  const first = await begin(path, { pollMs: 60_000 });
+  const first = await begin(path, { pollMs: 600_000 });
   await until(first, ({ ready }) => ready.status === "True");
   await published(first);
   const other = await at.clone("other.git");
-  const second = await begin(other, { pollMs: 60_000 });
+  const second = await begin(other, { pollMs: 600_000 });
+  // Both have had their look at the remote: from here on only a push tells them of each other.
+  await until(second, ({ observedRevision }) => observedRevision !== undefined);
   await Promise.all([sendStart(path, outside.url), sendStart(other, outside.url)]);
   const all = [first, second];
   await eventually(() => all.some((controller) => controller.status().published.reason === "Fenced"), "one of two is fenced", { seen: () => all.map((controller) => controller.status()) });
@@ -239,7 +241,7 @@ test("remote: CI writes shadow notes too: the controller's reports go on top of 
   assert.equal(controller.status().stalled.status, "False");
 });
 
-test("remote: its notes rewound or deleted: pushed again, as long as nobody else wrote there", LIMIT, async (t) => {
+test("remote: its notes rewound or deleted, its reviews missing: pushed again, as long as nobody else wrote there", LIMIT, async (t) => {
   const { world, at, outside, path, begin } = await scene(t);
   const controller = await begin();
   await until(controller, ({ ready }) => ready.status === "True");
@@ -251,6 +253,12 @@ test("remote: its notes rewound or deleted: pushed again, as long as nobody else
     await world.git("--git-dir", at.remote, ...args);
     await eventually(async () => (await readRef(at.remote, NOTES_REF)) === tip, "the journal on the remote again", { seen: () => controller.status() });
   }
+
+  // Reviews that it wrote down and a crash kept from being pushed: neither a fetch nor a look loses them.
+  const reviews = "refs/notes/aos-reviews-controller";
+  await world.git("--git-dir", path, "update-ref", reviews, NOTES_REF);
+  await eventually(async () => (await readRef(at.remote, reviews)) === tip, "the reviews on the remote", { seen: () => controller.status() });
+  assert.equal(await readRef(path, reviews), tip);
   assert.equal(controller.status().stalled.status, "False");
 });
 
@@ -261,7 +269,7 @@ test("remote: a busy world: seals many times, fetches no more often than it poll
   await writeFile(script, `#!/bin/sh\necho fetch >> '${calls}'\nexec git-upload-pack "$@"\n`);
   await chmod(script, 0o755);
   await world.git("--git-dir", path, "config", "remote.origin.uploadpack", script);
-  const controller = await begin(path, { pollMs: 60_000 });
+  const controller = await begin(path, { pollMs: 600_000 });
   await until(controller, ({ ready }) => ready.status === "True");
   for (let count = 0; count < 8; count++) {
     await sendStart(path, outside.url);

@@ -66,6 +66,34 @@ test("fetch: branches and reviews: as they are on the remote, rewound and delete
   assert.equal(await readRef(own.commonDir, "refs/notes/aos-reviews-someone"), undefined);
 });
 
+test("fetch: reviews: those written here stay where they go beyond the remote's, all others are as they are there", async (t) => {
+  const [own, other] = ["refs/notes/aos-reviews-ctl", "refs/notes/aos-reviews-ann"];
+  const isOwn = (ref: string): boolean => ref === own;
+  const rows: readonly (readonly [name: string, make: (pair: Pair, ref: string) => Promise<unknown>, kept: "here" | "there"])[] = [
+    ["not there yet", ({ own: here, commit }, ref) => commit(here, ref, "1"), "here"],
+    ["behind there", async ({ own: here, remote, commit }, ref) => [await commit(remote, ref, "1"), await fetchAll(here, "origin", { isOwn }), await commit(here, ref, "2")], "here"],
+    ["ahead there", async ({ own: here, remote, commit }, ref) => [await commit(remote, ref, "1"), await fetchAll(here, "origin", { isOwn }), await commit(remote, ref, "2")], "there"],
+    ["another history there", async ({ own: here, remote, commit }, ref) => [await commit(remote, ref, "1"), await commit(here, ref, "other")], "there"],
+    ["nothing here", ({ remote, commit }, ref) => commit(remote, ref, "1"), "there"],
+  ];
+  for (const [name, make, kept] of rows) {
+    const made = await pair(t);
+    for (const ref of [own, other]) await make(made, ref);
+    const ours = await readRef(made.own.commonDir, own);
+    await fetchAll(made.own, "origin", { isOwn });
+    assert.equal(await readRef(made.own.commonDir, own), kept === "here" ? ours : await readRef(made.remote.commonDir, own), name);
+    assert.equal(await readRef(made.own.commonDir, other), await readRef(made.remote.commonDir, other), name);
+  }
+  assert.equal(rows.length, 5);
+
+  // A name that leaves no room for one's own: nobody's reviews are there, and nothing else is held up.
+  const { own: here, remote, commit } = await pair(t);
+  const ours = await commit(here, own, "1");
+  for (const ref of [`${own}/x`, other]) await commit(remote, ref, "1");
+  await fetchAll(here, "origin", { isOwn });
+  assert.deepEqual([...(await listRefs(here.commonDir, "refs/notes/aos-reviews-"))], [[other, await readRef(remote.commonDir, other)], [own, ours]]);
+});
+
 test("fetch: a branch that a plan made and the remote does not have yet: stays, is made again where it went, and is pruned once it was pushed", async (t) => {
   const { own, remote, commit } = await pair(t);
   const ref = "refs/heads/proposals/agent/ctl/p1";
@@ -73,7 +101,7 @@ test("fetch: a branch that a plan made and the remote does not have yet: stays, 
   await commit(remote, "refs/heads/main", "main 2");
   await markUnpushed(own, ref, made);
   assert.deepEqual([...(await unpushedBranches(own))], [[ref, made]]);
-  await fetchAll(own, "origin", [`^${ref}`]);
+  await fetchAll(own, "origin", { also: [`^${ref}`] });
   assert.equal(await readRef(own.commonDir, ref), made);
   assert.equal(await readRef(own.commonDir, "refs/heads/main"), await readRef(remote.commonDir, "refs/heads/main"));
 

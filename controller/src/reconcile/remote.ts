@@ -1,9 +1,10 @@
 // The authoritative remote: what is fetched from it where, and what is never overwritten by it.
 
 import { AosError } from "@agentos/kernel";
+import { REVIEWS_PREFIX } from "../forge/local-reviews.ts";
 import { SHADOW_REF } from "../forge/local-shadow.ts";
 import type { Oid } from "../git/objects.ts";
-import { casRef, readRef } from "../git/refs.ts";
+import { casRef, deleteRef, listRefs, readRef } from "../git/refs.ts";
 import { configAdd, configSet, isAncestor, type Repo } from "../git/repo.ts";
 import { fetch } from "../git/transport.ts";
 import { NOTES_REF } from "../publish/published.ts";
@@ -25,15 +26,36 @@ export async function followBeside(repo: Repo, remote: string): Promise<void> {
   await configAdd(repo, key, `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`);
 }
 
+export interface FetchOptions {
+  /** Further refspecs, and patterns of what is not fetched. */
+  readonly also?: readonly string[];
+  /** Refs of reviews that are written here: where they go beyond the remote's they stay. None unless told. */
+  readonly isOwn?: (ref: string) => boolean;
+}
+
 /**
  * Fetches branches and reviews as they are on the remote, and the remote's published notes beside the own ones, these refs
  * alone: what the clone's configuration says could put the remote's notes over the own ones.
- *
- * @param also - further refspecs, and patterns of what is not fetched
  */
-export async function fetchAll(repo: Repo, remote: string, also: readonly string[] = []): Promise<void> {
-  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/notes/aos-reviews-*:refs/notes/aos-reviews-*", "+refs/aos/inbox/*:refs/aos/inbox/*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`, ...also];
+export async function fetchAll(repo: Repo, remote: string, { also = [], isOwn = () => false }: FetchOptions = {}): Promise<void> {
+  const refspecs = ["+refs/heads/*:refs/heads/*", "+refs/aos/inbox/*:refs/aos/inbox/*", `+refs/notes/*:${trackingRef(remote, "refs/notes/*")}`, ...also];
   await fetch(repo, remote, { refspecs, gone: "prune", tags: "leave", housekeeping: "leave", timeoutMs: FETCH_TIMEOUT_MS });
+  await takeReviews(repo, remote, isOwn);
+}
+
+/** Puts the reviews where they are read. A decision may rest on one that the remote does not have yet: no fetch takes it away. */
+async function takeReviews(repo: Repo, remote: string, isOwn: (ref: string) => boolean): Promise<void> {
+  const here = await listRefs(repo.commonDir, REVIEWS_PREFIX);
+  const there = new Map([...(await listRefs(repo.commonDir, trackingRef(remote, REVIEWS_PREFIX)))].map(([ref, oid]) => [`refs/notes/${ref.slice(trackingRef(remote, "refs/notes/").length)}`, oid]));
+  for (const [ref, ours] of here) if (!there.has(ref) && !isOwn(ref)) await deleteRef(repo.commonDir, ref, ours);
+  for (const [ref, theirs] of there) {
+    const ours = here.get(ref);
+    if (ours === theirs || (ours !== undefined && isOwn(ref) && (await isAncestor(repo, theirs, ours)))) continue;
+    await casRef(repo.commonDir, ref, ours ?? null, theirs).catch((error: unknown) => {
+      // A name that stands in the way of another's: nobody's reviews are there.
+      if (!(error instanceof AosError) || error.code !== "git.ref") throw error;
+    });
+  }
 }
 
 /** The published journal on the remote, as last fetched, where it is not what this repository has. */

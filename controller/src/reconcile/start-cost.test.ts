@@ -7,6 +7,7 @@ import { join } from "node:path";
 import {
   createModuleRunner, fileBlobs, fileSnapshots, openFileJournal, openHost, SANDBOX_VERSION, systemClock, systemEntropy, type FileJournal, type Hash, type JournalTurn,
 } from "@agentos/kernel";
+import { atEnd } from "../testing/at-end.ts";
 import { generateKey } from "../git/keys.ts";
 import { outsideWorld, safeUpgradeRepo } from "../testing/world-repo.ts";
 import { sendStart, settle, start, until } from "../testing/world-steps.ts";
@@ -42,17 +43,17 @@ async function grow(state: string, world: Hash): Promise<number> {
   return seq;
 }
 
-test("controller: a start: reads the tail since the last snapshot; without a snapshot or with a damaged book all of it, once", { timeout: 60_000 }, async (t) => {
+test("controller: a start: reads the tail since the last snapshot; without a snapshot or with a damaged book all of it, once", { timeout: 120_000 }, async (t) => {
   const world = await safeUpgradeRepo();
   const outside = await outsideWorld();
-  t.after(() => outside.close());
-  t.after(() => world.remove());
+  atEnd(t, () => outside.close());
+  atEnd(t, () => world.remove());
   const path = `${world.folder}/world`;
   const state = join(path, ".git", "aos");
   const ready = ({ ready: { status } }: Parameters<Parameters<typeof until>[1]>[0]): boolean => status === "True";
 
   let controller = await start(world);
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   await until(controller, ready);
   await sendStart(path, outside.url);
   await settle(path);

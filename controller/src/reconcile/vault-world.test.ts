@@ -3,11 +3,12 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect, promisify } from "node:util";
-import { createModuleRunner, hashBytes } from "@agentos/kernel";
+import { createModuleRunner, forgetBlob, hashBytes } from "@agentos/kernel";
 import { llmServer, summarize } from "@agentos/kernel/testing";
+import { atEnd } from "../testing/at-end.ts";
 import { connectWorld } from "../control/connect.ts";
 import { openRepo } from "../git/repo.ts";
 import { safeUpgradeRepo } from "../testing/world-repo.ts";
@@ -68,17 +69,17 @@ function holds(bytes: Buffer, value: string): boolean {
   return (["utf8", "base64", "hex"] as const).some((form) => bytes.includes(Buffer.from(value).toString(form).replace(/=+$/, "")));
 }
 
-test("controller: secrets put away by hand and by a plan, and used: nowhere in clear but in the blob that the plan was given, which no seal brings", { timeout: 60_000 }, async (t) => {
+test("controller: secrets put away by hand and by a plan, and used: nowhere in clear but in the blob that the plan was given, which no seal brings and the world can do without", { timeout: 120_000 }, async (t) => {
   const air = ["authority", "fetch-plan-1", "module", "schemas"].map((name): readonly [string, string] => [`air/${name}.air.json`, "[]\n"]);
   const world = await safeUpgradeRepo({ files: { ...Object.fromEntries(air), "air/manifest.air.json": `${JSON.stringify(MANIFEST)}\n`, "air/vault.air.json": `${JSON.stringify(NODES)}\n` } });
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const server = await llmServer({ key: TYPED, answer: (request) => summarize(request) });
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   const path = `${world.folder}/world`;
   const state = join(path, ".git", "aos");
   const log: LogLine[] = [];
   let controller = await start(world);
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   await controller.stop();
   await writeFile(join(state, "adapters.json"), JSON.stringify({ llm: { providers: { mock: { protocol: "openai-chat", baseUrl: `${server.url}/v1` } } } }));
   const vault = await worldVault(state);
@@ -110,4 +111,10 @@ test("controller: secrets put away by hand and by a plan, and used: nowhere in c
   assert.ok(!inspect(log, { depth: 9 }).includes("canary"));
   const report = await verifyRepository({ repo: await openRepo(path), trust: world.trust, modules: createModuleRunner() });
   assert.deepEqual(report.problems, []);
+
+  assert.equal(await forgetBlob(join(state, "blobs"), value), "removed");
+  assert.deepEqual(await holding(state, PUT), []);
+  await rm(join(state, "snapshots"), { recursive: true });
+  controller = await start(world, path);
+  await until(controller, ({ ready }) => ready.status === "True");
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { atEnd } from "../testing/at-end.ts";
 import { gatherDecision } from "../forge/gather.ts";
 import { mergeCommit } from "../forge/merge.ts";
 import { openLocal } from "../forge/open-local.ts";
@@ -18,16 +19,16 @@ test("controller: a merge that comes when changes have no time: waits and says u
   const day = DAYS[new Date(inside * 1000).getUTCDay()];
   const policy = { version: 1, approvals: 1, shadow: "required", windows: [{ days: [day], from: "00:00", to: "24:00" }] };
   const world = await safeUpgradeRepo({ files: { ".aos/policy.json": `${JSON.stringify(policy)}\n` } });
-  t.after(() => world.remove());
+  atEnd(t, () => world.remove());
   const controller = await start(world);
-  t.after(() => controller.stop());
+  atEnd(t, () => controller.stop());
   const { appliedRevision: base } = await until(controller, ({ ready }) => ready.status === "True");
   assert.ok(base !== undefined);
   const head = parseOid(await world.proposeUpgrade("follow-up"));
   await until(controller, ({ proposals }) => proposals.find((one) => one.head === head)?.shadow === "done");
   await approve(world, "follow-up", head);
   const local = await openLocal(`${world.folder}/world`);
-  t.after(() => local.close());
+  atEnd(t, () => local.close());
   const question = { base: parseOid(base), head, slug: "follow-up", world: world.trust };
   const early = await gatherDecision(local, question);
   assert.deepEqual(early.decision.reasons.filter(({ holds }) => !holds).map(({ rule }) => rule), ["window"]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
 /** Longer than anything a test waits for takes on a slow machine with other tests beside it. */
-const WAIT_MS = 40_000;
+const WAIT_MS = 60_000;
 const LOOK_MS = 20;
 
 export interface WaitOptions {

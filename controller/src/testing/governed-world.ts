@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, hashValue, jsonOf, utf8 } from "@agentos/kernel";
 import type { Hash, Json } from "@agentos/kernel";
+import { atEnd, type AtEnd } from "./at-end.ts";
 import type { Local } from "../forge/forge.ts";
 import { gatherDecision } from "../forge/gather.ts";
 import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
@@ -99,18 +100,13 @@ export interface GovernedWorld {
 
 const T0 = 1_700_000_000;
 
-/** What cleans up at the end: a test's context is one. */
-export interface AtEnd {
-  after(end: () => Promise<void>): void;
-}
-
 /** @param options.policy - the text of a policy file; by default there is none */
 export async function governedWorld(t: AtEnd, options: { readonly policy?: string; readonly trust?: string } = {}): Promise<GovernedWorld> {
   const folder = await mkdtemp(join(tmpdir(), "aos-world-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(t, () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   const repo = await bareRepo(folder);
   const store = openStore(repo.gitDir);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   const refs = refView(repo.gitDir, new Map());
   const local: Local = { repo, store, refs };
   let seconds = T0;

@@ -1,5 +1,6 @@
 // What tests of other packages build on.
 
+export * from "./at-end.ts";
 export * from "./governed-world.ts";
 export * from "./brings.ts";
 export * from "./eventually.ts";

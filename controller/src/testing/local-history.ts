@@ -8,7 +8,8 @@ import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
 import { parseOid, type Oid } from "../git/objects.ts";
 import { keyId } from "../governance/ssh-key.ts";
 import type { Brings } from "./brings.ts";
-import { governedWorld, keyNamed, principalNamed, trustText, type AtEnd, type FileChanges, type GovernedWorld } from "./governed-world.ts";
+import type { AtEnd } from "./at-end.ts";
+import { governedWorld, keyNamed, principalNamed, trustText, type FileChanges, type GovernedWorld } from "./governed-world.ts";
 import type { ReviewHistory, Step } from "./review-histories.ts";
 
 const SLUG = "raise-limit";

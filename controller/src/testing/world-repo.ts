@@ -78,7 +78,8 @@ export async function safeUpgradeRepo(change: WorldChange = {}): Promise<WorldRe
       await git("switch", "--quiet", "main");
       return head;
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
+    // A git process that was told to end may still be at it.
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
   await git("init", "--quiet", "--initial-branch=main");
   await repo.commit("Begin the world 'test'", {

@@ -28,16 +28,21 @@ export interface Workspaces {
   close(): Promise<void>;
 }
 
+/** The world that runs, where it was found already; else what a replay runs modules with, which only a replay needs. */
+export type WorkspacesFrom = { readonly client: ControlClient } | { readonly modules: () => ModuleRunner | Promise<ModuleRunner> };
+
 /**
  * The running world where there is one, else the local journal, else the published one.
  *
  * @throws AosError as readWorldOffline
  */
-export async function openWorkspaces(repo: Repo, options: { readonly modules: () => ModuleRunner | Promise<ModuleRunner> }): Promise<Workspaces> {
+export async function openWorkspaces(repo: Repo, from: WorkspacesFrom): Promise<Workspaces> {
+  const here = (client: ControlClient): Workspaces => running(client, { blobs: fileBlobs(stateFolderAt(repo).blobs), pieces: storedPieces(repo) });
+  if ("client" in from) return here(from.client);
   const client = await connectWorld(repo);
-  if (client !== undefined) return running(client, { blobs: fileBlobs(stateFolderAt(repo).blobs), pieces: storedPieces(repo) });
+  if (client !== undefined) return here(client);
   const { replayedWorkspaces } = await import("./replayed.ts");
-  return replayedWorkspaces(repo, await options.modules());
+  return replayedWorkspaces(repo, await from.modules());
 }
 
 function running(client: ControlClient, stored: Pick<Workspaces, "blobs" | "pieces">): Workspaces {

@@ -16,7 +16,7 @@ import { verifyRepository } from "../world-access.ts";
 import { commitVersion, openWorkspaces, stagedBlobs } from "./access.ts";
 import { workspaceRef } from "./version-commit.ts";
 
-const LIMIT = { timeout: 100_000 };
+const LIMIT = { timeout: 120_000 };
 const MANIFEST = fileURLToPath(new URL("../../../examples/06-safe-upgrade/air/manifest.air.json", import.meta.url));
 
 /** The world of safe-upgrade that keeps workspaces too. */

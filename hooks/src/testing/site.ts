@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { hashValue } from "@agentos/kernel";
 import { gitEnvironment, initRepo, mergeMessage, mergeTree } from "@agentos/controller";
 import type { Oid } from "@agentos/controller";
-import { governedWorld } from "@agentos/controller/testing";
+import { atEnd, governedWorld } from "@agentos/controller/testing";
 import type { AtEnd, GovernedWorld, KeyName } from "@agentos/controller/testing";
 import { installServerHooks } from "../install.ts";
 
@@ -33,7 +33,7 @@ export async function site(t: AtEnd): Promise<Site> {
   const world = await governedWorld(t);
   const server = await mkdtemp(join(tmpdir(), "aos-server-"));
   // What a push left to do in the background may still write there.
-  t.after(() => rm(server, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+  atEnd(t, () => rm(server, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   await initRepo(server, { kind: "bare" });
   await installServerHooks({ gitDir: server, nodePath: process.execPath, entry: ENTRY });
   return { world, server, push: (refspecs) => pushTo(world.folder, server, refspecs) };

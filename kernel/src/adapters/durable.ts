@@ -1,9 +1,11 @@
 // Writing files so that they outlive a power loss: what the journal, the blobs and the lock share.
 
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { hex } from "../air/bytes.ts";
 import { AosError } from "../air/error.ts";
 
 /** Makes a folder and its parents, their names durable. A folder that is there stays as it is. */
@@ -22,6 +24,21 @@ export async function syncFolder(dir: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+const DRAFT_PREFIX = ".draft-";
+/** A draft that nobody wrote to for so long has no writer: it was cut off. */
+const ABANDONED_MS = 3_600_000;
+
+/** A path in a folder, which is there, for a draft: a file that gets its name once it is whole. Drafts there that nobody will finish are removed. */
+export async function draftIn(folder: string): Promise<string> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(DRAFT_PREFIX)) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(except("ENOENT"));
+    if (found !== undefined && found.mtimeMs + ABANDONED_MS < Date.now()) await rm(path, { force: true });
+  }
+  return join(folder, `${DRAFT_PREFIX}${hex(randomBytes(8))}`);
 }
 
 /** Makes a new file of these bytes, durable but for its name; leaves nothing behind when it fails, with `EEXIST` for one. */

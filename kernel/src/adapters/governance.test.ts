@@ -13,6 +13,7 @@ import { patchHash } from "../air/patch.ts";
 import type { ControlPlane } from "../air/types.ts";
 import type { Encodable } from "../air/value.ts";
 import type { AdapterCall, AdapterResult } from "../ports.ts";
+import { adapterContract } from "../testing/adapter-contract.ts";
 import { notesWorld, rehearsal, shadowBench, V2 } from "../testing/shadow-world.ts";
 import { fieldOf } from "../testing/fetch-world.ts";
 import { memoryBlobs } from "./blobs/memory.ts";
@@ -28,6 +29,10 @@ const blob = await blobs.put(document);
 
 const ANY = { ops: null, def_kinds: null, name_prefixes: null, manifest_sections: null };
 const PATCH = { $tag: "patch_doc_json", $value: document };
+
+function proposal(patch: Encodable, more: object = {}): Encodable {
+  return { patch, summary: null, manifest_base: null, description: null, ...more } as Encodable;
+}
 
 /** The manifest and the plans of AIR as it is written. */
 function encodeAuthored(air: readonly unknown[]): Uint8Array {
@@ -57,6 +62,16 @@ async function ask({ effect, params, grant = ANY }: Asked, port: "given" | "none
   };
   return { result: await adapter.run(call), offers };
 }
+
+adapterContract({
+  name: "governance",
+  make: () => governanceAdapter({
+    blobs, world: () => recorded.world, governance: { propose: () => Promise.resolve({ proposalId: 1n }), shadow: () => Promise.resolve({ report: rehearsal(bench, recorded, { next: v2 }) }) },
+  }),
+  calls: () => ({
+    propose: { effect: "governance.propose", params: proposal(PATCH), capParams: ANY }, shadow: { effect: "governance.shadow", params: { proposal_id: 1 } },
+  }),
+});
 
 test("governance: a proposal: handed on with the control plane it gives, the receipt fits its schema", async () => {
   const whole = bundleOf(v2);
@@ -98,7 +113,6 @@ test("governance: a shadow run: what is predicted, in the receipt's schema", asy
 });
 
 const claimed = { base_manifest_hash: null, patch_hash: ZERO_HASH, ops: [], def_changes: [], manifest_sections: [] };
-const proposal = (patch: Encodable, more: object = {}): Encodable => ({ patch, summary: null, manifest_base: null, description: null, ...more }) as Encodable;
 const REFUSED: readonly (readonly [string, Asked, string])[] = [
   ["an agent approves", { effect: "governance.approve", params: { proposal_id: 1, decision: { $tag: "approve", $value: null }, approver: "ada", reason: null } }, "governance.person_only"],
   ["an agent applies", { effect: "governance.apply", params: { proposal_id: 1 } }, "governance.person_only"],

@@ -30,7 +30,11 @@ test("entropy: system: as many bytes as asked for, never the same 32 again", () 
   const lengths = [0, 1, 32, 70_000];
   for (const length of lengths) assert.equal(entropy.bytes(length).length, length);
   assert.equal(lengths.length, 4);
-  assert.notEqual(hex(entropy.bytes(32)), hex(entropy.bytes(32)));
+  const pieces = Array.from({ length: 1000 }, (_, index) => entropy.bytes(32 + (index % 40)));
+  assert.deepEqual(pieces.map(({ length }) => length), pieces.map((_, index) => 32 + (index % 40)));
+  // The first 32 bytes of each: pieces that overlapped, or were cut from bytes given away before, would have bytes in common.
+  assert.equal(new Set(pieces.flatMap((piece) => [0, 8, 16, 24].map((at) => hex(piece.subarray(at, at + 8))))).size, 4000);
+  assert.equal(pieces.every(({ buffer, length }) => buffer.byteLength === length), true, "a piece shows nothing beside it");
 });
 
 // RFC 8032, section 7.1, tests 1 to 3.

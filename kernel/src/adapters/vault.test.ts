@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,6 +9,7 @@ import { hashBytes, utf8, ZERO_HASH } from "../air/hash.ts";
 import type { Encodable, Value } from "../air/value.ts";
 import type { AdapterCall, Blobs } from "../ports.ts";
 import { memoryBlobs } from "./blobs/memory.ts";
+import { lockFile } from "./lock.ts";
 import { parseVaultBinding, secretSources } from "./secret-sources.ts";
 import { fileVault, type Vault, type VaultKey } from "./vault.ts";
 import { vaultAdapter } from "./vault-effects.ts";
@@ -77,6 +78,21 @@ test("vault: two that change one file at once: nothing is lost; a lock of a proc
   const versions = await Promise.all(Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? one : other).put("a", { alias: "x", value: utf8(`v${index}`) })));
   assert.deepEqual(versions.map(({ version }) => version).sort((a, b) => a - b), Array.from({ length: 10 }, (_, index) => index + 1));
   assert.deepEqual((await readdir(folder)).sort(), ["key", "vault.json"]);
+});
+
+test("vault: a process that does not let the file go: vault.busy says which, nothing is written; a lock that cannot be made: vault.io", async (t) => {
+  const folder = await folderOf(t);
+  const path = join(folder, "vault.json");
+  const lock = await lockFile(`${path}.lock`, { command: "aos vault" });
+  const vault = fileVault(path, keyIn(folder), { busyMs: 0 });
+  await assert.rejects(vault.put("a", { alias: "x", value: ONE }), {
+    code: "vault.busy", class: "outside", message: `${path}: pid ${process.pid} (aos vault) has been changing it since ${lock.holder.since}`, hint: /remove .*vault\.json\.lock$/,
+  });
+  assert.deepEqual(await readdir(folder), ["vault.json.lock"]);
+  await lock.release();
+  assert.equal((await vault.put("a", { alias: "x", value: ONE })).version, 1);
+  await mkdir(`${path}.lock`);
+  await assert.rejects(vault.put("a", { alias: "x", value: TWO }), { code: "vault.io", class: "outside" });
 });
 
 test("vault: many puts at once: none lost; a nonce of its own for every write", async (t) => {

@@ -52,8 +52,9 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const SCRYPT: Cost = { N: 1 << 16, r: 8, p: 1 };
 /** What a file may ask for: who wrote it is not known before it is opened. */
 const SCRYPT_BYTES_MAX = 256 * 1024 * 1024;
-/** How long another process may take to change the file. */
-const BUSY = { looks: 100, everyMs: 50 } as const;
+/** How long another process may take to change the file, and how often it is looked at meanwhile. */
+const BUSY_MS = 5_000;
+const LOOK_MS = 50;
 
 /** Whether a text names a value of a vault: letters, digits, `.`, `_`, `/`, `-`, at most 128. */
 export function isVaultName(text: string): boolean {
@@ -68,14 +69,16 @@ export function isVaultName(text: string): boolean {
  * `<path>.lock`, so that several processes may change it. All methods throw AosError `vault.key` (missing, of another length, or
  * readable by others), `vault.sealed` (another key, or somebody changed the file), `vault.busy` (another process has held it for
  * seconds), `vault.io`; no error holds a value.
+ *
+ * @param options.busyMs - how long another process is waited for; 5 s unless told
  */
-export function fileVault(path: string, key: VaultKey): Vault {
+export function fileVault(path: string, key: VaultKey, { busyMs = BUSY_MS }: { readonly busyMs?: number } = {}): Vault {
   let last: Promise<unknown> = Promise.resolve();
   const keys = keyRing(key);
 
   /** One after the other: each change starts from what the one before wrote. */
   function change<T>(work: (content: Content) => Promise<{ readonly content: Content; readonly answer: T }>): Promise<T> {
-    const mine = last.then(() => locked(path, async () => {
+    const mine = last.then(() => locked(path, busyMs, async () => {
       const { content: before, head } = await readVault(path, keys);
       const { content, answer } = await work(before);
       if (content !== before) await writeVault(path, keys, { content, before: head });
@@ -144,17 +147,17 @@ function authenticated({ format, kdf, salt, cost, nonce }: Head): Buffer {
 }
 
 /** Does `work` while no other process changes the file. */
-async function locked<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function locked<T>(path: string, busyMs: number, work: () => Promise<T>): Promise<T> {
   await makeFolder(dirname(path)).catch(outside("vault.io", path));
   for (let look = 1; ; look++) {
     try {
       const lock = await lockFile(`${path}.lock`, { command: "vault" });
       return await work().finally(() => lock.release());
     } catch (error) {
-      const busy = error instanceof AosError && error.code === "world.running" && look < BUSY.looks;
+      const busy = error instanceof AosError && error.code === "world.running" && look * LOOK_MS < busyMs;
       if (!busy) throw lockFailure(path, error);
     }
-    await sleep(BUSY.everyMs);
+    await sleep(LOOK_MS);
   }
 }
 
@@ -162,7 +165,10 @@ function lockFailure(path: string, error: unknown): unknown {
   if (!(error instanceof AosError)) return error;
   if (error.code === "world.lock") return new AosError("vault.io", error.message, { class: "outside", at: { file: path }, cause: error });
   if (error.code !== "world.running") return error;
-  return new AosError("vault.busy", `${path}: ${error.message.slice(error.message.indexOf("held by"))}`, { class: "outside", at: { file: path }, hint: `if that process is gone, remove ${path}.lock` });
+  const { pid, command, since } = error.data;
+  return new AosError("vault.busy", `${path}: pid ${String(pid)} (${String(command)}) has been changing it since ${String(since)}`, {
+    class: "outside", at: { file: path }, hint: `if that process is gone, remove ${path}.lock`, data: error.data, cause: error,
+  });
 }
 
 async function readVault(path: string, keys: KeyRing): Promise<{ readonly content: Content; readonly head: Head | undefined }> {

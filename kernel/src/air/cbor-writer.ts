@@ -85,6 +85,42 @@ export function lentOut(): Uint8Array {
   return bytes;
 }
 
+/** Bytes to put items into without the writer, and where to begin. */
+export interface Place {
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
+  readonly start: number;
+}
+
+/** Room for so many bytes, for an encoding that ends with `lentFrom`; asked for while no other is in the making. */
+export function placeToLend(count: number): Place {
+  if (ROOM_BYTES - lentTo < count) {
+    lent = newRoom(Math.max(ROOM_BYTES, count));
+    lentTo = 0;
+  }
+  return { bytes: lent.bytes, words: lent.words, start: lentTo };
+}
+
+/** What was put there up to `end`, as {@link lentOut} gives it. */
+export function lentFrom({ bytes, start }: Place, end: number): Uint8Array {
+  lentTo = end;
+  if (ROOM_BYTES - end < LENDABLE_BYTES) {
+    lent = newRoom(ROOM_BYTES);
+    lentTo = 0;
+  }
+  return bytes.subarray(start, end);
+}
+
+/** Room for so many bytes from the beginning on, which `shownTo` shows until the next encoding begins. */
+export function bytesToShow(count: number): Uint8Array {
+  if (own.bytes.length < count) own = newRoom(count);
+  return own.bytes;
+}
+
+export function shownTo(end: number): Uint8Array {
+  return firstOf(own, end);
+}
+
 function newRoom(size: number): Room {
   const bytes = new Uint8Array(size);
   return { bytes, words: new DataView(bytes.buffer), views: [] };

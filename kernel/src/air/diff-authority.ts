@@ -37,6 +37,7 @@ export function authorityChanges(base: ControlPlane | undefined, next: ControlPl
     ...secretChanges(sides),
     ...triggerChanges(sides),
     ...migrationChanges(sides),
+    ...idempotencyChanges(sides),
   ];
   const sorted = changes.sort((a, b) => ORDER.indexOf(a.effect) - ORDER.indexOf(b.effect) || compareText(a.subject, b.subject) || compareText(a.text, b.text));
   return sorted.filter((one, index) => one.text !== sorted[index - 1]?.text || one.subject !== sorted[index - 1]?.subject || one.effect !== sorted[index - 1]?.effect);
@@ -299,6 +300,14 @@ function migrationChanges({ base, next }: Sides): readonly AuthorityChange[] {
     if (stateOf(base, name) === stateOf(next, name)) return [];
     return [{ effect: "widening", subject, text: `its state changed, so \`${after}\` rewrites cells that no longer fit` }];
   });
+}
+
+/** What has a key may be sent again after a crash. */
+function idempotencyChanges({ base, next }: Sides): readonly AuthorityChange[] {
+  const [was, is] = [base, next].map((control) => control?.manifest.defaults?.idempotency);
+  if (was === is) return [];
+  const [effect, text] = is === undefined ? (["narrowing", "no longer have one of their own"] as const) : (["widening", "now have one of their own, so that they may be sent again"] as const);
+  return [{ effect, subject: "plans", text: `effects that are asked for without an idempotency key ${text}` }];
 }
 
 /** Everything the state of a reducer means. */

@@ -109,6 +109,14 @@ const OURS: readonly Row[] = [
     title: `deadline ${details}`, base: at(P, LIFE, before), next: at(P, LIFE, after), definitions: [`changed defplan demo/fetch@1: deadline changed from ${details}`], authority: [authority],
   })),
   {
+    title: "keys by instance", next: [set(M, "/defaults/idempotency", "instance")], sections: ["defaults.idempotency: keys of effects without one changed from zero to instance"],
+    authority: ["widening: plans: effects that are asked for without an idempotency key now have one of their own, so that they may be sent again"],
+  },
+  {
+    title: "keys of zeros again", base: [set(M, "/defaults/idempotency", "instance")], next: [], sections: ["defaults.idempotency: keys of effects without one changed from instance to zero"],
+    authority: ["narrowing: plans: effects that are asked for without an idempotency key no longer have one of their own"],
+  },
+  {
     title: "migration added", base: MIGRATION.slice(0, 2), next: MIGRATION, sections: ["migrations: migration added: cells of `demo/Job@1` by `demo/New@1`"],
     authority: [`widening: ${MIGRATED}: \`demo/New@1\` may now rewrite its cells`],
   },
@@ -148,5 +156,5 @@ test("diff: budgets, approvals, deadlines and migrations: what they are, and wha
     assert.deepEqual(shown(row), { definitions, sections, authority }, row.title);
     count++;
   }
-  assert.equal(count, 29);
+  assert.equal(count, 31);
 });

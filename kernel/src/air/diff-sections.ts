@@ -17,6 +17,7 @@ export function sectionChanges(base: Sectioned | undefined, next: Sectioned): re
     { section: "routing", details: [...lines("route", routes(before), routes(after)), ...lines("inbox", inboxes(before), inboxes(after))] },
     { section: "triggers", details: lines("trigger", triggers(before), triggers(after)) },
     { section: "defaults.policy", details: policy(before?.defaults?.policy, after.defaults?.policy) },
+    { section: "defaults.idempotency", details: idempotency(before?.defaults?.idempotency, after.defaults?.idempotency) },
     { section: "cap_grants", details: grants(before, after) },
     { section: "module_bindings", details: bindings(before, after) },
     { section: "secrets", details: secrets(base, next) },
@@ -59,6 +60,10 @@ function policy(before: string | undefined, after: string | undefined): readonly
   if (before === after) return [];
   if (before === undefined) return [`policy \`${after}\` put in force`];
   return [after === undefined ? `policy \`${before}\` taken out of force` : `policy changed from \`${before}\` to \`${after}\``];
+}
+
+function idempotency(before: string | undefined, after: string | undefined): readonly string[] {
+  return before === after ? [] : [`keys of effects without one changed from ${before ?? "zero"} to ${after ?? "zero"}`];
 }
 
 function grants(before: Manifest | undefined, after: Manifest): readonly string[] {

@@ -29,7 +29,7 @@ export interface AuthorityChange {
   readonly text: string;
 }
 
-export type SectionName = "routing" | "triggers" | "defaults.policy" | "cap_grants" | "module_bindings" | "secrets" | "effects" | "migrations";
+export type SectionName = "routing" | "triggers" | "defaults.policy" | "defaults.idempotency" | "cap_grants" | "module_bindings" | "secrets" | "effects" | "migrations";
 export interface SectionChange {
   readonly section: SectionName;
   readonly details: readonly string[];

@@ -1,7 +1,8 @@
 // What surrounds values: the preimages of intent, grant, event and patch hashes, and the envelopes modules are called with.
 
 import { canonicalOf, decode, fieldsOf, plainOf } from "./cbor.ts";
-import { begin, beginLent, closeMap, items, lentOut, openMap, shown, writeByte, writeBytes, writePrefix, writeRaw, writeText } from "./cbor-writer.ts";
+import { putBytes, putRaw, putStart, putText, textBytesMax } from "./cbor-put.ts";
+import { bytesToShow, items, lentFrom, placeToLend, shownTo } from "./cbor-writer.ts";
 import { AosError } from "./error.ts";
 import { hashBytes, hashValue, utf8 } from "./hash.ts";
 import { bareValue, nodeValue } from "./serialize.ts";
@@ -10,9 +11,11 @@ import { isList, isMap, kindOfValue } from "./value-path.ts";
 import type { Encodable, Hash, Value, ValueMap } from "./value.ts";
 
 const ABI_VERSION = 1;
+/** More than heads and names of fields take in an envelope. */
+const FIXED_BYTES = 128;
 const IDEMPOTENCY_KEY_BYTES = 32;
 
-// Events are hashed and sent to reducers all the time: their envelopes are written field by field.
+// Events are hashed and sent to reducers all the time: their envelopes are put together from pieces.
 const VERSION_STATE = items("version", ABI_VERSION, "state");
 const EVENT = items("event");
 const SCHEMA = items("schema");
@@ -59,19 +62,18 @@ export type EventEnvelope = {
 
 /** Identity of an event. */
 export function eventHash({ schema, value, key }: EventEnvelope): Hash {
-  begin();
-  writePrefix();
-  const head = openMap();
-  if (key !== undefined) {
-    writeRaw(KEY);
-    writeBytes(key);
-  }
-  writeRaw(VALUE);
-  writeBytes(value);
-  writeRaw(SCHEMA);
-  writeText(schema);
-  closeMap(head, key === undefined ? 2 : 3);
-  return hashBytes(shown());
+  const to = bytesToShow(FIXED_BYTES + value.length + (key === undefined ? 0 : key.length) + textBytesMax(schema));
+  let at = putStart(to, 0, key === undefined ? 2 : 3);
+  if (key !== undefined) at = putBytes(to, putRaw(to, at, KEY), key);
+  at = putBytes(to, putRaw(to, at, VALUE), value);
+  at = putSchema(to, at, schema);
+  return hashBytes(shownTo(at));
+}
+
+function putSchema(to: Uint8Array, at: number, schema: string): number {
+  const end = putText(to, putRaw(to, at, SCHEMA), schema);
+  if (end < 0) throw new AosError("air.value", "$.schema: a lone surrogate has no UTF-8 form");
+  return end;
 }
 
 /** A control plane as one value: the manifest without `$kind`, definitions with it, no `nodes` when there are none. */
@@ -88,28 +90,21 @@ export function encodeReducerInput(input: {
   readonly ctx?: Uint8Array | undefined;
 }): Uint8Array {
   const { state, event, ctx } = input;
-  beginLent();
-  const head = openMap();
-  writeRaw(VERSION_STATE);
-  if (state === null) writeByte(0xf6);
-  else writeBytes(state);
-  writeRaw(EVENT);
-  const inner = openMap();
-  writeRaw(SCHEMA);
-  writeText(event.schema);
-  writeRaw(VALUE);
-  writeBytes(event.value);
-  if (event.key !== undefined) {
-    writeRaw(KEY);
-    writeBytes(event.key);
-  }
-  closeMap(inner, event.key === undefined ? 2 : 3);
-  if (ctx !== undefined) {
-    writeRaw(CTX);
-    writeBytes(ctx);
-  }
-  closeMap(head, ctx === undefined ? 3 : 4);
-  return lentOut();
+  const { schema, value, key } = event;
+  const place = placeToLend(FIXED_BYTES + (state?.length ?? 0) + textBytesMax(schema) + value.length + (key?.length ?? 0) + (ctx?.length ?? 0));
+  const to = place.bytes;
+  let at = place.start;
+  to[at++] = ctx === undefined ? 0xa3 : 0xa4;
+  at = putRaw(to, at, VERSION_STATE);
+  if (state === null) to[at++] = 0xf6;
+  else at = putBytes(to, at, state);
+  at = putRaw(to, at, EVENT);
+  to[at++] = key === undefined ? 0xa2 : 0xa3;
+  at = putSchema(to, at, schema);
+  at = putBytes(to, putRaw(to, at, VALUE), value);
+  if (key !== undefined) at = putBytes(to, putRaw(to, at, KEY), key);
+  if (ctx !== undefined) at = putBytes(to, putRaw(to, at, CTX), ctx);
+  return lentFrom(place, at);
 }
 
 /** Input of `run`. */

@@ -67,6 +67,7 @@ export const NEAR_WORLDS: readonly NearWorld[] = [
   { title: "a builtin effect listed", edits: [listed("effects", "sys/timer.set@1", "demo/mail.send@1")] },
   { title: "an effect for reducers too", edits: [set("air/effect.json", "/origin_scope", "both")] },
   { title: "a grant with a budget", edits: [set(M, "/defaults/cap_grants/0/budget", { calls: 10, tokens: 5000, cents: 300, bytes: 1 })] },
+  { title: "keys by instance", edits: [set(M, "/defaults/idempotency", "instance")] },
   { title: "a rule that asks a person", edits: [set("air/policy.json", "/rules/1/decision", "require_approval"), set("air/policy.json", "/rules/1/approval_ttl_ns", 60_000_000_000)] },
   { title: "a plan with a deadline", edits: [set(P, "/deadline_ns", 3_600_000_000_000)] },
   { title: "a migration", edits: MIGRATION },

@@ -56,7 +56,7 @@ const NODES: { readonly [Kind in Node["kind"]]: Shape } = {
     {
       schemas: REF, modules: REF, plans: REF, effects: REF, caps: REF, policies: REF,
       secrets: () => shape(["name", "hash", "alias", "version", "binding_id", "expected_digest", "policy"], { policy: () => plain("allowed_caps", "allowed_plans") }),
-      defaults: () => shape(["policy", "cap_grants"], { cap_grants: () => shape(["name", "cap", "params", "expiry_ns", "budget"], { params: expr, budget: () => plain(...BUDGET) }) }),
+      defaults: () => shape(["policy", "idempotency", "cap_grants"], { cap_grants: () => shape(["name", "cap", "params", "expiry_ns", "budget"], { params: expr, budget: () => plain(...BUDGET) }) }),
       module_bindings: () => mapOf(plain("slots")),
       routing: () => shape(["events", "inboxes"], { events: () => plain("event", "reducer", "key_field"), inboxes: () => plain("source", "reducer") }),
       triggers: () => plain("event", "plan", "correlate_by"),

@@ -259,7 +259,7 @@ const readGrant = readStruct("a cap grant", (fields): CapGrant =>
 );
 
 const readDefaults = readStruct("defaults", (fields) =>
-  present({ policy: fields.maybe("policy", readText), cap_grants: fields.some("cap_grants", readList(readGrant)) }),
+  present({ policy: fields.maybe("policy", readText), cap_grants: fields.some("cap_grants", readList(readGrant)), idempotency: fields.maybe("idempotency", readWord(["instance"])) }),
 );
 
 const readRouting = readStruct("routing", (fields) =>

@@ -110,7 +110,8 @@ function defaultsOps(base: ControlPlane, next: ControlPlane): readonly PatchOp[]
   if (after === undefined) return before === undefined ? [] : [{ op: "remove_section", section: "defaults", pre_hash: blockHash(base.manifest, "defaults") }];
   const policy = before?.policy === after.policy ? {} : { policy: after.policy ?? null };
   const grants = blockHash(base.manifest, "cap_grants") === blockHash(next.manifest, "cap_grants") ? {} : { cap_grants: after.cap_grants ?? [] };
-  const op: PatchOp = { op: "set_defaults", ...policy, ...grants };
+  const idempotency = before?.idempotency === after.idempotency ? {} : { idempotency: after.idempotency ?? null };
+  const op: PatchOp = { op: "set_defaults", ...policy, ...grants, ...idempotency };
   return before === undefined || Object.keys(op).length > 1 ? [op] : [];
 }
 

@@ -29,7 +29,7 @@ export type PatchOp =
   /** Unlists `remove`, then lists `add`: at the end of its list, or where it stands already. */
   | { readonly op: "set_manifest_refs"; readonly add?: readonly RefAdd[]; readonly remove?: readonly RefRemove[] }
   /** What is absent stays; `policy: null` clears the policy. */
-  | { readonly op: "set_defaults"; readonly policy?: string | null; readonly cap_grants?: readonly CapGrant[] }
+  | { readonly op: "set_defaults"; readonly policy?: string | null; readonly cap_grants?: readonly CapGrant[]; readonly idempotency?: "instance" | null }
   | { readonly op: "set_routing_events"; readonly pre_hash: Hash; readonly events: readonly RoutingEvent[] }
   | { readonly op: "set_routing_inboxes"; readonly pre_hash: Hash; readonly inboxes: readonly Inbox[] }
   | { readonly op: "set_triggers"; readonly pre_hash: Hash; readonly triggers: readonly Trigger[] }
@@ -118,7 +118,11 @@ const readBindings = readPart(["module_bindings"], (manifest): Bindings => manif
 const readSecrets = readPart(["secrets"], (manifest) => manifest.secrets ?? []);
 const readMigrations = readPart(["migrations"], (manifest) => manifest.migrations ?? []);
 
-const readPolicy: Read<string | null> = (value, at, report) => (value === null ? null : readText(value, at, report));
+function orNull<T>(read: Read<T>): Read<T | null> {
+  return (value, at, report) => (value === null ? null : read(value, at, report));
+}
+const readPolicy = orNull(readText);
+const readIdempotency = orNull(readWord(["instance"]));
 
 const readAdd = readClosed("a reference", (fields): RefAdd => ({
   kind: fields.need("kind", readKind), name: fields.need("name", readText), hash: fields.orElse("hash", readHashOrPlaceholder, ZERO_HASH),
@@ -151,7 +155,8 @@ const OPS: { readonly [Op in PatchOp["op"]]: Read<PatchOp> } = {
   set_defaults: readClosed("set_defaults", (fields) => {
     const policy = fields.orElse<string | null | undefined>("policy", readPolicy, undefined);
     const cap_grants = fields.orElse<readonly CapGrant[] | undefined>("cap_grants", readGrants, undefined);
-    return { op: "set_defaults", ...(policy !== undefined && { policy }), ...(cap_grants && { cap_grants }) };
+    const idempotency = fields.orElse<"instance" | null | undefined>("idempotency", readIdempotency, undefined);
+    return { op: "set_defaults", ...(policy !== undefined && { policy }), ...(cap_grants && { cap_grants }), ...(idempotency !== undefined && { idempotency }) };
   }),
   set_routing_events: readClosed("set_routing_events", (fields) => ({
     op: "set_routing_events", pre_hash: fields.need("pre_hash", readHash), events: fields.need("events", readEvents),
@@ -223,7 +228,7 @@ function bodyValue(patch: PatchOp): Encodable {
     case "replace_def":
       return { kind: patch.new_node.kind, name: patch.name, pre_hash: patch.pre_hash, new_node: nodeValue(patch.new_node) };
     case "set_defaults":
-      return { policy: patch.policy, cap_grants: patch.cap_grants && blockValue({ defaults: { cap_grants: patch.cap_grants } }, "cap_grants") };
+      return { policy: patch.policy, idempotency: patch.idempotency, cap_grants: patch.cap_grants && blockValue({ defaults: { cap_grants: patch.cap_grants } }, "cap_grants") };
     case "set_routing_events":
       return { pre_hash: patch.pre_hash, events: blockValue({ routing: { events: patch.events } }, "routing_events") };
     case "set_routing_inboxes":

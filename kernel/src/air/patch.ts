@@ -269,7 +269,8 @@ function checkClaim({ kind, name, hash, at }: Claim, manifest: Manifest): readon
 function setDefaults(draft: Draft, op: PatchOp & { op: "set_defaults" }): void {
   const policy = op.policy === undefined ? draft.manifest.defaults?.policy : (op.policy ?? undefined);
   const grants = op.cap_grants ?? draft.manifest.defaults?.cap_grants ?? [];
-  const defaults = { ...(policy !== undefined && { policy }), ...(grants.length > 0 && { cap_grants: grants }) };
+  const idempotency = op.idempotency === undefined ? draft.manifest.defaults?.idempotency : (op.idempotency ?? undefined);
+  const defaults = { ...(policy !== undefined && { policy }), ...(grants.length > 0 && { cap_grants: grants }), ...(idempotency !== undefined && { idempotency }) };
   draft.manifest = { ...draft.manifest, defaults };
 }
 

@@ -63,6 +63,9 @@ test("node: our members: a budget of no dimension and no migrations are as if ab
     $kind: "manifest", air_version: "1", schemas: [], modules: [], plans: [], caps: [], policies: [], defaults: { cap_grants: [{ name: "g", cap: "a/c@1", params: { record: {} }, ...grant }] }, ...parts,
   }), "m").json as Value);
   const same = [manifest({}, {}), manifest({ migrations: [] }, { budget: {} }), manifest({}, { budget: null }), manifest({}, { budget: { calls: null } })];
+  const defaults = (idempotency: unknown): Node => manifest({ defaults: { idempotency } }, {});
+  assert.equal(bareHash(defaults(null)), bareHash(manifest({ defaults: {} }, {})));
+  assert.notEqual(bareHash(defaults("instance")), bareHash(defaults(null)));
   assert.equal(new Set(same.map(bareHash)).size, 1);
   for (const one of same) assert.deepEqual(one, same[0]);
   const built: Node = { ...(same[0] as Manifest), defaults: { cap_grants: [{ ...(same[0] as Manifest).defaults?.cap_grants?.[0] as CapGrant, budget: {} }] }, migrations: [] };

@@ -129,7 +129,7 @@ function manifestFields(manifest: Manifest): Fields {
     policies: manifest.policies.map(refValue),
     effects: some(manifest.effects)?.map(refValue),
     secrets: some(manifest.secrets)?.map(secretValue),
-    defaults: defaults && { policy: defaults.policy, cap_grants: some(defaults.cap_grants)?.map(grantValue) },
+    defaults: defaults && { policy: defaults.policy, cap_grants: some(defaults.cap_grants)?.map(grantValue), idempotency: defaults.idempotency },
     module_bindings: module_bindings && someMap(new Map([...module_bindings].map(([name, { slots }]) => [name, { slots: someMap(slots) }]))),
     routing: routing && {
       events: some(routing.events)?.map((route) => ({ event: route.event, reducer: route.reducer, key_field: route.key_field })),

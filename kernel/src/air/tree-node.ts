@@ -4,8 +4,11 @@ import { canonical, decodeCanonical } from "./cbor.ts";
 import { AosError } from "./error.ts";
 import { hashBytes, hashValue, isHash } from "./hash.ts";
 import { compareText } from "./text.ts";
+import { isSegment, readTreeBytes, writeTreeBytes } from "./tree-bytes.ts";
 import { isList, isMap } from "./value-path.ts";
 import type { Hash, Value } from "./value.ts";
+
+export { isSegment } from "./tree-bytes.ts";
 
 export type EntryKind = "file" | "dir";
 /** Permission bits: 0644 or 0755 for files, always 0755 for directories. */
@@ -36,6 +39,8 @@ const DIR_MODE = 0o755;
 
 /** The bytes of a tree node; their hash names it. */
 export function encodeTree(tree: Tree): Uint8Array {
+  const bytes = writeTreeBytes(tree);
+  if (bytes !== undefined) return bytes;
   const entries = tree.entries.map(({ name, kind, hash, size, mode, annotations_hash }) => ({ name, kind, hash, size, mode, annotations_hash }));
   return canonical({ entries, annotations_hash: tree.annotations_hash });
 }
@@ -47,6 +52,8 @@ export function encodeTree(tree: Tree): Uint8Array {
  *   modes keep the rules
  */
 export function decodeTree(bytes: Uint8Array): Tree {
+  const tree = readTreeBytes(bytes);
+  if (tree !== undefined) return tree;
   const fields = fieldsOf(decodeNode(bytes), "tree", ["entries", "annotations_hash"]);
   const list = fields.get("entries") ?? null;
   if (!isList(list)) return refuse("tree", "has no entries");
@@ -115,11 +122,6 @@ export function decodeAnnotations(bytes: Uint8Array): Annotations {
     if (typeof key !== "string" || typeof hash !== "string" || !isHash(hash)) return refuse("annotations", "hold something else than hashes by text");
     return [key, hash] as const;
   }));
-}
-
-/** Is this a name of a tree entry: letters, digits and `. _ ~ -`, but not `.` and `..`? */
-export function isSegment(text: string): boolean {
-  return /^[A-Za-z0-9._~-]+$/.test(text) && text !== "." && text !== "..";
 }
 
 /** Reads the name of a workspace. @throws AosError `tree.workspace_name` */

@@ -147,7 +147,8 @@ export interface Manifest {
   readonly policies: readonly ManifestRef[];
   readonly effects?: readonly ManifestRef[];
   readonly secrets?: readonly (ManifestRef | SecretDecl)[];
-  readonly defaults?: { readonly policy?: string; readonly cap_grants?: readonly CapGrant[] };
+  /** `idempotency` is ours: `instance` gives an effect of a plan whose author gave it no key one of its own, from the instance and the step. */
+  readonly defaults?: { readonly policy?: string; readonly cap_grants?: readonly CapGrant[]; readonly idempotency?: "instance" };
   readonly module_bindings?: ReadonlyMap<string, { readonly slots?: ReadonlyMap<string, string> }>;
   readonly routing?: {
     readonly events?: readonly RoutingEvent[];

@@ -3,6 +3,7 @@
 import { compareText } from "./text.ts";
 import { requireSchema, suggestion, under, type Draft, type Owner, type Report } from "./findings.ts";
 import { validatePlanRefs } from "./validate-plan-refs.ts";
+import { mayAsk } from "./scope.ts";
 import type { DefPlan, PlanStep } from "./types.ts";
 
 /** Rules P1 to P12, M13 to M15, D-23 and D-29. Correlation is in validate-route: it depends on the triggers. */
@@ -150,7 +151,7 @@ function validateEmits(draft: Draft, plan: DefPlan, tell: Tell): void {
     const effect = draft.effects.get(step.effect);
     if (effect === undefined) {
       tell("effect.missing", `/steps/${index}/kind`, `effect kind \`${step.effect}\` does not exist`, suggestion(step.effect, draft.effects.keys()));
-    } else if (effect.origin_scope === "reducer") {
+    } else if (!mayAsk("plan", effect)) {
       tell("effect.origin_scope", `/steps/${index}/kind`, `effect \`${step.effect}\` is for reducers, not for plans`);
     }
     const grant = grants.get(step.cap);

@@ -137,7 +137,7 @@ const ERRORS: readonly Row[] = [
   { code: "plan.await_handle", edits: [set(P, "/steps/1/for", ref("@var:reqest"))], file: P, pointer: "/steps/1/for", hint: /`request`/ },
   { code: "plan.await_handle", edits: [set(P, "/steps/1/for", ref("@var:letter"))], file: P, pointer: "/steps/1/for", hint: /first/ },
   { code: "effect.missing", edits: [set(P, "/steps/0/kind", "http.reqest")], file: P, pointer: "/steps/0/kind", hint: /http\.request/ },
-  { code: "effect.origin_scope", edits: [set(P, "/steps/4/kind", "timer.set"), set(P, "/steps/4/cap", "timer_grant"), set(P, "/steps/4/params", { deliver_at_ns: 5, key: null })], file: P, pointer: "/steps/4/kind" },
+  { code: "effect.origin_scope", edits: [set("air/effect.json", "/origin_scope", "reducer")], file: P, pointer: "/steps/4/kind" },
   { code: "plan.unknown_ref", edits: [set(P, "/steps/0/params/record/url/ref", "@plan.input.ulr")], file: P, pointer: "/steps/0/params/record/url/ref", hint: /`url`/ },
   { code: "plan.unknown_ref", edits: [set(P, "/steps/2/expr/args/0/ref", "@var:respons")], file: P, pointer: "/steps/2/expr/args/0/ref", hint: /`response`/ },
   { code: "plan.unknown_ref", edits: [set(P, "/steps/5/value/record/id/ref", "@step:gett.params")], file: P, pointer: "/steps/5/value/record/id/ref", hint: /`get`/ },

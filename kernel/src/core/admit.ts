@@ -2,12 +2,12 @@
 
 import { AosError, assert } from "../air/error.ts";
 import { hashValue } from "../air/hash.ts";
-import type { Value } from "../air/value.ts";
+import type { Seq, Value } from "../air/value.ts";
 import type { ApprovalOffer } from "./approval.ts";
 import { normalEvent } from "./event-value.ts";
 import { machineOf } from "./machine.ts";
-import type { Input, Stamp } from "./record.ts";
-import { routeEvent } from "./route.ts";
+import type { Input, JournalRecord, Stamp } from "./record.ts";
+import { routedKey } from "./route.ts";
 import { trieGet } from "./trie.ts";
 import { brief, hashEvent } from "./turn.ts";
 import type { World } from "./world.ts";
@@ -27,17 +27,19 @@ export interface CancelOffer {
 }
 
 /** Checks an event against its schema, its size and its routes. */
-export function admitEvent(world: World, offer: EventOffer, stamp: Stamp): Input<"event"> | Input<"rejected"> {
+export function admitEvent(world: World, offer: EventOffer, stamp: Stamp): JournalRecord<"event"> | Input<"rejected"> {
   const { sender, schema } = offer;
   try {
     if (world.control === undefined) throw new AosError("world.empty", "no control plane is in force yet");
     const value = normalEvent(world.control.schemas, schema, offer.value);
     const sent = { schema, value, key: offer.key };
-    const { key } = routeEvent(machineOf(world.control), sent);
+    const key = routedKey(machineOf(world.control), sent);
     const { now_ns, logical_ns, entropy } = stamp;
     const event_hash = hashEvent(key === sent.key ? sent : { schema, value, key });
-    if (key === undefined) return { kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy };
-    return { kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
+    // In its place already, since it is the record made most: `step` need not copy it.
+    const seq = world.nextSeq as Seq;
+    if (key === undefined) return { seq, kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy };
+    return { seq, kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
   } catch (error) {
     if (!(error instanceof AosError)) throw error;
     return { kind: "rejected", schema: brief(schema), value_hash: safeHash(offer.value), code: error.code, message: brief(error.message), sender, ...stamp };
@@ -57,7 +59,7 @@ export function admitReceipt(world: World, receipt: Input<"receipt">): Input<"re
 export function admitApproval(world: World, offer: ApprovalOffer, stamp: Stamp): Input<"approval"> {
   const { heldSeq, decision, by, reason, signer, signature } = offer;
   const held = trieGet(world.held, String(heldSeq));
-  if (held === undefined) throw new AosError("approval.not_held", `#${heldSeq}: no effect is held there`, { class: "refused", hint: "`aos approvals ls` lists what waits" });
+  if (held === undefined) throw new AosError("approval.not_held", `#${heldSeq}: no effect is held there`, { hint: "`aos approvals ls` lists what waits" });
   if (held.expiresNs !== undefined && stamp.logical_ns >= held.expiresNs) {
     throw new AosError("approval.expired", `#${heldSeq}: the time to decide on ${held.effect} is over`, { class: "refused" });
   }

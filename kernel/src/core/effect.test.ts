@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { decode } from "../air/cbor.ts";
-import { hashValue } from "../air/hash.ts";
+import { hashToRaw, hashValue, hex } from "../air/hash.ts";
+import type { ControlPlane } from "../air/types.ts";
 import type { Value } from "../air/value.ts";
 import { callControl, noModules, type CallWorldOptions } from "../testing/call-world.ts";
 import { enqueue, judge, type Allowed, type EffectWish, type Refusal, type Stage } from "./effect.ts";
@@ -62,7 +63,7 @@ const KEY_31 = new Uint8Array(31);
 const refusals: readonly { readonly name: string; readonly wish: Partial<EffectWish>; readonly turn?: Parameters<typeof turnOf>[0]; readonly stage: Stage; readonly code: string; readonly message: RegExp }[] = [
   { name: "no such effect", wish: { effect: "demo.nothing" }, stage: "kind", code: "effect.unknown", message: /^demo\.nothing: no such effect$/ },
   { name: "an effect of plans from a reducer", wish: { origin: REDUCER }, stage: "scope", code: "effect.origin_scope", message: /is not for a reducer/ },
-  { name: "an effect of reducers from a plan", wish: { effect: "timer.set", cap: "timer" }, stage: "scope", code: "effect.origin_scope", message: /is not for a plan/ },
+  { name: "an effect of reducers from a plan", wish: { effect: "blob.get", cap: "timer" }, stage: "scope", code: "effect.origin_scope", message: /is not for a plan/ },
   { name: "no such grant", wish: { cap: "none" }, stage: "grant", code: "cap.grant_missing", message: /^none: no such grant$/ },
   { name: "params of another shape", wish: { params: null }, stage: "params", code: "value.invalid", message: /expected record/ },
   { name: "an idempotency key of 31 bytes", wish: { idempotencyKey: KEY_31 }, stage: "params", code: "idempotency.invalid", message: /32 bytes/ },
@@ -128,6 +129,22 @@ test("effect: secret sugar: a one-entry map under `secret` is the tagged form, i
   const plainly = judge(turnOf(), { ...WISH, params: params({ extra: new Map<Value, Value>([["secret", inner], ["other", inner]]) }) });
   assert.ok(plainly.kind === "allowed");
   assert.deepEqual((decode(plainly.params) as ReadonlyMap<string, ReadonlyMap<string, Value>>).get("extra"), new Map([["other", inner], ["secret", inner]]), "two entries are a map");
+});
+
+test("effect: idempotency by instance: a key of world, instance and step where the author gave none; an author's key, a reducer and the default are left alone", () => {
+  const byInstance = { ...control, manifest: { ...control.manifest, defaults: { ...control.manifest.defaults, idempotency: "instance" } } } as const;
+  const keyOf = (wish: Partial<EffectWish>, of: ControlPlane, world = hashValue("w")): string => {
+    const turn = turnOf();
+    turn.world = { ...turn.world, control: of, id: world };
+    const verdict = judge(turn, { ...WISH, ...wish });
+    return verdict.kind === "allowed" ? hex(verdict.idempotencyKey) : verdict.code;
+  };
+  const given = new Uint8Array(32).fill(7);
+  const own = hex(hashToRaw(hashValue({ world: hashValue("w"), instance: 3, step: "call" })));
+  const timer = { effect: "timer.set", cap: "timer", params: new Map<Value, Value>([["deliver_at_ns", 1], ["key", null]]), origin: REDUCER } as const;
+  assert.deepEqual([keyOf({}, byInstance), keyOf({ idempotencyKey: given }, byInstance), keyOf(timer, byInstance), keyOf({}, control)], [own, hex(given), "00".repeat(32), "00".repeat(32)]);
+  const others = [keyOf({ origin: { ...PLAN, instance: 4 } }, byInstance), keyOf({ origin: { ...PLAN, step: "other" } }, byInstance), keyOf({}, byInstance, hashValue("v"))];
+  assert.equal(new Set([own, ...others]).size, 4);
 });
 
 test("effect: allowed: the intent carries grant, enforcer, policy, rule and what was set aside; it is open", () => {

@@ -3,8 +3,10 @@
 import { AosError } from "../air/error.ts";
 import { intentHash } from "../air/envelope.ts";
 import { canonical } from "../air/cbor.ts";
+import { hashToRaw, hashValue } from "../air/hash.ts";
 import { normalizerFor } from "../air/normalize.ts";
-import type { DefEffect } from "../air/types.ts";
+import { mayAsk } from "../air/scope.ts";
+import type { ControlPlane, DefEffect } from "../air/types.ts";
 import type { Hash, Value } from "../air/value.ts";
 import { askBudget, reserve, spendValue } from "./budget.ts";
 import { askEnforcer } from "./capability.ts";
@@ -21,7 +23,7 @@ export interface EffectWish {
   readonly params: Value;
   /** Name of the grant. */
   readonly cap: string;
-  /** 32 bytes, or undefined for the default of zeros. */
+  /** 32 bytes, or undefined for the default. */
   readonly idempotencyKey: Uint8Array | undefined;
   readonly origin: IntentOrigin;
 }
@@ -73,14 +75,14 @@ export function judge(turn: Turn, wish: EffectWish): Allowed | Refusal {
   const by = nameOf(wish.origin);
   const effect = control.effects.get(wish.effect);
   if (effect === undefined) return refusal("kind", "effect.unknown", `${wish.effect}: no such effect`);
-  if (!inScope(effect, wish.origin.kind)) return refusal("scope", "effect.origin_scope", `${wish.effect} is not for a ${wish.origin.kind}`);
+  if (!mayAsk(wish.origin.kind, effect)) return refusal("scope", "effect.origin_scope", `${wish.effect} is not for a ${wish.origin.kind}`);
   const grant = grants.get(wish.cap);
   if (grant === undefined) return refusal("grant", "cap.grant_missing", `${wish.cap}: no such grant`);
 
   const normal = normalParams(turn, effect, wish.params);
   if (normal instanceof AosError) return refusal("params", normal.code, normal.message);
   const params = canonical(normal);
-  const idempotencyKey = wish.idempotencyKey ?? ZERO_KEY;
+  const idempotencyKey = wish.idempotencyKey ?? defaultKey(turn, control, wish.origin);
   if (idempotencyKey.length !== 32) return refusal("params", "idempotency.invalid", "an idempotency key is 32 bytes");
   const intent = intentHash({ effect: wish.effect, params, cap: wish.cap, idempotencyKey });
 
@@ -163,6 +165,12 @@ function checkGrant(
   return undefined;
 }
 
+/** Zeros, or where the manifest asks for it what no other step of any instance has. */
+function defaultKey({ world }: Turn, control: ControlPlane, origin: IntentOrigin): Uint8Array {
+  if (control.manifest.defaults?.idempotency !== "instance" || origin.kind !== "plan") return ZERO_KEY;
+  return hashToRaw(hashValue({ world: world.id, instance: origin.instance, step: origin.step }));
+}
+
 /** Normal by the effect's params schema, references to secrets in their one spelling. */
 function normalParams(turn: Turn, effect: DefEffect, params: Value): Value | AosError {
   try {
@@ -171,10 +179,6 @@ function normalParams(turn: Turn, effect: DefEffect, params: Value): Value | Aos
     if (error instanceof AosError) return error;
     throw error;
   }
-}
-
-function inScope(effect: DefEffect, origin: "plan" | "reducer"): boolean {
-  return effect.origin_scope === "both" || effect.origin_scope === origin;
 }
 
 function nameOf(origin: IntentOrigin): string {

@@ -28,6 +28,8 @@ export interface Route {
   readonly arm: string | undefined;
   /** Where the cell's key is: segments of `key_field`, read from the event as sent or as the reducer sees it. */
   readonly keyField: { readonly path: readonly string[]; readonly from: "sent" | "wrapped" } | undefined;
+  /** Whether the value goes to the reducer as it is, and is not looked into for a key. */
+  readonly asSent: boolean;
 }
 export interface ReducerModule {
   readonly def: DefModule;
@@ -100,7 +102,7 @@ function routesOf(control: ControlPlane): ReadonlyMap<string, readonly Route[]> 
     const path = entry.key_field?.split(".").filter((segment) => segment !== "");
     const add = (event: string, arm: string | undefined): void => {
       const from = entry.event === event ? "sent" : "wrapped";
-      push(routes, event, { reducer, arm, keyField: path === undefined ? undefined : { path, from } });
+      push(routes, event, { reducer, arm, keyField: path === undefined ? undefined : { path, from }, asSent: event === reducer.abi.event && path === undefined });
     };
     const arms = family.kind === "variant" ? [...family.arms] : [];
     if (entry.event !== reducer.abi.event) {

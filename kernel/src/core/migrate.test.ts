@@ -9,7 +9,8 @@ import { fieldOf } from "../testing/fetch-world.ts";
 import { nativeModules, type NativePure } from "../testing/native-modules.ts";
 import { inPureWorld, type PureWorld, type PureWorldOptions } from "../testing/pure-world.ts";
 import { LIMITS } from "./limits.ts";
-import { takeover } from "./migrate.ts";
+import { applyRefusals, MIGRATION_MOST, misfits, takeover } from "./migrate.ts";
+import { encodeRecord } from "./record.ts";
 import { shadow } from "./shadow.ts";
 import { countedTrie } from "../testing/counted-trie.ts";
 import { trieGet, trieSize, type Leaf, type Node } from "./trie.ts";
@@ -131,6 +132,30 @@ for (const { name, body = "one", next, reason } of refused) {
   });
 }
 
+test("migration: what one change may write: up to the bound it is applied, beyond it the reducer is named", async () => {
+  await inPureWorld(optionsOf(notesAir()), async (world) => {
+    for (const id of ["a", "b", "c", "d"]) note(world, id, "y".repeat(989));
+    note(world, "gone", "");
+    const control = await world.prepare(notesAir({ state: NEW, migrations: MOVE }));
+    const before = world.world;
+    const records = (world.apply(control) ?? []).slice(1).reduce((sum, made) => sum + encodeRecord(made).length, 0);
+    const states = 4 * canonical({ id: "a", body: "y".repeat(989), words: 1 }).length;
+    const rows: readonly (readonly [name: string, most: { readonly records: number; readonly states: number }, refused: string | undefined])[] = [
+      ["as many bytes as there are", { records, states }, undefined],
+      ["a byte of records less", { records: records - 1, states }, `more than ${records - 1} bytes of records`],
+      ["a byte of state less", { records, states: states - 1 }, `more than ${states - 1} bytes of state`],
+    ];
+    let count = 0;
+    for (const [name, most, refused] of rows) {
+      const found = applyRefusals(before, control, world.shelf.modules, most);
+      assert.deepEqual(found.map(({ reducer, key }) => [reducer, key]), refused === undefined ? [] : [["demo/Notes@1", undefined]], name);
+      if (refused !== undefined) assert.ok(found[0]?.reason.startsWith(`carrying its cells over is ${refused}, too much for one change: `), found[0]?.reason);
+      count++;
+    }
+    assert.equal(count, 3);
+  });
+});
+
 test("takeover: state types the same, refs and names aside: no cell is looked at, however many there are", async () => {
   await inPureWorld(optionsOf(notesAir()), async (world) => {
     for (let id = 0; id < 40; id++) note(world, String(id), "one");
@@ -145,14 +170,14 @@ test("takeover: state types the same, refs and names aside: no cell is looked at
   });
 });
 
-/** The same trie, each leaf of it somewhere else: `load` tells which are fetched. */
-function apart<V>(node: Node<V> | undefined, load: (leaf: Leaf<V>) => void): Node<V> | undefined {
+/** The same trie, each leaf of it somewhere else: `load` tells which are fetched, `made` what is found there. */
+function apart<V>(node: Node<V> | undefined, load: (leaf: Leaf<V>) => void, made = (value: V): V => value): Node<V> | undefined {
   if (node === undefined || node.kind === "stub") return node;
-  if (node.kind === "branch") return { ...node, children: node.children.map((child) => apart(child, load)) };
+  if (node.kind === "branch") return { ...node, children: node.children.map((child) => apart(child, load, made)) };
   const source = {
     load() {
       load(node);
-      return node;
+      return { ...node, value: made(node.value) };
     },
   };
   return { kind: "stub", size: 1, digest: new Uint8Array(32), at: { file: 0, offset: 0, bytes: 0 }, source };
@@ -167,6 +192,21 @@ test("takeover: the state type of one reducer changes: its cells are read once e
     assert.equal(takeover({ ...world.world, cells }, other, world.shelf.modules).migrated.length, 40);
     assert.deepEqual(loaded, new Array(40).fill("demo/Notes@1"));
     assert.ok(trieSize(cells) > 40, "there are cells of another reducer");
+  });
+});
+
+test("migration: over the bound of a change: refused in a shadow, where nothing is run; a journal that holds one is replayed", async () => {
+  await inPureWorld(optionsOf(notesAir()), async (world) => {
+    const large = canonical("x".repeat(1_000_000));
+    const count = Math.ceil(MIGRATION_MOST.records / large.length);
+    for (let id = 0; id < count; id++) note(world, String(id), "one");
+    const control = await world.prepare(notesAir({ state: NEW, migrations: MOVE }));
+    const cells = { node: apart(world.world.cells.node, () => undefined, (cell) => ({ ...cell, key: large })) };
+    const of = { ...world.world, cells };
+    const report = shadow({ world: of, next: control, nextBundle: hashBytes(bundleOf(control)), head: { commit: "c" }, recorded: [], scenarios: [] }, world.shelf);
+    assert.match(report.misfits.map(({ reducer, reason }) => `${reducer}: ${reason}`).join(), /^demo\/Notes@1: carrying its cells over is more than 33554432 bytes of records/);
+    assert.deepEqual(report.runs, { baseline: "skipped", candidate: "skipped" });
+    assert.deepEqual(misfits(of, control, world.shelf.modules), [], "what replay asks");
   });
 });
 

@@ -4,14 +4,15 @@ import { canonical, decode } from "../air/cbor.ts";
 import { decodePureOutput, encodePureInput, pureContext } from "../air/envelope.ts";
 import { AosError } from "../air/error.ts";
 import { expandName, type Expanded } from "../air/expand.ts";
-import { bytesEqual, compareBytes, hashBytes } from "../air/hash.ts";
+import { bytesEqual, compareBytes, hashBytes, ZERO_HASH } from "../air/hash.ts";
 import { normalizerFor } from "../air/normalize.ts";
 import { compareText } from "../air/text.ts";
 import type { ControlPlane, DefModule } from "../air/types.ts";
-import type { Value } from "../air/value.ts";
+import type { Hash, Value } from "../air/value.ts";
 import type { ModuleRunner } from "../ports.ts";
 import { LIMITS } from "./limits.ts";
 import { reducerOf } from "./machine.ts";
+import { encodeRecord, place, type Draft } from "./record.ts";
 import { trieDelete, trieGroup, trieSet } from "./trie.ts";
 import { brief, record, writable, type Turn } from "./turn.ts";
 import { cellKey, type Cell, type World } from "./world.ts";
@@ -38,6 +39,15 @@ export interface Takeover {
   readonly misfits: readonly Misfit[];
 }
 
+/** What one change of the control plane may write, bytes: it is one turn, in memory, in the journal and in a seal. */
+export interface MigrationMost {
+  /** The `migrated` records together. */
+  readonly records: number;
+  /** The new states together. */
+  readonly states: number;
+}
+export const MIGRATION_MOST: MigrationMost = { records: 32 << 20, states: 256 << 20 };
+
 /**
  * Rehearses the change to `next`; changes nothing, and says the same whenever it is asked of the same cells. Both lists are by
  * reducer and key. Cells of reducers whose state and key types are the same in both control planes are not looked at.
@@ -45,10 +55,45 @@ export interface Takeover {
  * @throws AosError `module.missing` when a migration module was not added to `modules`
  */
 export function takeover(world: World, next: ControlPlane, modules: ModuleRunner): Takeover {
-  const changed = world.control === undefined ? [] : changedReducers(world.control, next);
-  const migrations = new Map((next.manifest.migrations ?? []).map(({ reducer, module }) => [reducer, module]));
   const migrated: Migrated[] = [];
   const misfits: Misfit[] = [];
+  for (const made of takenOver(world, next, modules)) {
+    if ("reason" in made) misfits.push(made);
+    else migrated.push(made);
+  }
+  return { migrated: migrated.sort(compareCells), misfits: misfits.sort(compareCells) };
+}
+
+/** The cells that neither fit the schemas their reducers have in `next` nor are carried over, whatever the change writes. */
+export function misfits(world: World, next: ControlPlane, modules: ModuleRunner): readonly Misfit[] {
+  const found: Misfit[] = [];
+  for (const made of takenOver(world, next, modules)) if ("reason" in made) found.push(made);
+  return found.sort(compareCells);
+}
+
+/**
+ * Why `next` is not to be applied: its misfits, or the one reducer whose cells are more than a change may carry over. A journal that
+ * holds such a change is replayed all the same.
+ */
+export function applyRefusals(world: World, next: ControlPlane, modules: ModuleRunner, most: MigrationMost = MIGRATION_MOST): readonly Misfit[] {
+  const found: Misfit[] = [];
+  let [records, states] = [0, 0];
+  for (const made of takenOver(world, next, modules)) {
+    if ("reason" in made) found.push(made);
+    else {
+      records += encodeRecord(place(migratedDraft(made, made.state === undefined ? undefined : ZERO_HASH, world.nextSeq), world.nextSeq)).length;
+      states += made.state?.length ?? 0;
+    }
+    const over = records > most.records ? `more than ${most.records} bytes of records` : states > most.states ? `more than ${most.states} bytes of state` : undefined;
+    if (over !== undefined) return [{ reducer: made.reducer, key: undefined, reason: `carrying its cells over is ${over}, too much for one change: delete cells first, or give the new state to a new reducer` }];
+  }
+  return found.sort(compareCells);
+}
+
+/** Cell by cell, in no order. */
+function* takenOver(world: World, next: ControlPlane, modules: ModuleRunner): Generator<Migrated | Misfit> {
+  const changed = world.control === undefined ? [] : changedReducers(world.control, next);
+  const migrations = new Map((next.manifest.migrations ?? []).map(({ reducer, module }) => [reducer, module]));
   for (const cell of cellsOf(world, changed)) {
     const { reducer, key } = cell;
     const unkeyed = keyMisfit(cell, next);
@@ -58,30 +103,29 @@ export function takeover(world: World, next: ControlPlane, modules: ModuleRunner
     const carried = name === undefined ? { reason } : carryOver(cell, { next, module: next.modules.get(name), modules });
     // A migration leaves a cell its key, or deletes the cell.
     const moved = unkeyed !== undefined && "state" in carried && carried.state !== undefined ? { reason: unkeyed } : carried;
-    if ("reason" in moved) misfits.push({ reducer, key, reason: name === undefined ? moved.reason : `${name}: ${moved.reason}` });
-    else migrated.push({ reducer, key, module: name ?? "", ...moved });
+    if ("reason" in moved) yield { reducer, key, reason: name === undefined ? moved.reason : `${name}: ${moved.reason}` };
+    else yield { reducer, key, module: name ?? "", ...moved };
   }
-  return { migrated: migrated.sort(compareCells), misfits: misfits.sort(compareCells) };
 }
 
 function* cellsOf(world: World, reducers: readonly string[]): Generator<Cell> {
   for (const reducer of reducers) for (const [, , cell] of trieGroup(world.cells, reducer)) yield cell;
 }
 
-/** The cells that neither fit the schemas their reducers have in `next` nor are carried over; an apply is refused while there are any. */
-export function misfits(world: World, next: ControlPlane, modules: ModuleRunner): readonly Misfit[] {
-  return takeover(world, next, modules).misfits;
-}
-
 /** Writes what migration modules made, a record a cell. */
 export function migrateCells(turn: Turn, migrated: readonly Migrated[], cause: number): void {
-  for (const { reducer, key, state, module, fuel } of migrated) {
+  for (const made of migrated) {
+    const { reducer, key, state } = made;
     const id = cellKey(reducer, key);
     const hash = state === undefined ? undefined : hashBytes(state);
     const { cells } = turn.world;
     writable(turn).cells = state === undefined || hash === undefined ? trieDelete(cells, id) : trieSet(cells, id, { reducer, key, state, hash });
-    record(turn, { kind: "migrated", reducer, ...(key === undefined ? {} : { key }), ...(hash === undefined ? {} : { state: hash }), module, fuel, cause });
+    record(turn, migratedDraft(made, hash, cause));
   }
+}
+
+function migratedDraft({ reducer, key, module, fuel }: Migrated, hash: Hash | undefined, cause: number): Draft<"migrated"> {
+  return { kind: "migrated", reducer, ...(key === undefined ? {} : { key }), ...(hash === undefined ? {} : { state: hash }), module, fuel, cause };
 }
 
 /** Reducers of the control plane in force whose cells `next` may read differently, or not at all. */

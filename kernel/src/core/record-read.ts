@@ -24,18 +24,17 @@ export function readEventRecord(record: Uint8Array): JournalRecord<"event"> | un
   const key = count === 0xaa ? bytesAfter(KEY) : undefined;
   if (count === 0xaa && key === undefined) return undefined;
   const seq = after(SEQ) ? argument(0x00) : undefined;
-  if (typeof seq !== "number") return undefined;
+  if (seq === undefined) return undefined;
   const value = bytesAfter(EVENT_VALUE);
   if (value === undefined) return undefined;
-  const now = after(NOW_NS) ? argument(0x00) : undefined;
+  const now_ns = after(NOW_NS) ? time() : undefined;
   const schema = textAfter(SCHEMA);
   const sender = textAfter(SENDER);
   const entropy = bytesAfter(ENTROPY);
   const event_hash = hashAfter(EVENT_HASH);
-  const logical = after(LOGICAL_NS) ? argument(0x00) : undefined;
-  if (now === undefined || schema === undefined || sender === undefined || entropy === undefined || event_hash === undefined || logical === undefined) return undefined;
+  const logical_ns = after(LOGICAL_NS) ? time() : undefined;
+  if (now_ns === undefined || schema === undefined || sender === undefined || entropy === undefined || event_hash === undefined || logical_ns === undefined) return undefined;
   if (at !== record.length) return undefined;
-  const [now_ns, logical_ns] = [BigInt(now), BigInt(logical)];
   return key === undefined
     ? { seq: seq as Seq, kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy }
     : { seq: seq as Seq, kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
@@ -52,8 +51,22 @@ function after(items: Uint8Array): boolean {
   return true;
 }
 
-/** The argument of a head of this major type, written as short as it can be; undefined for anything else. */
-function argument(major: number): number | bigint | undefined {
+/** A time: nearly always of eight bytes. */
+function time(): bigint | undefined {
+  if (bytes[at] !== 0x1b || at + 9 > bytes.length) {
+    const short = argument(0x00);
+    return short === undefined ? undefined : BigInt(short);
+  }
+  for (let i = 0; i < 8; i++) timeBytes[i] = bytes[at + 1 + i] as number;
+  if (timeView.getUint32(0) === 0) return undefined;
+  at += 9;
+  return timeView.getBigUint64(0);
+}
+const timeBytes = new Uint8Array(8);
+const timeView = new DataView(timeBytes.buffer);
+
+/** The argument of a head of this major type, below 2^53 and written as short as it can be; undefined for anything else. */
+function argument(major: number): number | undefined {
   const info = (bytes[at] ?? 0xff) - major;
   if (info < 0 || info > 27) return undefined;
   at++;
@@ -67,14 +80,14 @@ function argument(major: number): number | bigint | undefined {
     else low = low * 256 + (bytes[at + i] as number);
   }
   at += size;
-  if (size === 8) return high === 0 ? undefined : high < 0x20_0000 ? high * 0x1_0000_0000 + low : (BigInt(high) << 32n) | BigInt(low);
+  if (size === 8) return high === 0 || high >= 0x20_0000 ? undefined : high * 0x1_0000_0000 + low;
   return low < LEAST[info - 24]! ? undefined : low;
 }
 const LEAST = [24, 0x100, 0x10000];
 
 function lengthOf(major: number): number | undefined {
   const length = argument(major);
-  return typeof length === "number" && at + length <= bytes.length ? length : undefined;
+  return length !== undefined && at + length <= bytes.length ? length : undefined;
 }
 
 function bytesAfter(items: Uint8Array): Uint8Array | undefined {

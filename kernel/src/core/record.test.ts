@@ -5,7 +5,7 @@ import { AosError, InvariantError } from "../air/error.ts";
 import { hashValue, isHash } from "../air/hash.ts";
 import { Float, type Encodable, type Value } from "../air/value.ts";
 import { readEventRecord } from "./record-read.ts";
-import { decodeRecord, encodeRecord, encodeShaped, isInput, place, RECORD_KINDS, stampOf, type Draft, type JournalRecord, type RecordKind } from "./record.ts";
+import { decodeRecord, encodeRecord, isInput, place, placeInput, RECORD_KINDS, stampOf, type Draft, type JournalRecord, type RecordKind } from "./record.ts";
 
 const HASH = hashValue("x");
 const BYTES = Uint8Array.of(1, 2, 3);
@@ -163,6 +163,13 @@ test("record: inputs: begin a turn, no other kind does", () => {
   assert.deepEqual(RECORD_KINDS.filter((kind) => isInput(sampleOf(kind))), ["genesis", "applied", "event", "receipt", "receipt_refused", "rejected", "approval", "cancelled", "due", "transition"]);
 });
 
+test("record: an input that is in its place: not copied; of another place or of none: placed, the input as it was", () => {
+  const here = sampleOf("event") as JournalRecord<"event">;
+  assert.equal(placeInput(here, 5), here);
+  assert.deepEqual([placeInput(here, 6).seq, here.seq], [6, 5]);
+  assert.deepEqual(placeInput(FULL.due, 5), place(FULL.due, 5));
+});
+
 test("stamp: entropy of another length than 32 bytes: invariant", () => {
   assert.deepEqual(stampOf({ ...FULL.event }), STAMP);
   for (const length of [0, 31, 33]) assert.throws(() => stampOf({ ...STAMP, entropy: new Uint8Array(length) }), InvariantError);
@@ -190,7 +197,7 @@ test("record: those written field by field: the bytes of their shape, and read b
   assert.equal(records.length, 10 + 30 + 3 + 33 + 9 + 18);
   for (const record of records) {
     const bytes = encodeRecord(record);
-    assert.deepEqual(bytes, encodeShaped(record));
+    assert.deepEqual(bytes, canonical(record as Encodable));
     assert.deepEqual(decodeRecord(bytes), record);
   }
 });
@@ -204,7 +211,7 @@ test("record: an event read field by field: canonical bytes alone, whatever byte
     if (event === undefined) left++;
     else {
       read++;
-      assert.deepEqual(encodeShaped(event), bytes);
+      assert.deepEqual(canonical(event as Encodable), bytes);
     }
   };
   for (const bytes of whole) {

@@ -128,13 +128,8 @@ const ENCODERS: ReadonlyMap<string, (record: { readonly [field: string]: Encodab
 
 /** Canonical CBOR of `{kind, seq, …fields}`; absent fields are left out. */
 export function encodeRecord(record: JournalRecord): Uint8Array {
-  if (record.kind === "event") return eventRecordBytes(record);
-  if (record.kind === "stepped") return steppedRecordBytes(record);
-  return encodeShaped(record);
-}
-
-/** {@link encodeRecord} of any kind, by its shape. */
-export function encodeShaped(record: JournalRecord): Uint8Array {
+  const bytes = record.kind === "event" ? eventRecordBytes(record) : record.kind === "stepped" ? steppedRecordBytes(record) : undefined;
+  if (bytes !== undefined) return bytes;
   const encode = ENCODERS.get(record.kind);
   assert(encode !== undefined, "a record is of a known kind");
   return encode(record as unknown as { readonly [field: string]: Encodable | undefined });
@@ -181,13 +176,13 @@ export function place<K extends RecordKind>(draft: Draft<K>, seq: number): Journ
   return placed as unknown as JournalRecord<K>;
 }
 
-/** {@link place} for an input. Most are events: those field by field, a spread takes ten times as long. */
+/** {@link place} for an input; one that is in that place already is taken as it is. */
 export function placeInput(input: Input, seq: number): JournalRecord<InputKind> {
-  if (input.kind !== "event") return place(input, seq) as JournalRecord<InputKind>;
-  const { kind, schema, value, key, event_hash, sender, now_ns, logical_ns, entropy } = input;
-  return key === undefined
-    ? { seq: seq as Seq, kind, schema, value, event_hash, sender, now_ns, logical_ns, entropy }
-    : { seq: seq as Seq, kind, schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
+  return isAt(input, seq) ? input : (place(input, seq) as JournalRecord<InputKind>);
+}
+
+function isAt(input: Input, seq: number): input is JournalRecord<InputKind> {
+  return (input as Partial<JournalRecord<InputKind>>).seq === seq;
 }
 
 function read(bytes: Uint8Array): Value {

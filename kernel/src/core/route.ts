@@ -42,9 +42,23 @@ export function routeEvent(machine: Machine, event: DomainEvent): Routed {
 }
 
 /** The delivery where the route neither wraps the value nor looks into it for a key; undefined for all others. */
-function asSent({ reducer, keyField }: Route, event: DomainEvent): Delivery | undefined {
-  if (reducer.abi.event !== event.schema || keyField !== undefined) return undefined;
-  return (reducer.def.key_schema === undefined) === (event.key === undefined) ? { reducer, event } : undefined;
+function asSent(route: Route, event: DomainEvent): Delivery | undefined {
+  return goesAsSent(route, event) ? { reducer: route.reducer, event } : undefined;
+}
+
+function goesAsSent({ asSent, reducer }: Route, event: DomainEvent): boolean {
+  return asSent && (reducer.def.key_schema === undefined) === (event.key === undefined);
+}
+
+/** The key of what {@link routeEvent} gives, found without making the deliveries where they are the event itself. @throws as it does */
+export function routedKey(machine: Machine, event: DomainEvent): Uint8Array | undefined {
+  let { key } = event;
+  for (const route of machine.routes.get(event.schema) ?? NO_ROUTES) {
+    if (goesAsSent(route, event)) continue;
+    const delivered = deliver(machine, route, event, decode(event.value));
+    key ??= delivered.event.key;
+  }
+  return key;
 }
 
 function deliver(machine: Machine, route: Route, event: DomainEvent, sent: Value): Delivery {

@@ -4,7 +4,7 @@ import { diffControl } from "../air/diff.ts";
 import { compareText } from "../air/text.ts";
 import type { ControlPlane } from "../air/types.ts";
 import type { Hash } from "../air/value.ts";
-import { misfits, type Misfit } from "./migrate.ts";
+import { applyRefusals, type Misfit } from "./migrate.ts";
 import type { Input } from "./record.ts";
 import type { Scenario } from "./scenario.ts";
 import { answerBook, type RecordedReceipt } from "./shadow-answer.ts";
@@ -79,7 +79,7 @@ function bothRuns(input: ShadowInput, { scenarios, deps }: { readonly scenarios:
   const { world, next, nextBundle, window } = input;
   const own: Dependencies = { modules: deps.modules, control: (bundle) => (bundle === nextBundle ? next : deps.control(bundle)) };
   const start = window?.world ?? world;
-  const unfit = start === world ? misfits(world, next, deps.modules) : later(misfits(world, next, deps.modules), () => misfits(start, next, deps.modules));
+  const unfit = start === world ? applyRefusals(world, next, deps.modules) : later(applyRefusals(world, next, deps.modules), () => applyRefusals(start, next, deps.modules));
   const feed = { book: answerBook(input.recorded), deps: own };
   if (unfit.length > 0) return { unfit, candidate: undefined, baseline: undefined, divergence: undefined };
   const candidate = beginRun(start, feed);

@@ -15,7 +15,7 @@ import { raise, runReducer } from "./reducer.ts";
 import { receiptEvent } from "./receipt-event.ts";
 import { placeInput, stampOf, type Input, type JournalRecord } from "./record.ts";
 import { trieDelete, trieGet } from "./trie.ts";
-import { addTask, beginTurn, brief, machine, overLimit, record, recordPlaced, save, undoButDenials, writable, type Dependencies, type Task, type Turn } from "./turn.ts";
+import { addTask, beginTurn, brief, machine, nextTask, overLimit, record, recordPlaced, save, undoButDenials, writable, type Dependencies, type Task, type Turn } from "./turn.ts";
 import { blankWorld, type OpenIntent, type PlanInstance, type World } from "./world.ts";
 
 export interface Stepped {
@@ -154,7 +154,7 @@ function answerReducer(turn: Turn, open: OpenIntent, answer: { readonly receipt:
 
 /** Runs the queue to idle, first in first out. Past the turn's limits the rest is refused, task by task. */
 function drain(turn: Turn): void {
-  for (let task = turn.tasks.shift(); task !== undefined; task = turn.tasks.shift()) {
+  for (let task = nextTask(turn); task !== undefined; task = nextTask(turn)) {
     if (overLimit(turn)) refuse(turn, task);
     else if (task.kind === "deliver") runReducer(turn, task.delivery, task.cause);
     else runPlan(turn, task.instance, task.cause);

@@ -37,8 +37,8 @@ const REDUCERS: ReadonlyMap<string, NativeReducer> = new Map([
  * @returns undefined when the module is none of ours, or comes with code of its own (its `wasm_hash` is not zero)
  */
 export function runNative(def: DefModule, input: Uint8Array): NativeResult | undefined {
-  const reduce = def.wasm_hash === ZERO_HASH ? REDUCERS.get(def.name) : undefined;
-  if (reduce === undefined) return undefined;
+  const reduce = REDUCERS.get(def.name);
+  if (reduce === undefined || def.wasm_hash !== ZERO_HASH) return undefined;
   try {
     const output = plain({ state: plain(reduce(readEvent(input))), domain_events: [], effects: [], ann: null });
     return { kind: "ok", output, fuelUsed: input.length + output.length };

@@ -138,7 +138,19 @@ const paths = new Map<string, Uint8Array>();
 const PATHS_MAX = 4096;
 const KEPT_KEY_CHARS = 256;
 
+/** The key asked for last: nearly always the same text, looked up and then written. */
+let latestKey = "";
+let latestPath: Uint8Array | undefined;
+
 function pathOf(key: string): Uint8Array {
+  if (key !== latestKey || latestPath === undefined) {
+    latestPath = keptPath(key);
+    latestKey = key;
+  }
+  return latestPath;
+}
+
+function keptPath(key: string): Uint8Array {
   const kept = paths.get(key);
   if (kept !== undefined) return kept;
   const path = sha256(utf8(key));

@@ -36,8 +36,10 @@ export interface Turn {
   world: World;
   /** Whether the world is the turn's own, and no save point holds it. */
   owned: boolean;
-  readonly records: JournalRecord[];
+  records: JournalRecord[];
+  /** All tasks there were; those before `tasksDone` ran. */
   tasks: Task[];
+  tasksDone: number;
   readonly stamp: Stamp;
   readonly firstSeq: number;
   readonly deps: Dependencies;
@@ -46,7 +48,7 @@ export interface Turn {
 }
 
 export function beginTurn(world: World, stamp: Stamp, deps: Dependencies): Turn {
-  return { world, owned: false, records: [], tasks: [], stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
+  return { world, owned: false, records: [], tasks: [], tasksDone: 0, stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
 }
 
 /** The world for writing: the same until it is saved, then a copy. */
@@ -65,7 +67,11 @@ export function record<K extends RecordKind>(turn: Turn, draft: Draft<K>): numbe
 /** Takes a record that was made with `turn.world.nextSeq`. */
 export function recordPlaced(turn: Turn, placed: JournalRecord): number {
   assert(placed.seq === turn.firstSeq + turn.records.length, "a record's seq is the number of records before it (I1)");
-  turn.records.push(placed);
+  // Most turns have two: lists of one and two, made so, have no room to spare.
+  const [first] = turn.records;
+  if (first === undefined) turn.records = [placed];
+  else if (turn.records.length === 1) turn.records = [first, placed];
+  else turn.records.push(placed);
   writable(turn).nextSeq = placed.seq + 1;
   return placed.seq;
 }
@@ -74,6 +80,11 @@ export function recordPlaced(turn: Turn, placed: JournalRecord): number {
 export function addTask(turn: Turn, task: Task): void {
   if (turn.tasks.length === 0) turn.tasks = [task];
   else turn.tasks.push(task);
+}
+
+/** The task that is next, first in first out; undefined when the turn is idle. */
+export function nextTask(turn: Turn): Task | undefined {
+  return turn.tasksDone < turn.tasks.length ? turn.tasks[turn.tasksDone++] : undefined;
 }
 
 /** The machine of the control plane in force. */

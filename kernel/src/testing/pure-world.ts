@@ -9,7 +9,7 @@ import type { Encodable, Hash } from "../air/value.ts";
 import { memoryBlobs } from "../adapters/blobs/memory.ts";
 import { admitApproval, admitCancel, admitEvent, admitReceipt } from "../core/admit.ts";
 import { admitDue } from "../core/due.ts";
-import { misfits } from "../core/migrate.ts";
+import { applyRefusals } from "../core/migrate.ts";
 import { normalPayload } from "../core/receipt.ts";
 import { encodeRecord, type Input, type JournalRecord, type RecordKind, type Stamp } from "../core/record.ts";
 import { step } from "../core/step.ts";
@@ -123,7 +123,7 @@ async function pureWorld(options: PureWorldOptions): Promise<PureWorld> {
       return known;
     },
     apply(control) {
-      if (misfits(self.world, control, options.modules).length > 0) return undefined;
+      if (applyRefusals(self.world, control, options.modules).length > 0) return undefined;
       return self.take({ kind: "applied", manifest: control.manifestHash, bundle: hashBytes(bundleOf(control)), commit: "0".repeat(40), decision: null, ...self.stamp() });
     },
     send: (schema, value, key) =>

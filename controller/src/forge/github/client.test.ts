@@ -61,6 +61,34 @@ test("GitHub client: told to wait: asks nothing until the time is over, then ask
   assert.equal(rows.length, 4);
 });
 
+test("GitHub client: told to wait: an App's token for git is renewed all the same; signing in has a silence of its own", async (t) => {
+  const { double, clock } = await alone(t);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  const hourLater = (): void => t.mock.timers.tick(3_600_000);
+  const api = apiOf(double, { kind: "app", appId: double.state.app.id, privateKey: double.state.app.privateKey }, { nowMs: () => clock.ms });
+  const { client } = api;
+  const first = await client.gitToken();
+  const slow = (seconds: string): void => double.interrupt(1, { status: 429, data: { message: "slow down" }, headers: { "retry-after": seconds } });
+  slow("3600");
+  await assert.rejects(api.openPulls("main"), fails("github.limited"));
+  const asked = double.calls.length;
+  assert.equal(await client.gitToken(), first, "it is good still");
+  assert.equal(double.calls.length, asked);
+  hourLater();
+  const second = await client.gitToken();
+  assert.notEqual(second, first);
+  assert.equal(await client.gitToken(), second);
+  await assert.rejects(api.openPulls("main"), fails("github.limited"));
+  assert.deepEqual(double.calls.slice(asked).map((call) => /access_tokens/.test(call)), [true], "one request, and none beside it");
+
+  hourLater();
+  slow("60");
+  for (let count = 0; count < 2; count++) await assert.rejects(client.gitToken(), fails("github.limited"));
+  assert.equal(double.calls.length, asked + 2);
+  clock.ms += 60_000;
+  assert.notEqual(await client.gitToken(), second);
+});
+
 test("GitHub client: answers that are none: an error of its own each, and no secret in it", async (t) => {
   const rows = [
     { answer: { status: 500, data: { message: "boom" } }, code: "github.away" },

@@ -54,6 +54,12 @@ const TIMEOUT_MS = 30_000;
 const WAIT_MS = 60_000;
 const WAIT_MS_MAX = 3_600_000;
 
+/** A time in which nothing is asked, because GitHub said so. */
+interface Silence {
+  untilMs: number;
+  /** How often in a row it was asked for. */
+  count: number;
+}
 interface Page {
   readonly data: unknown;
   readonly link: string | undefined;
@@ -66,8 +72,9 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
   const repo = `/repos/${encodeURIComponent(place.owner)}/${encodeURIComponent(place.name)}`;
   let app: Promise<App> | undefined;
   let opened: Promise<Octokit> | undefined;
-  let quietUntilMs = 0;
-  let waits = 0;
+  const quiet: Silence = { untilMs: 0, count: 0 };
+  /** Of signing in: what git may fetch and push goes on while the API is left alone. */
+  const quietSigningIn: Silence = { untilMs: 0, count: 0 };
   let rate: Standing["rate"];
 
   async function open(): Promise<Octokit> {
@@ -83,26 +90,26 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
     return (app ??= Promise.all([import("octokit"), quietOctokit(place)]).then(([octokit, quiet]) => new octokit.App({ appId, privateKey, Octokit: quiet })));
   }
 
-  async function ask(what: string, request: (octokit: Octokit) => Promise<unknown>): Promise<unknown> {
-    const left = quietUntilMs - nowMs();
+  async function ask(what: string, request: (octokit: Octokit) => Promise<unknown>, silence = quiet): Promise<unknown> {
+    const left = silence.untilMs - nowMs();
     if (left > 0) throw limited(what, left);
     try {
       opened ??= open();
       const answer = await request(await opened);
-      waits = 0;
+      silence.count = 0;
       rate = rateOf(answer) ?? rate;
       return answer;
     } catch (error) {
       if (isRequestError(error)) rate = rateOf(error.response) ?? rate;
       if (isRequestError(error) && error.status === 304) throw error;
       if (isRequestError(error) && error.status === 401) opened = undefined;
-      const waitMs = waitOf(error, { nowMs: nowMs(), waits });
+      const waitMs = waitOf(error, { nowMs: nowMs(), waits: silence.count });
       if (waitMs === undefined) {
         if (!isRequestError(error) || error.status >= 500) opened = undefined;
         throw problemOf(what, error);
       }
-      waits++;
-      quietUntilMs = nowMs() + waitMs;
+      silence.count++;
+      silence.untilMs = nowMs() + waitMs;
       throw limited(what, waitMs);
     }
   }
@@ -155,10 +162,11 @@ export function githubClient({ auth, place, nowMs = Date.now, pageSize = PAGE_SI
     },
     async gitToken() {
       if (auth.kind === "token") return auth.token;
-      const { token } = (await ask("signing in for git", (octokit) => octokit.auth({ type: "installation" }))) as { readonly token: string };
+      // A token that is good still is not asked for anew: at most one request an hour.
+      const { token } = (await ask("signing in for git", (octokit) => octokit.auth({ type: "installation" }), quietSigningIn)) as { readonly token: string };
       return token;
     },
-    standing: () => ({ quietUntilMs: quietUntilMs > nowMs() ? quietUntilMs : undefined, rate }),
+    standing: () => ({ quietUntilMs: quiet.untilMs > nowMs() ? quiet.untilMs : undefined, rate }),
   };
 }
 

@@ -12,18 +12,20 @@ export interface GitAccess {
 /**
  * Access for git to a remote, where that is the place the client speaks to. Other remotes, and addresses that bring a name or
  * password of their own, get nothing: SSH, credential helpers and what people have set up go on as they are.
+ *
+ * @param remote.env - what git's environment holds already; it stays in it
  */
-export function gitAccess(client: Pick<GithubClient, "gitToken" | "place">, remoteUrl: string | undefined): GitAccess {
-  const env: Record<string, string> = {};
+export function gitAccess(client: Pick<GithubClient, "gitToken" | "place">, remote: { readonly url: string | undefined; readonly env?: Readonly<Record<string, string>> | undefined }): GitAccess {
+  const env: Record<string, string> = { ...remote.env };
+  // As arguments they would stand in every list of processes. Settings that the environment has already stay.
+  const at = Number(env["GIT_CONFIG_COUNT"] ?? process.env["GIT_CONFIG_COUNT"] ?? 0);
   const web = webOrigin(client.place);
-  const ours = remoteUrl !== undefined && isBare(remoteUrl, web);
+  const ours = remote.url !== undefined && isBare(remote.url, web);
   return {
     env,
     async refresh() {
       if (!ours) return;
       const basic = Buffer.from(`x-access-token:${await client.gitToken()}`, "utf8").toString("base64");
-      // As arguments they would stand in every list of processes. Settings that the environment has already stay.
-      const at = Number(process.env["GIT_CONFIG_COUNT"] ?? 0);
       Object.assign(env, { GIT_CONFIG_COUNT: String(at + 1), [`GIT_CONFIG_KEY_${at}`]: `http.${web}/.extraHeader`, [`GIT_CONFIG_VALUE_${at}`]: `Authorization: Basic ${basic}` });
     },
   };

@@ -5,7 +5,8 @@ import { mergeTree } from "../../git/repo.ts";
 import type { Brings } from "../../testing/brings.ts";
 import type { Actor } from "../../testing/github-double/state.ts";
 import { ACCOUNTS, githubTrust, githubWorld, type GithubWorld } from "../../testing/github-double/world.ts";
-import type { AtEnd, FileChanges } from "../../testing/governed-world.ts";
+import type { AtEnd } from "../../testing/at-end.ts";
+import type { FileChanges } from "../../testing/governed-world.ts";
 
 interface Wanted {
   readonly files?: FileChanges;

@@ -1,5 +1,6 @@
 // The governed world of the tests, on GitHub: the same people, with accounts there.
 
+import { atEnd, type AtEnd } from "../at-end.ts";
 import { githubApi, type GithubApi } from "../../forge/github/api.ts";
 import { githubClient, type ClientOptions, type GithubAuth } from "../../forge/github/client.ts";
 import { githubForge, type GithubForge } from "../../forge/github/github.ts";
@@ -10,7 +11,7 @@ import { sshsigSign } from "../../git/sshsig.ts";
 import { SHADOW_NAMESPACE, shadowClaimBytes } from "../../governance/shadow-claim.ts";
 import { keyId } from "../../governance/ssh-key.ts";
 import type { Brings } from "../brings.ts";
-import { governedWorld, keyNamed, trustText, type AtEnd, type GovernedWorld } from "../governed-world.ts";
+import { governedWorld, keyNamed, trustText, type GovernedWorld } from "../governed-world.ts";
 import { ALL_GRANTS, githubDouble, type GithubDouble } from "./double.ts";
 import type { Actor } from "./state.ts";
 
@@ -43,7 +44,7 @@ export interface GithubWorld {
 export async function githubWorld(t: AtEnd, options: { readonly auth?: "app" | "token"; readonly trust?: string; readonly policy?: string } = {}): Promise<GithubWorld> {
   const world = await governedWorld(t, { trust: options.trust ?? githubTrust(), ...(options.policy !== undefined && { policy: options.policy }) });
   const double = await githubDouble(world.folder);
-  t.after(() => double.close());
+  atEnd(t, () => double.close());
   const { app } = double.state;
   const auth: GithubAuth =
     options.auth === "token"

@@ -70,3 +70,12 @@ test("blob streams: many at once: all there, in order, also those given twice; f
   await streams.write(first, of(utf8("alone")), { bytesMax: 100 });
   assert.deepEqual(await store.get(first), utf8("alone"));
 });
+
+test("blob streams: more than are held at a time, however small: in two segments, all of them there", async (t) => {
+  const dir = await folder(t);
+  const streams = fileBlobStreams(dir);
+  const blobs = Array.from({ length: 16_400 }, (_, at) => Uint8Array.of(at & 255, at >> 8));
+  const hashes = await streams.writeAll(of(...blobs));
+  assert.equal((await files(dir)).length, 2);
+  assert.deepEqual(await streams.missing(hashes), []);
+});

@@ -1,13 +1,13 @@
 // The same blobs on disk, in pieces: large ones as streams, many small ones with few waits for the disk.
 
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AosError } from "../../air/error.ts";
-import { hex, parseHash } from "../../air/hash.ts";
+import { parseHash } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
-import { except, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
+import { draftIn, except, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
 import { hashOf } from "./digest.ts";
 import { blobSegments, SEGMENT_BLOB_BYTES } from "./segments.ts";
 
@@ -31,8 +31,9 @@ export interface BlobStreams {
   writeAll(blobs: AsyncIterable<Uint8Array>): Promise<readonly Hash[]>;
 }
 
-/** Blobs that `writeAll` holds in memory before it writes them. */
+/** Blobs that `writeAll` holds in memory before it writes them: so many bytes, and so many blobs, however small they are. */
 const GROUP_BYTES = 32 << 20;
+const GROUP_COUNT = 16_384;
 /** From that many on, a folder is listed rather than asked for each. */
 const LIST_COUNT = 8;
 
@@ -140,25 +141,28 @@ export function fileBlobStreams(dir: string): BlobStreams {
     const folders = new Set<string>();
     let group = new Map<Hash, Uint8Array>();
     let bytes = 0;
-    const flush = async (): Promise<void> => {
-      const lacked = new Set(await missing(group.keys()));
-      const small = new Map([...group].filter(([hash, blob]) => lacked.has(hash) && blob.length <= SEGMENT_BLOB_BYTES));
-      const own = [...group].filter(([hash]) => lacked.has(hash) && (small.size < 2 || !small.has(hash)));
-      await Promise.all(own.map(([hash, blob]) => writeOne(pathOf(hash), blob)));
-      for (const [hash] of own) folders.add(dirname(pathOf(hash)));
-      if (small.size >= 2) await segments.write(small);
-      [group, bytes] = [new Map(), 0];
-    };
     for await (const blob of blobs) {
       const hash = hashOf(blob);
       hashes.push(hash);
       group.set(hash, blob);
       bytes += blob.length;
-      if (bytes >= GROUP_BYTES) await flush().catch(outside("blob.io", dir));
+      if (bytes < GROUP_BYTES && group.size < GROUP_COUNT) continue;
+      for (const folder of await writeGroup(group).catch(outside("blob.io", dir))) folders.add(folder);
+      [group, bytes] = [new Map(), 0];
     }
-    await flush().catch(outside("blob.io", dir));
+    for (const folder of await writeGroup(group).catch(outside("blob.io", dir))) folders.add(folder);
     await Promise.all([...folders].map(syncFolder)).catch(outside("blob.io", dir));
     return hashes;
+  }
+
+  /** Small ones in one segment, large ones in files of their own. @returns the folders of these files, whose names are not durable yet */
+  async function writeGroup(group: ReadonlyMap<Hash, Uint8Array>): Promise<readonly string[]> {
+    const lacked = new Set(await missing(group.keys()));
+    const small = new Map([...group].filter(([hash, blob]) => lacked.has(hash) && blob.length <= SEGMENT_BLOB_BYTES));
+    const own = [...group].filter(([hash]) => lacked.has(hash) && (small.size < 2 || !small.has(hash)));
+    await Promise.all(own.map(([hash, blob]) => writeOne(pathOf(hash), blob)));
+    if (small.size >= 2) await segments.write(small);
+    return own.map(([hash]) => dirname(pathOf(hash)));
   }
 
   return { size, missing, read, write, writeAll };
@@ -166,7 +170,7 @@ export function fileBlobStreams(dir: string): BlobStreams {
 
 async function startDraft(folder: string): Promise<{ readonly path: string; readonly handle: Awaited<ReturnType<typeof open>> }> {
   await makeFolder(folder).catch(outside("blob.io", folder));
-  const path = join(folder, `.draft-${hex(randomBytes(8))}`);
+  const path = await draftIn(folder).catch(outside("blob.io", folder));
   return { path, handle: await open(path, "wx").catch(outside("blob.io", path)) };
 }
 

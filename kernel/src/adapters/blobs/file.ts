@@ -1,13 +1,13 @@
 // Blobs on disk: one file a blob, named by its hash, written beside and renamed into place; or many small ones in a segment.
 
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AosError } from "../../air/error.ts";
-import { bytesEqual, hex, parseHash, rawToHash } from "../../air/hash.ts";
+import { bytesEqual, parseHash, rawToHash } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
 import type { Blobs } from "../../ports.ts";
-import { except, makeFolder, outside, syncFolder, writeNewFile } from "../durable.ts";
+import { draftIn, except, makeFolder, outside, syncFolder, writeNewFile } from "../durable.ts";
 import { hashOf } from "./digest.ts";
 import { blobSegments, type Segments } from "./segments.ts";
 
@@ -55,9 +55,9 @@ export function fileBlobs(dir: string): Blobs {
         yield piece;
       }
     }
-    const draft = join(dir, `.draft-${hex(randomBytes(8))}`);
     const work = async (): Promise<Hash> => {
       await makeFolder(dir);
+      const draft = await draftIn(dir);
       await writeNewFile(draft, counted());
       const hash = rawToHash(digest.digest());
       await place(draft, pathOf(hash));
@@ -100,7 +100,7 @@ async function store(path: string, bytes: Uint8Array): Promise<void> {
   const there = await readFile(path).catch(except("ENOENT"));
   if (there !== undefined && bytesEqual(there, bytes)) return settle(path, folder);
   await makeFolder(folder);
-  const draft = join(folder, `.draft-${hex(randomBytes(8))}`);
+  const draft = await draftIn(folder);
   await writeNewFile(draft, [bytes]);
   await place(draft, path);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -130,13 +130,20 @@ test("segments: a broken disk: told, never handed out; putting the bytes again m
   assert.deepEqual(await store.get(last), blobs[9]);
 });
 
-test("segments: drafts of a write that was cut off: not looked at", async (t) => {
+test("segments: drafts of a write that was cut off: not looked at, and gone with the next write once they are old", async (t) => {
   const dir = await folder(t);
   const streams = fileBlobStreams(dir);
   await streams.writeAll(of(...texts("there", 2)));
-  await writeFile(join(dir, "segments", ".draft-0011"), "half");
+  const [old, fresh] = [".draft-0011", ".draft-0022"].map((name) => join(dir, "segments", name)) as [string, string];
+  for (const path of [old, fresh]) await writeFile(path, "half");
+  const before = new Date(Date.now() - 2 * 3_600_000);
+  await utimes(old, before, before);
   const segments = blobSegments(dir);
   segments.refresh();
   assert.equal(segments.damaged(), undefined);
   assert.ok(segments.find(hashBytes(utf8("there 0 "))) !== undefined);
+  await streams.writeAll(of(...texts("more", 2)));
+  const left = await readdir(join(dir, "segments"));
+  assert.deepEqual(left.filter((name) => name.startsWith(".")), [".draft-0022"], "somebody may be writing it");
+  assert.equal(left.length, 3);
 });

@@ -10,7 +10,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hex } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
-import { errnoOf, except, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
+import { draftIn, errnoOf, except, makeFolder, outside, syncFolder, writeAt } from "../durable.ts";
 
 /** Larger blobs have a file of their own. */
 export const SEGMENT_BLOB_BYTES = 1 << 20;
@@ -22,8 +22,8 @@ const WINDOW_BYTES = 1 << 20;
 
 const [HASH_BYTES, OFFSET_BYTES, LENGTH_BYTES] = [32, 6, 4];
 const ROW_BYTES = HASH_BYTES + OFFSET_BYTES + LENGTH_BYTES;
-/** As many as a number holds. */
-const FIRST_BYTES = 6;
+/** Of a hash: most hashes differ in them. */
+const FIRST_BYTES = 4;
 const MARK = Buffer.from("aosseg1\n", "latin1");
 const END_BYTES = HASH_BYTES + LENGTH_BYTES + MARK.length;
 
@@ -60,12 +60,13 @@ export function blobSegments(dir: string): Segments {
   const folder = join(dir, "segments");
   let known: ReadonlyMap<string, Segment> | undefined;
   let damaged: string | undefined;
+  let latest: Segment | undefined;
   let window: { readonly path: string; readonly start: number; readonly bytes: Buffer } | undefined;
   let joining: Promise<void> | undefined;
 
   function refresh(): void {
     const found = new Map<string, Segment>();
-    damaged = undefined;
+    [damaged, latest] = [undefined, undefined];
     for (const name of namesIn(folder)) {
       const segment = known?.get(name) ?? openSegment(join(folder, name));
       if (segment === "damaged") damaged = join(folder, name);
@@ -77,11 +78,15 @@ export function blobSegments(dir: string): Segments {
   function find(hash: Hash): BlobPlace | undefined {
     if (known === undefined) refresh();
     if (known?.size === 0) return undefined;
-    const raw = Buffer.from(hash.slice("sha256:".length), "hex");
-    if (raw.length !== HASH_BYTES) return undefined;
+    const digits = hash.slice("sha256:".length);
+    // What is asked for one after the other was often stored together.
+    const again = latest === undefined ? undefined : rowOf(latest, digits);
+    if (again !== undefined) return again;
     for (const segment of known?.values() ?? []) {
-      const place = rowOf(segment, raw);
-      if (place !== undefined) return place;
+      const place = segment === latest ? undefined : rowOf(segment, digits);
+      if (place === undefined) continue;
+      latest = segment;
+      return place;
     }
     return undefined;
   }
@@ -129,16 +134,16 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** The row of a blob, by halving: by the first bytes of hashes, and then by all of them. */
-function rowOf({ path, rows }: Segment, raw: Buffer): BlobPlace | undefined {
-  const first = raw.readUIntBE(0, FIRST_BYTES);
+function rowOf({ path, rows }: Segment, digits: string): BlobPlace | undefined {
+  const first = Number.parseInt(digits.slice(0, FIRST_BYTES * 2), 16);
   let [low, high] = [0, rows.length / ROW_BYTES];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (rows.readUIntBE(middle * ROW_BYTES, FIRST_BYTES) < first) low = middle + 1;
+    if (rows.readUInt32BE(middle * ROW_BYTES) < first) low = middle + 1;
     else high = middle;
   }
-  for (let at = low * ROW_BYTES; at < rows.length && rows.readUIntBE(at, FIRST_BYTES) === first; at += ROW_BYTES) {
-    if (rows.compare(raw, 0, HASH_BYTES, at, at + HASH_BYTES) !== 0) continue;
+  for (let at = low * ROW_BYTES; at < rows.length && rows.readUInt32BE(at) === first; at += ROW_BYTES) {
+    if (rows.toString("hex", at, at + HASH_BYTES) !== digits) continue;
     return { path, offset: rows.readUIntBE(at + HASH_BYTES, OFFSET_BYTES), length: rows.readUInt32BE(at + HASH_BYTES + OFFSET_BYTES) };
   }
   return undefined;
@@ -185,7 +190,7 @@ function pieceOf(path: string, offset: number, length: number): Buffer | undefin
 async function writeSegment(folder: string, blobs: ReadonlyMap<Hash, Uint8Array>): Promise<void> {
   await makeFolder(folder);
   const bytes = segmentBytes(blobs);
-  const draft = join(folder, `.draft-${hex(randomBytes(8))}`);
+  const draft = await draftIn(folder);
   const handle = await open(draft, "wx");
   try {
     await writeAt(handle, bytes, 0);

@@ -12,7 +12,12 @@ import type { JournalTurn } from "../../ports.ts";
 import { journalContract, turnAt, turnsFrom } from "../../testing/journal-contract.ts";
 import { SYNCED } from "../durable.ts";
 import { openFileJournal, repairJournal } from "./file.ts";
-import { HEADER_BYTES, encodeFrame, journalHeader } from "./format.ts";
+import { HEADER_BYTES, encodeFrames, journalHeader } from "./format.ts";
+
+/** A turn as one frame. */
+function frameOf(turn: JournalTurn): Uint8Array {
+  return encodeFrames([turn]).bytes;
+}
 
 const turns = [turnAt(0, 2), turnAt(2, 1), turnAt(3, 3), turnAt(6, 1)];
 const FIRST = "0000000000000000.aosj";
@@ -64,7 +69,7 @@ test("journal file: one call: one durable write, whatever the number of turns", 
 
 test("journal file: longer than a segment: new files, named by the seq they begin with, read as one", async (t) => {
   const dir = await folder(t);
-  const frameBytes = turns.map((turn) => encodeFrame(turn).length);
+  const frameBytes = turns.map((turn) => frameOf(turn).length);
   const segmentBytes = HEADER_BYTES + (frameBytes[0] ?? 0) + (frameBytes[1] ?? 0);
   await written(dir, turns, { segmentBytes });
   assert.deepEqual(await readdir(dir), [FIRST, "0000000000000003.aosj", "0000000000000006.aosj"]);
@@ -99,7 +104,7 @@ test("journal file: torn at any byte of its last two frames: the turns before ar
   const source = await folder(t);
   await written(source, turns);
   const bytes = await readFile(join(source, FIRST));
-  const ends = turns.map((_, index) => HEADER_BYTES + Buffer.concat(turns.slice(0, index + 1).map(encodeFrame)).length);
+  const ends = turns.map((_, index) => HEADER_BYTES + Buffer.concat(turns.slice(0, index + 1).map(frameOf)).length);
   const from = ends[1] ?? 0;
   let cuts = 0;
   for (let length = from; length < bytes.length; length++, cuts++) {
@@ -149,7 +154,7 @@ test("journal file: any byte of the last frame flipped: refused with file, byte 
   await written(dir, turns);
   const path = join(dir, FIRST);
   const bytes = await readFile(path);
-  const offset = bytes.length - encodeFrame(turnAt(6, 1)).length;
+  const offset = bytes.length - frameOf(turnAt(6, 1)).length;
   let flips = 0;
   for (let at = offset; at < bytes.length; at++, flips++) {
     const damaged = bytes.map((byte, i) => (i === at ? byte ^ 0x40 : byte));
@@ -212,7 +217,7 @@ for (const { what, lose, seen } of gaps) {
 
 test("journal file: a frame skips a seq: journal.gap, both seqs told, nothing changed", async (t) => {
   const dir = await folder(t);
-  await writeFile(join(dir, FIRST), Buffer.concat([journalHeader(), encodeFrame(turnAt(0, 1)), encodeFrame(turnAt(2, 1))]));
+  await writeFile(join(dir, FIRST), Buffer.concat([journalHeader(), frameOf(turnAt(0, 1)), frameOf(turnAt(2, 1))]));
   await assert.rejects(
     openFileJournal({ dir, mode: "append" }),
     isError("journal.gap", (error) => error.data["expected"] === 1 && error.data["found"] === 2),

@@ -3,16 +3,22 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { InvariantError } from "../../air/error.ts";
 import { hex } from "../../air/hash.ts";
+import type { JournalTurn } from "../../ports.ts";
 import { turnAt } from "../../testing/journal-contract.ts";
-import { FRAME_HEAD_BYTES, HEADER_BYTES, encodeFrame, journalHeader, nextWholeFrame, scanFrames } from "./format.ts";
+import { FRAME_HEAD_BYTES, HEADER_BYTES, encodeFrames, journalHeader, nextWholeFrame, scanFrames } from "./format.ts";
+
+/** A turn as one frame. */
+function frameOf(turn: JournalTurn): Uint8Array {
+  return encodeFrames([turn]).bytes;
+}
 
 const turns = [turnAt(3, 2), turnAt(5, 1), turnAt(6, 3)];
-const frames = turns.map(encodeFrame);
+const frames = turns.map(frameOf);
 const file = new Uint8Array(Buffer.concat([journalHeader(), ...frames]));
 const lastOffset = file.length - (frames[2]?.length ?? 0);
 
 test("journal format: a turn of two records: these bytes", () => {
-  const frame = encodeFrame({ firstSeq: 3, records: [Uint8Array.from([1, 2]), new Uint8Array()] });
+  const frame = frameOf({ firstSeq: 3, records: [Uint8Array.from([1, 2]), new Uint8Array()] });
   assert.equal(hex(journalHeader()), "414f534a524e4c310000000000000000");
   // length 10, count 2, seq 3, checksum, then 2 bytes and 0 bytes
   assert.equal(hex(frame.subarray(0, 16)), "0000000a000000020000000000000003");
@@ -107,5 +113,5 @@ test("journal format: looking for whole frames past damage: finds the next one",
 });
 
 test("journal format: a turn without records: invariant", () => {
-  assert.throws(() => encodeFrame({ firstSeq: 0, records: [] }), InvariantError);
+  assert.throws(() => frameOf({ firstSeq: 0, records: [] }), InvariantError);
 });

@@ -52,14 +52,9 @@ export function journalHeader(): Uint8Array {
 }
 
 /**
- * One turn as a frame: `u32be payload length | u32be record count | u64be first seq | first 8 bytes of SHA-256 over
- * length, count, first seq and payload | payload`, the payload being `u32be length | bytes` for each record.
+ * The frames of turns one behind the other, and where each begins. A frame is `u32be payload length | u32be record count | u64be first
+ * seq | first 8 bytes of SHA-256 over length, count, first seq and payload | payload`, the payload `u32be length | bytes` for each record.
  */
-export function encodeFrame(turn: JournalTurn): Uint8Array {
-  return encodeFrames([turn]).bytes;
-}
-
-/** The frames of turns one behind the other, and where each begins. */
 export function encodeFrames(turns: readonly JournalTurn[]): { readonly bytes: Uint8Array; readonly offsets: readonly number[] } {
   const payloads = turns.map(payloadBytesOf);
   const bytes = new Uint8Array(payloads.reduce((sum, payload) => sum + FRAME_HEAD_BYTES + payload, 0));
