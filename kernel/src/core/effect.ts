@@ -14,7 +14,7 @@ import type { Grant } from "./machine.ts";
 import { decidePolicy, type PolicyVerdict } from "./policy.ts";
 import type { Draft } from "./record.ts";
 import { refuseSecrets, withSecretTags } from "./secret.ts";
-import { brief, machine, record, writable, type Turn } from "./turn.ts";
+import { brief, carry, machine, record, writable, type Turn } from "./turn.ts";
 import { trieSet } from "./trie.ts";
 import type { IntentOrigin, OpenIntent, Spend } from "./world.ts";
 
@@ -57,9 +57,14 @@ export interface Allowed {
 
 const ZERO_KEY = new Uint8Array(32);
 
-/** Checks an effect and opens its intent, holds it for a person, or records the denial. Each record carries the rule that decided. */
+/**
+ * Checks an effect and opens its intent, holds it for a person, or records the denial. Each record carries the rule that decided.
+ *
+ * @throws AosError `limit.turn`
+ */
 export function enqueue(turn: Turn, wish: EffectWish, cause: number): Enqueued {
   const verdict = judge(turn, wish);
+  carry(turn, (verdict.kind === "refused" ? verdict.facts : verdict).params?.length ?? 0);
   if (verdict.kind === "refused") {
     recordDenial(turn, wish, verdict, cause);
     return { kind: "denied", code: verdict.code, message: verdict.message };

@@ -24,6 +24,7 @@ export function endPlan(turn: Turn, plan: PlanInstance, end: PlanEnd, cause: num
   const stored = trieGet(turn.world.plans, String(plan.id));
   writable(turn).plans = trieDelete(turn.world.plans, String(plan.id));
   listWaits(turn, plan.id, { before: awaited(stored), after: NOTHING });
+  turn.carried += end.result?.length ?? 0;
   const message = end.message === undefined ? {} : { message: brief(end.message) };
   record(turn, { kind: "plan_ended", plan: plan.def.name, instance: plan.id, ...end, ...message, cause });
 }

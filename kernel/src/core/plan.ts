@@ -10,7 +10,7 @@ import { raise } from "./reducer.ts";
 import { typeOf } from "./machine.ts";
 import { endPlan, putPlan, type PlanEnd } from "./plan-state.ts";
 import { trieGet } from "./trie.ts";
-import { overLimit, save, undoButDenials, type Turn } from "./turn.ts";
+import { OVER_LIMIT, overLimit, save, undoButDenials, type Turn } from "./turn.ts";
 import type { PlanInstance, StepState, Wait } from "./world.ts";
 
 /** An instance while one task runs it: the maps are its own copies. */
@@ -77,7 +77,7 @@ function tryStep(run: Running, step: PlanStep): boolean {
     return true;
   }
   run.turn.planSteps++;
-  if (overLimit(run.turn)) throw new AosError("limit.turn", "the turn is over its limit of records or plan steps");
+  if (overLimit(run.turn)) throw new AosError(OVER_LIMIT.code, OVER_LIMIT.message);
   if (!execute(run, step)) return false;
   run.steps.set(step.id, "done");
   run.waits.delete(step.id);

@@ -14,7 +14,7 @@ import type { ReducerModule } from "./machine.ts";
 import { routeEvent, type Delivery } from "./route.ts";
 import { runNative } from "./sys-module.ts";
 import { trieDelete, trieGet, trieSet } from "./trie.ts";
-import { brief, drawEntropy, hashEvent, machine, record, recordPlaced, save, undoButDenials, writable, type DomainEvent, type Turn } from "./turn.ts";
+import { brief, carry, drawEntropy, hashEvent, machine, record, recordPlaced, save, undoButDenials, writable, type DomainEvent, type Turn } from "./turn.ts";
 import { cellKey } from "./world.ts";
 
 /** Runs a delivery. A failure leaves `step_failed` and nothing else of the step; a denied effect leaves its `denied` too. */
@@ -119,6 +119,7 @@ export function raise(
   const routed = routeEvent(machine(turn), normal);
   const keyed = { ...normal, key: routed.key };
   const { cause, ...who } = origin;
+  carry(turn, value.length);
   const seq = record(turn, { kind: "raised", schema: event.schema, value, ...(routed.key === undefined ? {} : { key: routed.key }), event_hash: hashEvent(keyed), ...who, cause });
   ingest(turn, keyed, routed, seq);
   return seq;

@@ -8,6 +8,8 @@ import { armOf, countAndFetch, FETCH_EDGES, FETCH_STEPS, fetchModules, fetchWorl
 import type { NativeReducer } from "../testing/native-modules.ts";
 import { httpReceipt, stubAdapter, type StubAnswer } from "../testing/stub-adapter.ts";
 import { controlFrom, withWorld, type TestWorld } from "../testing/test-world.ts";
+import { LIMITS } from "./limits.ts";
+import { encodeRecord } from "./record.ts";
 import { trieEntries, trieGet, trieSize } from "./trie.ts";
 
 const START = { $tag: "Start", $value: { url: "https://example.com/a" } };
@@ -168,6 +170,21 @@ test("turn: a reducer that asks itself for ever: stops at the limit, the rest re
     assert.equal(last?.kind === "step_failed" ? last.code : last?.kind, "limit.turn");
     assert.ok(records.length <= 10_002 && records.length >= 10_000, `${records.length} records`);
   });
+});
+
+test("turn: a reducer that asks itself for ever with much in hand: stops at the bytes a turn carries; one step over them is undone whole", async () => {
+  const big = "x".repeat(1_000_000);
+  const events = (count: number) => Array.from({ length: count }, () => ({ schema: "demo/Start@1", value: { url: big } }));
+  for (const [count, raised] of [[1, 33], [20, 20], [40, 0]] as const) {
+    const loop: NativeReducer = () => ({ state: { starts: 0, last: null }, events: events(count) });
+    await inFetchWorld({ reduce: loop }, async (world) => {
+      const records = await world.send("demo/Start@1", { url: "x" });
+      assert.equal(records.filter(({ kind }) => kind === "raised").length, raised);
+      const last = records.at(-1);
+      assert.equal(last?.kind === "step_failed" ? last.code : last?.kind, "limit.turn");
+      assert.ok(records.reduce((sum, made) => sum + encodeRecord(made).length, 0) < LIMITS.bytesPerTurn + 1_000_000);
+    });
+  }
 });
 
 test("upgrade: a plan in flight: keeps the definition it started with, its receipt arrives, new instances take the new one", async () => {

@@ -15,7 +15,7 @@ import { raise, runReducer } from "./reducer.ts";
 import { receiptEvent } from "./receipt-event.ts";
 import { placeInput, stampOf, type Input, type JournalRecord } from "./record.ts";
 import { trieDelete, trieGet } from "./trie.ts";
-import { addTask, beginTurn, brief, machine, nextTask, overLimit, record, recordPlaced, save, undoButDenials, writable, type Dependencies, type Task, type Turn } from "./turn.ts";
+import { addTask, beginTurn, brief, machine, nextTask, OVER_LIMIT, overLimit, record, recordPlaced, save, undoButDenials, writable, type Dependencies, type Task, type Turn } from "./turn.ts";
 import { blankWorld, type OpenIntent, type PlanInstance, type World } from "./world.ts";
 
 export interface Stepped {
@@ -162,13 +162,12 @@ function drain(turn: Turn): void {
 }
 
 function refuse(turn: Turn, task: Task): void {
-  const why = { code: "limit.turn", message: "the turn is over its limit of records or plan steps" };
   if (task.kind === "deliver") {
-    record(turn, { kind: "step_failed", by: task.delivery.reducer.def.name, ...why, cause: task.cause });
+    record(turn, { kind: "step_failed", by: task.delivery.reducer.def.name, ...OVER_LIMIT, cause: task.cause });
     return;
   }
   const plan = trieGet(turn.world.plans, String(task.instance));
-  if (plan !== undefined) endPlan(turn, plan, { status: "error", ...why }, task.cause);
+  if (plan !== undefined) endPlan(turn, plan, { status: "error", ...OVER_LIMIT }, task.cause);
 }
 
 function later(a: bigint, b: bigint): bigint {

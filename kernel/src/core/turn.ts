@@ -1,7 +1,7 @@
 // One turn in the making: an overlay of the world, the records made so far, and the tasks still to run.
 
 import { eventHash } from "../air/envelope.ts";
-import { assert } from "../air/error.ts";
+import { AosError, assert } from "../air/error.ts";
 import { sha256 } from "../air/hash.ts";
 import type { ControlPlane } from "../air/types.ts";
 import type { Hash } from "../air/value.ts";
@@ -44,11 +44,13 @@ export interface Turn {
   readonly firstSeq: number;
   readonly deps: Dependencies;
   planSteps: number;
+  /** Bytes that records carried, undone ones too. */
+  carried: number;
   entropyUses: number;
 }
 
 export function beginTurn(world: World, stamp: Stamp, deps: Dependencies): Turn {
-  return { world, owned: false, records: [], tasks: [], tasksDone: 0, stamp, firstSeq: world.nextSeq, deps, planSteps: 0, entropyUses: 0 };
+  return { world, owned: false, records: [], tasks: [], tasksDone: 0, stamp, firstSeq: world.nextSeq, deps, planSteps: 0, carried: 0, entropyUses: 0 };
 }
 
 /** The world for writing: the same until it is saved, then a copy. */
@@ -95,7 +97,18 @@ export function machine(turn: Turn): Machine {
 }
 
 export function overLimit(turn: Turn): boolean {
-  return turn.records.length >= LIMITS.recordsPerTurn || turn.planSteps >= LIMITS.planStepsPerTurn;
+  return turn.records.length >= LIMITS.recordsPerTurn || turn.planSteps >= LIMITS.planStepsPerTurn || turn.carried > LIMITS.bytesPerTurn;
+}
+export const OVER_LIMIT = { code: "limit.turn", message: "the turn is over its limit of records, bytes or plan steps" } as const;
+
+/**
+ * Counts what a record is about to carry.
+ *
+ * @throws AosError `limit.turn` where it is too much for the turn
+ */
+export function carry(turn: Turn, bytes: number): void {
+  turn.carried += bytes;
+  if (turn.carried > LIMITS.bytesPerTurn) throw new AosError(OVER_LIMIT.code, OVER_LIMIT.message);
 }
 
 /** A point a failing step returns to. Records and tasks only grow, so two lengths and the world say all. */
