@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { AosError, trees, type Hash } from "@agentos/kernel";
 import type { Resolved, WorkspaceLink, Workspaces } from "@agentos/controller";
 import { sweepDrafts } from "./drafts.ts";
-import { sameFiles } from "./files-over.ts";
+import { differingPaths, sameFiles } from "./files-over.ts";
 import { ignoreRules, type IgnoreRules } from "./ignore-rules.ts";
 import { filesSince, knownFiles, nodeReader, remoteFiles, type ReadNode, type RemoteFiles } from "./remote-files.ts";
 import { refuse, scanFolder, type Scan } from "./scan.ts";
@@ -33,6 +33,7 @@ export interface LinkState {
   readonly root: Hash;
   readonly remote: Tree;
   readonly base: Tree | undefined;
+  /** Where not all of the folder was looked at, the rest as it was when it last was. */
   readonly local: Scan;
   readonly rules: IgnoreRules;
   readonly state: SyncState;
@@ -40,12 +41,19 @@ export interface LinkState {
   readonly cache: StatCache;
 }
 
+interface LookOptions {
+  readonly look: "all" | "unsettled";
+  readonly bytes: "keep" | "leave";
+  readonly annotations: "all" | "new";
+}
+
 /**
+ * @param options.look - at all of the folder, or, once both were in step, at what the workspace changed since and what is still to be settled
  * @param options.bytes - of files that are read for their hash: whether they are wanted afterwards
  * @param options.annotations - whether those are wanted that the workspace had already when both were in step
  * @throws AosError `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
  */
-export async function lookAtLink(place: LinkPlace, { bytes, annotations }: { readonly bytes: "keep" | "leave"; readonly annotations: "all" | "new" }): Promise<LinkState> {
+export async function lookAtLink(place: LinkPlace, { look, bytes, annotations }: LookOptions): Promise<LinkState> {
   const { link, workspaces } = place;
   const resolved = await workspaces.resolve(link.workspace, link.version);
   if (link.version !== undefined && resolved.found === undefined) {
@@ -65,8 +73,15 @@ export async function lookAtLink(place: LinkPlace, { bytes, annotations }: { rea
   const known = state.base === undefined || annotations === "all" ? undefined : cache.filesOf(state.base.root);
   const { remote, base } = await treesOf(read, { root, base: state.base?.root, known }, link);
   const rules = ignoreRules({ root: place.root, dir: link.dir, patterns: link.ignore });
-  const local = scanFolder(join(place.root, link.dir), { rules, cache, bytes, ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
+  const paths = look === "all" || base === undefined ? {} : { paths: unsettled(state, { base, remote }) };
+  const local = scanFolder(join(place.root, link.dir), { rules, cache, bytes, ...paths, ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
   return { head: resolved.head, found: resolved.found, root, remote, base, local, rules, state, memory, cache };
+}
+
+/** Paths that the workspace changed since both were in step, that a pull which was cut off began to write, and that are in conflict. */
+function unsettled({ pull, conflicts }: SyncState, { base, remote }: { readonly base: Tree; readonly remote: Tree }): ReadonlySet<string> {
+  const paths = [...differingPaths<FileFacts>(base.files, remote.files)].filter((path) => !same(base.files.get(path), remote.files.get(path)));
+  return new Set([...paths, ...(pull?.files.keys() ?? []), ...conflicts.keys()]);
 }
 
 /** Both trees: what is known of the one that was in step is not read again. */

@@ -49,7 +49,8 @@ type Outcome = Pulled & FileToBe;
  */
 export async function pullLink(place: LinkPlace, options: PullOptions): Promise<LinkPulled> {
   const { link } = place;
-  const seen = await lookAtLink(place, { bytes: "leave", annotations: options.changed === "keep" ? "new" : "all" });
+  const look = options.extra === "keep" && options.changed === "keep" ? "unsettled" : "all";
+  const seen = await lookAtLink(place, { look, bytes: "leave", annotations: options.changed === "keep" ? "new" : "all" });
   const told = { ref: refText(link), dir: link.dir };
   if (seen.found === undefined) return { ...told, changes: [], version: 0 };
   requireDiskNames(link, seen.remote);

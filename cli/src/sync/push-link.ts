@@ -52,7 +52,7 @@ const STREAM_BYTES = 4 << 20;
 export async function pushLink(outlet: Outlet, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
   const { link } = place;
   if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
-  const seen = await lookAtLink(place, { bytes: "keep", annotations: "new" });
+  const seen = await lookAtLink(place, { look: "all", bytes: "keep", annotations: "new" });
   const { told, inStep } = await pushSeen(outlet, place, { seen, options }).catch((error: unknown) => {
     rememberWhatWasRead(seen);
     throw error;

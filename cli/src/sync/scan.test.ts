@@ -138,6 +138,22 @@ test("scan: a tree that did not change: stats alone; what changed is read", asyn
   assert.deepEqual([later.files.size, later.files.has("d3/f3"), later.files.has("d4/f4"), later.files.get("d5/f5")], [200 - 20 - 1 + 3, false, false, after.files.get("d5/f5")]);
 });
 
+test("scan: some paths alone: what is new of them, however it came; all others as the cache has them, not looked at", async (t) => {
+  const root = join(await temporaryFolder(t), "tree");
+  const { file, first } = cached(root, 200);
+  write(root, { "d1/f1": "other", "d1/f11": "other too", "d2/new": "", "d2/not asked for": "" });
+  for (const path of ["d3", "d4/f4", "d4/f14"]) rmSync(join(root, path), { recursive: true });
+  symlinkSync("f5", join(root, "d5/link"));
+  const wanted = ["d1/f1", "d2/f2", "d2/new", "d3/f3", "d4/f4", "none/at all"];
+  let looked = 0;
+  const some = scanFolder(root, { rules: ignoreRules({ root, dir: ".", patterns: [] }), cache: readStatCache(file), bytes: "leave", paths: new Set(wanted), onFile: () => looked++ });
+  assert.deepEqual([looked, some.hashed], [3, 2]);
+  const hashOf = (path: string): unknown => some.files.get(path)?.hash;
+  assert.deepEqual([hashOf("d1/f1"), hashOf("d2/new")], [hashBytes(utf8("other")), hashBytes(new Uint8Array())]);
+  const differ = [...new Set([...some.files.keys(), ...first.files.keys()])].filter((path) => hashOf(path) !== first.files.get(path)?.hash);
+  assert.deepEqual(differ.sort(), ["d1/f1", "d2/new", "d3/f3", "d4/f4"]);
+});
+
 test("stat cache: a file changed just before it was taken, a damaged cache: read again", async (t) => {
   const root = join(await temporaryFolder(t), "tree");
   const { file, first } = cached(root, 20);

@@ -26,6 +26,8 @@ export interface ScanOptions {
   readonly cache: StatCache;
   /** Whether the bytes that are read are wanted afterwards; they are given as long as there is room for them. */
   readonly bytes: "keep" | "leave";
+  /** The paths to look at; of all others what the cache has of them is taken as it is. All are looked at unless told. */
+  readonly paths?: ReadonlySet<string>;
   readonly onFile?: () => void;
 }
 
@@ -44,6 +46,7 @@ const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = constants;
  */
 export function scanFolder(folder: string, options: ScanOptions): Scan {
   const { rules, cache, onFile } = options;
+  const wanted = options.paths === undefined ? undefined : withFolders(options.paths);
   const takenMs = Date.now();
   const changes = new Map<string, LookedAt | undefined>();
   const walked = new Set<string>();
@@ -53,10 +56,11 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
 
   function walk(place: Place, path: string): void {
     const [full, prefix] = path === "" ? [folder, ""] : [`${folder}/${path}`, `${path}/`];
-    const before = rowsOf(cache.folder(path), (name) => changes.set(prefix + name, undefined));
+    const before = rowsOf(cache.folder(path), (name) => gone(prefix + name));
     walked.add(path);
     const taken = namesIn(full, prefix, problems).filter((name) => {
       if (isAlwaysIgnored(name)) return false;
+      if (wanted?.has(prefix + name) === false) return false;
       const stats = lstatSync(`${full}/${name}`, LOOK);
       if (stats === undefined) return false;
       if ((stats.mode & S_IFMT) === S_IFDIR) {
@@ -72,6 +76,10 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
     });
     before.end();
     problems.push(...collisions(taken, prefix));
+  }
+
+  function gone(path: string): void {
+    if (wanted?.has(path) !== false) changes.set(path, undefined);
   }
 
   function take(full: string, path: string, stats: Stats): void {
@@ -95,9 +103,19 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
   }
 
   walk(rules.top, "");
-  for (const path of cache.folders()) if (!walked.has(path)) for (const name of cache.folder(path)?.names ?? []) changes.set(path === "" ? name : `${path}/${name}`, undefined);
+  for (const path of cache.folders()) if (!walked.has(path)) for (const name of cache.folder(path)?.names ?? []) gone(path === "" ? name : `${path}/${name}`);
   refuse(folder, problems);
   return { files: filesOver(cache.files, changes), hashed, read };
+}
+
+/** These paths and all folders above them. */
+function withFolders(paths: ReadonlySet<string>): ReadonlySet<string> {
+  const all = new Set<string>();
+  for (const path of paths) {
+    all.add(path);
+    for (let end = path.lastIndexOf("/"); end > 0 && !all.has(path.slice(0, end)); end = path.lastIndexOf("/", end - 1)) all.add(path.slice(0, end));
+  }
+  return all;
 }
 
 /** The rows of a folder, gone through in the order of names, beside the files that are there. */
