@@ -17,6 +17,8 @@ export interface Row {
   readonly baseline: { readonly name: string; prepare(): Promise<Work> };
   /** The most times the baseline that it may take. */
   readonly reach?: number;
+  /** The longest that all the work may take, ns, where that is what counts. */
+  readonly reachNs?: number;
   /** Where a run is long: more are not made. */
   readonly runsMax?: number;
 }
@@ -74,14 +76,19 @@ export function table(measured: readonly Measured[]): string {
 }
 
 /** `missed` where a row does not reach what it should. */
-function reachOf(ratio: number, most: number | undefined): string {
-  return most === undefined ? "" : `≤ ${Number(most.toFixed(2))}×${ratio <= most ? "" : " missed"}`;
+function reachOf({ row: { reach, reachNs }, ratio, medianNs }: Measured): string {
+  const reaches = [
+    ...(reach === undefined ? [] : [`≤ ${Number(reach.toFixed(2))}×${ratio <= reach ? "" : " missed"}`]),
+    ...(reachNs === undefined ? [] : [`≤ ${duration(reachNs)}${medianNs <= reachNs ? "" : " missed"}`]),
+  ];
+  return reaches.join(", ");
 }
 
-function cells({ row, medianNs, baselineNs, ratio }: Measured): readonly string[] {
+function cells(measured: Measured): readonly string[] {
+  const { row, medianNs, baselineNs, ratio } = measured;
   return [
     row.name, `${row.count} ${row.unit}`, duration(medianNs), `${Math.round((row.count * 1e9) / medianNs)}/s`, duration(medianNs / row.count),
-    `${ratio.toFixed(2)}×`, reachOf(ratio, row.reach), `${row.baseline.name}, ${duration(baselineNs / row.count)}`,
+    `${ratio.toFixed(2)}×`, reachOf(measured), `${row.baseline.name}, ${duration(baselineNs / row.count)}`,
   ];
 }
 

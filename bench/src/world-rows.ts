@@ -47,6 +47,8 @@ export function worldRows(sizes: WorldSizes): readonly Row[] {
   ];
 }
 
+const OPEN_BYTES_MOST = 300e6;
+
 /** In a process of its own, against the same of a world that has only as many records as follow the snapshot. */
 function openRow(parts: () => Promise<Notes>, { records, tail }: WorldSizes): Row {
   const made = (count: number): (() => Promise<{ readonly dir: string; readonly root: string }>) => kept(async () => {
@@ -65,12 +67,13 @@ function openRow(parts: () => Promise<Notes>, { records, tail }: WorldSizes): Ro
       },
       done() {
         expect(said?.root === root && Math.abs(said.replayed - tail) <= 2, `the world is opened from a snapshot ${tail} records back`);
+        expect((said?.rssBytes ?? 0) < OPEN_BYTES_MOST, `less than ${OPEN_BYTES_MOST} bytes of memory`);
         told(`  opened in ${Math.round(said?.ms ?? 0)} ms, at most ${Math.round((said?.rssBytes ?? 0) / 1e6)} MB in memory`);
       },
     };
   };
   return {
-    name: `open a world of ${records} records`, count: 1, unit: "process",
+    name: `open a world of ${records} records`, count: 1, unit: "process", reachNs: 1e9,
     subject: () => open(long, (line) => console.error(line)),
     baseline: { name: `one of ${2 * tail} records`, prepare: () => open(small, () => undefined) },
   };
