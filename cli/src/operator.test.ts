@@ -118,7 +118,7 @@ test("aos plan, approvals, effects, state, journal at rest: told from the journa
   const place = await orders(t);
   const { run, json, silent } = place;
   const world = await running(t, place);
-  await run("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: silent }));
+  await json("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: silent }));
   const live = [await json("plan", "ls"), await json("approvals", "ls"), await json("effects", "ls"), await json("plan", "show", "0")];
   assert.equal(await world.stop(), 0);
   const resting = [await json("plan", "ls"), await json("approvals", "ls"), await json("effects", "ls"), await json("plan", "show", "0")];
@@ -134,7 +134,7 @@ test("aos plan, approvals, effects, state, journal at rest: told from the journa
 
 test("aos journal tail --follow: each record as it comes, by kind; it ends when the world does", LIMIT, async (t) => {
   const place = await orders(t);
-  const { run, silent } = place;
+  const { silent } = place;
   const world = await running(t, place);
   const tail = spawn(process.execPath, [AOS, "journal", "tail", "--follow", "--from", "0", "--kinds", "event,held", "--json"], { cwd: place.world, stdio: ["ignore", "pipe", "pipe"] });
   let [printed, told] = ["", ""];
@@ -142,8 +142,8 @@ test("aos journal tail --follow: each record as it comes, by kind; it ends when 
   tail.stderr.on("data", (part: Buffer) => (told += part.toString("utf8")));
   const ended = new Promise<number | null>((resolve) => tail.on("close", resolve));
   t.after(() => tail.kill("SIGKILL"));
-  for (const id of [1, 2]) await run("event", "send", "demo/Order@1", JSON.stringify({ id, url: silent }));
-  const lines = await eventually(async () => (printed.split("\n").length > 4 ? printed.trim().split("\n") : undefined), "four records");
+  for (const id of [1, 2]) await place.json("event", "send", "demo/Order@1", JSON.stringify({ id, url: silent }));
+  const lines = await eventually(async () => (printed.split("\n").length > 4 ? printed.trim().split("\n") : undefined), "four records", { seen: () => printed + told + world.output() });
   assert.deepEqual(lines.map((line) => (JSON.parse(line) as Row)["kind"]), ["event", "held", "event", "held"]);
   assert.equal(await world.stop(), 0);
   assert.equal(await inTime(ended, "the follower ends", { seen: () => printed + told }), 1);
@@ -153,7 +153,7 @@ test("aos journal tail --follow: each record as it comes, by kind; it ends when 
 test("aos run: one line of JSON for each thing that happens, at the level asked for; loopback HTTP names its token file, never the token", LIMIT, async (t) => {
   const place = await orders(t);
   const world = await running(t, place, "--http", "localhost:0", "--log-level", "debug");
-  await place.run("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: `${place.silent}/?key=canary-7f3a91` }));
+  await place.json("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: `${place.silent}/?key=canary-7f3a91` }));
   const second = await place.run("run");
   assert.equal(second.code, 2);
   assert.match(second.stderr, /held by pid \d+ \(aos run\) on host \S+ since [^]*hint: stop that process first/);
@@ -172,7 +172,7 @@ test("aos run: one line of JSON for each thing that happens, at the level asked 
 test("operator commands: bad input: exit code, code, sentence and way out", LIMIT, async (t) => {
   const place = await orders(t);
   const world = await running(t, place);
-  await place.run("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: place.silent }));
+  await place.json("event", "send", "demo/Order@1", JSON.stringify({ id: 1, url: place.silent }));
   const machine = join(place.world, ".git", "aos", "keys", "controller");
   const stranger = join(place.folder, "stranger");
   assert.equal((await aos(["keys", "new", "stranger", "--out", "stranger"], { cwd: place.folder })).code, 0);
