@@ -169,16 +169,18 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-/** Every file below a folder with the hash of its bytes, `.git` included, and every empty folder. */
+/** Every file below a folder with the hash of its bytes, `.git` included, and every empty folder; none that goes while it is looked at. */
 export async function fingerprint(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const lines = entries.map(async (entry) => {
+  const lines = entries.map(async (entry): Promise<string | undefined> => {
     const path = join(entry.parentPath, entry.name);
     const name = path.slice(folder.length + 1);
     if (entry.isDirectory()) return `${name}/`;
     if (entry.isSymbolicLink()) return `${name} -> ${await readlink(path)}`;
-    return entry.isFile() ? `${name} ${createHash("sha256").update(await readFile(path)).digest("hex")}` : `${name} (special)`;
+    if (!entry.isFile()) return `${name} (special)`;
+    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? undefined : Promise.reject(error)));
+    return bytes === undefined ? undefined : `${name} ${createHash("sha256").update(bytes).digest("hex")}`;
   });
-  return (await Promise.all(lines)).sort();
+  return (await Promise.all(lines)).filter((line) => line !== undefined).sort();
 }
 
