@@ -205,6 +205,26 @@ for (const [failure, tries] of [["the disk is full", 3], ["the world stopped", 1
   });
 }
 
+test("dispatch: receipts that wait for a disk with room, more than ten: no warning of Node's, and a stop ends the wait", async (t) => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error): unknown => warnings.push(name);
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
+  let tried = 0;
+  const deliver = async (): Promise<void> => {
+    tried++;
+    throw new AosError("journal.io", "the disk is full", { class: "outside" });
+  };
+  const longest: Entropy = { bytes: (count) => new Uint8Array(count).fill(0xff) };
+  const { dispatcher } = dispatcherOf([adapterOf(async () => OK)], { deliver, entropy: longest });
+  dispatcher.start(world, world.nextSeq);
+  while (tried < 32) await new Promise(setImmediate);
+  await dispatcher.stop(0);
+  await new Promise(setImmediate);
+  assert.equal(dispatcher.running, 0);
+  assert.deepEqual(warnings, []);
+});
+
 const TRANSIENT: AdapterResult = { ...OK, status: "error", transient: true };
 const retries: readonly { readonly name: string; readonly retry?: boolean; readonly answers: readonly AdapterResult[]; readonly calls: number; readonly status: string }[] = [
   { name: "transient, then ok, of a call that may be repeated", retry: true, answers: [TRANSIENT, TRANSIENT, OK], calls: 3, status: "ok" },

@@ -1,5 +1,6 @@
 // Durable intents go to their adapters, concurrently; each answer becomes a signed receipt, and that is kept until it is durable.
 
+import { setMaxListeners } from "node:events";
 import { AosError } from "./air/error.ts";
 import type { ControlPlane } from "./air/types.ts";
 import type { Hash } from "./air/value.ts";
@@ -83,6 +84,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   const works = new Set<Promise<void>>();
   const watchers = new Set<() => void>();
   const stopped = new AbortController();
+  // Each receipt that waits to be recorded listens.
+  setMaxListeners(0, stopped.signal);
   let waitingCount = 0;
   let started = false;
   let stopping = false;
