@@ -143,7 +143,7 @@ test("aos journal tail --follow: each record as it comes, by kind; it ends when 
   const ended = new Promise<number | null>((resolve) => tail.on("close", resolve));
   t.after(() => tail.kill("SIGKILL"));
   for (const id of [1, 2]) await place.json("event", "send", "demo/Order@1", JSON.stringify({ id, url: silent }));
-  const lines = await eventually(async () => (printed.split("\n").length > 4 ? printed.trim().split("\n") : undefined), "four records", { seen: () => printed + told + world.output() });
+  const lines = await eventually(async () => (printed.split("\n").length > 4 ? printed.trim().split("\n") : undefined), "four records", { seen: () => ({ printed, told, left: tail.exitCode ?? tail.signalCode, world: world.output() }) });
   assert.deepEqual(lines.map((line) => (JSON.parse(line) as Row)["kind"]), ["event", "held", "event", "held"]);
   assert.equal(await world.stop(), 0);
   assert.equal(await inTime(ended, "the follower ends", { seen: () => printed + told }), 1);
