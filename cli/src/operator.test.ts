@@ -150,6 +150,26 @@ test("aos journal tail --follow: each record as it comes, by kind; it ends when 
   assert.match(printed + told, /the world has stopped/);
 });
 
+test("aos journal tail --follow: a world that takes the connection and stops before it answers: told that it has stopped", LIMIT, async (t) => {
+  const { world, run } = await orders(t);
+  const state = join(world, ".git", "aos");
+  const socket = join(state, "control.sock");
+  await mkdir(state, { recursive: true });
+  let asked = 0;
+  const stopping = createServer((request, response) => {
+    if (request.url?.startsWith("/journal/stream") !== true) return void response.end(JSON.stringify({ records: [], next: 0, end: 0 }));
+    asked++;
+    stopping.close();
+    request.socket.destroy();
+  }).listen(socket);
+  t.after(() => stopping.close());
+  await new Promise((resolve) => stopping.once("listening", resolve));
+  await writeFile(join(state, "run.json"), JSON.stringify({ pid: process.pid, socket, principal: "controller", since: new Date().toISOString() }));
+  const { code, stderr } = await run("journal", "tail", "--follow");
+  assert.deepEqual([code, asked], [1, 1], stderr);
+  assert.match(stderr, /nothing new will come: the world has stopped\nhint: start it with `aos run`/);
+});
+
 test("aos run: one line of JSON for each thing that happens, at the level asked for; loopback HTTP names its token file, never the token", LIMIT, async (t) => {
   const place = await orders(t);
   const world = await running(t, place, "--http", "localhost:0", "--log-level", "debug");

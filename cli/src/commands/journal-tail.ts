@@ -10,6 +10,9 @@ import { recordLine } from "../render/record.ts";
 import { worldRepo } from "../world.ts";
 
 const PAGE = 500;
+/** How long after a stream ended, or was cut off, it is asked for again, and how often in a row without a record between. */
+const AGAIN_MS = 200;
+const AGAIN_MAX = 25;
 
 export default command({
   positionals: {},
@@ -51,15 +54,21 @@ async function print(cx: Context, answers: Answers, range: { readonly from: numb
 async function followFrom(cx: Context, repo: Repo, { next, kinds }: { readonly next: number; readonly kinds: string | undefined }): Promise<never> {
   let last = next - 1;
   const query = new URLSearchParams(kinds === undefined ? {} : { kinds });
-  for (;;) {
+  for (let again = 0; ; again++) {
     const world = await connectWorld(repo);
     if (world === undefined) throw new AosError("world.away", "nothing new will come: the world has stopped", { class: "outside", hint: "start it with `aos run`" });
     query.set("from", String(last + 1));
-    for await (const { data } of world.follow(`/journal/stream?${query.toString()}`)) {
-      const record = JSON.parse(data) as RecordJson;
-      last = record.seq;
-      printRecord(cx, record);
+    try {
+      for await (const { data } of world.follow(`/journal/stream?${query.toString()}`)) {
+        const record = JSON.parse(data) as RecordJson;
+        [last, again] = [record.seq, 0];
+        printRecord(cx, record);
+      }
+    } catch (error) {
+      // A world that stops closes connections that it has taken: the next look finds it gone.
+      if (!(error instanceof AosError) || error.code !== "world.away" || again >= AGAIN_MAX) throw error;
     }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
 
