@@ -1,6 +1,5 @@
 // Durable intents go to their adapters, concurrently; each answer becomes a signed receipt, and that is kept until it is durable.
 
-import { setMaxListeners } from "node:events";
 import { AosError } from "./air/error.ts";
 import type { ControlPlane } from "./air/types.ts";
 import type { Hash } from "./air/value.ts";
@@ -83,9 +82,9 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   const tasks = new Map<number, Task>();
   const works = new Set<Promise<void>>();
   const watchers = new Set<() => void>();
-  const stopped = new AbortController();
-  // Each receipt that waits to be recorded listens.
-  setMaxListeners(0, stopped.signal);
+  /** Of receipts that could not be recorded: what ends their wait for the next time. */
+  const rests = new Set<AbortController>();
+  let stopped = false;
   let waitingCount = 0;
   let started = false;
   let stopping = false;
@@ -170,7 +169,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
 
   /** The task keeps its place in its lane meanwhile: while nothing can be recorded, not much is done. */
   async function deliver(task: Task, receipt: UnstampedReceipt): Promise<void> {
-    for (let tried = 1; task.state !== "dropped" && !stopped.signal.aborted; tried++) {
+    for (let tried = 1; task.state !== "dropped" && !stopped; tried++) {
       try {
         return await options.deliver(receipt);
       } catch (error) {
@@ -179,7 +178,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
         if (error.class !== "outside" || error.code === "world.stopping") return;
       }
       // What keeps a receipt from being recorded is here, on this machine: its time is the process's.
-      await pause(backoffMs(tried, options.entropy), { clock: undefined, signal: stopped.signal });
+      const rest = new AbortController();
+      rests.add(rest);
+      await pause(backoffMs(tried, options.entropy), { clock: undefined, signal: rest.signal });
+      rests.delete(rest);
     }
   }
 
@@ -239,7 +241,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       stopping = true;
       for (const task of tasks.values()) if (task.state === "queued" || task.state === "waiting") drop(task);
       await within(graceMs, Promise.allSettled(works));
-      stopped.abort();
+      stopped = true;
+      for (const rest of rests) rest.abort();
       for (const task of tasks.values()) task.call?.cut();
       await Promise.allSettled(works);
     },
