@@ -34,6 +34,8 @@ interface Row {
   /** Below the prepared folder; `counter` unless told. */
   readonly cwd?: string;
   readonly words: readonly string[];
+  /** The file that is piped in, below the prepared folder. */
+  readonly stdin?: string;
   readonly exit?: number;
   readonly stdout?: RegExp;
   /** Nothing on stderr unless told. */
@@ -77,6 +79,9 @@ const ROWS: readonly Row[] = [
   { name: "hash: a world that does not hold", given: broken, words: ["hash"], exit: 2, stdout: /^$/, stderr: /air\/z\.air\.json:2:/ },
   { name: "hash: a folder", words: ["hash", "air"], exit: 2, stderr: /^error: air: it is a folder\nhint: / },
   { name: "hash --manifest FILE", words: ["hash", "--manifest", "air/module.air.json"], exit: 2, stderr: /--manifest is of the whole world/ },
+  { name: "hash -- FILE: only that one", words: ["hash", "--", "air/module.air.json"], stdout: new RegExp(`^${HASH} defmodule demo/CounterSM@1\n$`) },
+  { name: "hash -- FILE that begins with a dash", given: (folder) => cp(join(folder, "counter/air/module.air.json"), join(folder, "counter/-m.json")), words: ["hash", "--", "-m.json"], exit: 2, stdout: /^$/, stderr: /^error: -m\.json:1:1: demo\/CounterSM@1: / },
+  { name: "hash -: no flag, and no file", words: ["hash", "-"], exit: 2, stdout: /^$/, stderr: /^error: -: no such file\n/ },
   // diff
   { name: "air diff: reach first, then definitions and sections", cwd: ".", words: ["air", "diff", "old", "new"], stdout: /^manifest sha256:\w{12} → sha256:\w{12}\n\nWhat it may do\n {2}wider [^]*`http\.out` may now reach 127\.0\.0\.1(?:, example\.com)? \(GET\)[^]*narrower[^]*\nDefinitions\n {2}removed {2}plan [^]*\nManifest\n {2}triggers / },
   { name: "air diff --json", cwd: ".", words: ["air", "diff", "old", "new", "--json"], stdout: /^\{"baseManifest":"sha256:.*"effect":"widening"/ },
@@ -98,7 +103,9 @@ const ROWS: readonly Row[] = [
   { name: "air patch apply: a file below a file", cwd: "new", words: ["air", "patch", "apply", "aos.sync.json/none.json"], exit: 2, stdout: /^$/, stderr: /^error: aos\.sync\.json\/none\.json: a part of the path is not a folder\nhint: / },
   { name: "air patch show: an unknown operation", given: (folder) => replaceIn(folder, "old-new.json", ['"add_def"', '"add_dfe"']), cwd: ".", words: ["air", "patch", "show", "old-new.json"], exit: 2, stderr: /^error: old-new\.json:\d+:\d+: there is no operation "add_dfe"\nhint: did you mean "add_def"\?/ },
   { name: "air patch apply: files of new kinds, one gone, the rest in place", cwd: "old", words: ["air", "patch", "apply", "../old-new.json"], stdout: new RegExp(`^(?:written {2}air/\\w+\\.air\\.json\n){5}removed {2}air/fetch-plan-1\\.air\\.json\nmanifest ${HASH}\n$`), changes: ["authority", "cap", "fetch-plan-1", "manifest", "plan", "policy"].map((file) => `old/air/${file}.air.json`) },
-  { name: "air patch apply --dry-run: the difference, nothing written", cwd: "old", words: ["air", "patch", "apply", "../old-new.json", "--dry-run"], stdout: /^--- air\/authority\.air\.json\n\+\+\+ air\/authority\.air\.json\n@@ [^]*\n-    "name": "demo\/policy@1",[^]*\n--- \/dev\/null\n\+\+\+ air\/cap\.air\.json\n/ },
+  { name: "air patch apply --dry-run: the difference, nothing written", cwd: "old", words: ["air", "patch", "apply", "../old-new.json", "--dry-run"], stdout: /^--- a\/air\/authority\.air\.json\n\+\+\+ b\/air\/authority\.air\.json\n@@ -\d+,\d+ \+\d+,\d+ @@\n[^]*\n-    "name": "demo\/policy@1",[^]*\n--- \/dev\/null\n\+\+\+ b\/air\/cap\.air\.json\n@@ -0,0 \+1,\d+ @@\n/ },
+  { name: "air patch apply -: from standard input", cwd: "old", words: ["air", "patch", "apply", "-", "--dry-run"], stdin: "old-new.json", stdout: /^--- a\/air\/authority\.air\.json\n/ },
+  { name: "air patch show -: a problem names standard input", cwd: ".", words: ["air", "patch", "show", "-"], stdin: "old/air/manifest.air.json", exit: 2, stdout: /^$/, stderr: /^error: standard input:1:1: / },
   { name: "air patch apply: another base: both named", cwd: "new", words: ["air", "patch", "apply", "../old-new.json"], exit: 2, stderr: new RegExp(`^error: \\.\\./old-new\\.json:\\d+:\\d+: the patch is for manifest ${HASH}, and the base is ${HASH}\nhint: make the patch again`) },
   { name: "air patch apply: no JSON", cwd: "old", words: ["air", "patch", "apply", "reducer/safe-upgrade.ts"], exit: 2, stderr: /^error: reducer\/safe-upgrade\.ts:1:1: / },
   // defs
@@ -125,13 +132,13 @@ const ROWS: readonly Row[] = [
 
 describe("AIR commands", { concurrency: 4 }, () => {
   assert.ok(ROWS.length > 40);
-  for (const { name, given, cwd = "counter", words, exit = 0, stdout = /(?:)/, stderr = /^$/, changes = [] } of ROWS) {
+  for (const { name, given, cwd = "counter", words, stdin, exit = 0, stdout = /(?:)/, stderr = /^$/, changes = [] } of ROWS) {
     test(`aos ${name}`, async (t) => {
       const folder = await temporaryFolder(t);
       await cp(prepared, folder, { recursive: true });
       await given?.(folder);
       const was = await fingerprint(folder);
-      const ran = await aos(words, { cwd: join(folder, cwd) });
+      const ran = await aos(words, { cwd: join(folder, cwd), ...(stdin === undefined ? {} : { stdin: await readFile(join(folder, stdin), "utf8") }) });
       assert.equal(ran.code, exit, ran.stderr);
       assert.match(ran.stdout, stdout);
       assert.match(ran.stderr, stderr);

@@ -30,6 +30,12 @@ interface Row {
   readonly message?: RegExp;
 }
 
+/** A sync map that builds nothing. */
+const PREBUILT = { "aos.sync.json": '{"version": 1, "air": {"dir": "air"}, "modules": {"dir": "prebuilt"}}' };
+/** WebAssembly that exports `memory`, `alloc` and `run`. */
+const RUNS = Buffer.from("0061736d01000000010c0260017f017f60037f7f7f0003030200010503010001071803066d656d6f7279020005616c6c6f6300000372756e00010a0902040041000b02000b", "hex");
+const OTHER_CODE = `{"$kind": "defmodule", "name": "demo/CounterSM@1", "wasm_hash": "sha256:${"1".repeat(64)}", "module_kind": "reducer",\n "abi": {"reducer": {"state": "demo/CounterState@1", "event": "demo/CounterEvent@1"}}}`;
+
 const BAD_NAME = '{"$kind": "defschema", "name": "Bad", "type": {"nat": {}}}';
 const ROWS: readonly Row[] = [
   { name: "nothing wrong", files: {}, told: [] },
@@ -49,7 +55,14 @@ const ROWS: readonly Row[] = [
       "scenario.invalid shadow/b.json:1:12 /events", "scenario.invalid shadow/b.json:2:6 /x",
     ],
   },
+  { name: "a policy that is no JSON", files: { ".aos/policy.json": "{bad" }, told: ["json.syntax .aos/policy.json:1:2 "] },
+  { name: "a policy with three slips", files: { ".aos/policy.json": '{"version": 1, "approvals": -1,\n "shadows": "required"}' }, told: ["policy.invalid .aos/policy.json:1:1 /shadow", "policy.invalid .aos/policy.json:1:29 /approvals", "policy.invalid .aos/policy.json:2:13 /shadows"] },
+  { name: "a policy that is not UTF-8, keys without a world's id", files: { ".aos/policy.json": Uint8Array.of(0xff), ".aos/trust.json": '{"version": 1, "world": "x",\n "principals": {}}' }, told: ["world.file .aos/policy.json:1:1 ", "trust.invalid .aos/trust.json:1:1 /id"] },
   { name: "a module with two artifacts", files: { "modules/demo/CounterSM@1.wasm": "x" }, told: ["module.twice modules/demo/CounterSM@1.wasm:1:1 "] },
+  { name: "code that no sandbox takes", files: { ...PREBUILT, "prebuilt/demo/CounterSM@1.wasm": "x" }, told: ["module.refused prebuilt/demo/CounterSM@1.wasm:1:1 "], message: /^is neither WebAssembly nor/ },
+  { name: "code of a pure module for a reducer", files: { ...PREBUILT, "prebuilt/demo/CounterSM@1.wasm": RUNS }, told: ["module.entry prebuilt/demo/CounterSM@1.wasm:1:1 "], message: /exports no "step"$/ },
+  { name: "code that is not here", files: { ...PREBUILT, "air/module.air.json": OTHER_CODE }, told: ["module.missing prebuilt/demo/CounterSM@1.wasm:1:1 "], message: /sha256:1{64}, is not here$/ },
+  { name: "a source of a pure module for a reducer", files: { "reducer/counter.ts": 'import { pure } from "@agentos/kernel/sdk";\nexport default pure(() => 1);\n' }, told: ["module.entry reducer/counter.ts:1:1 "], message: /is defined as a reducer, and the default export is a pure module$/ },
   { name: "a source that does not parse", files: { "reducer/counter.ts": "export default function (\n" }, told: ["build.syntax reducer/counter.ts:2:1 "] },
   { name: "a module older than its source", files: { "reducer/counter.ts": 'import { reduce } from "@agentos/kernel/sdk";\nexport default reduce((state) => ({ state }));\n' }, told: ["module.stale modules/demo/CounterSM@1.js.cbor:1:1 "] },
 ];

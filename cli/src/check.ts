@@ -1,8 +1,9 @@
-// What is wrong with the files of a world: its AIR, its sync map, its scenarios, its modules against their sources.
+// What is wrong with the files of a world: its AIR, its sync map, its scenarios, its policy and keys, its modules against their sources.
 
 import { AosError, readJson, type Diagnostic } from "@agentos/kernel";
-import { filesOfFolder, loadWorld, type LoadedWorld, type WorldFiles } from "@agentos/controller";
-import { buildDiagnostic, buildModules, moduleDiagnostics } from "./modules.ts";
+import { filesOfFolder, loadWorld, parsePolicy, parseTrust, POLICY_PATH, TRUST_PATH, type LoadedWorld, type WorldFiles } from "@agentos/controller";
+import { codeDiagnostics } from "./module-code.ts";
+import { buildDiagnostic, buildModules, moduleDiagnostics, withModules, type ModuleBuild } from "./modules.ts";
 
 export interface Checked {
   /** Undefined where a file that everything depends on cannot be read. */
@@ -13,12 +14,18 @@ export interface Checked {
   readonly warnings: number;
 }
 
-/** @throws AosError for input that is wrong without a file to blame, and whatever is not the input's fault */
-export async function checkFolder(folder: string): Promise<Checked> {
-  const files = filesOfFolder(folder);
-  const modules = await buildModules(folder).then(moduleDiagnostics, (error: unknown) => problemsOf(error, files));
+/**
+ * @param built - modules that will stand in the place of those that lie there; undefined: those are judged against their sources
+ * @throws AosError for input that is wrong without a file to blame, and whatever is not the input's fault
+ */
+export async function checkFolder(folder: string, built?: readonly ModuleBuild[]): Promise<Checked> {
+  const files = built === undefined ? filesOfFolder(folder) : withModules(filesOfFolder(folder), built);
+  const modules = built === undefined ? await buildModules(folder).then(moduleDiagnostics, (error: unknown) => problemsOf(error, files)) : [];
   const { world, problems } = await loadAll(files);
-  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
+  // What is stale is told as such, once.
+  const stale = new Set(modules.map(({ file }) => file));
+  const code = world === undefined ? [] : (await codeDiagnostics(world, files)).filter(({ file }) => !stale.has(file));
+  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules, ...code, ...(await rulesProblems(files))].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
   const diagnostics = [...found.values()].sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code));
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   return { world, diagnostics, errors, warnings: diagnostics.length - errors };
@@ -43,13 +50,29 @@ async function loadAll(files: WorldFiles): Promise<{ readonly world: LoadedWorld
   }
 }
 
+/** What is wrong with the files that say who decides, where the world has them. */
+async function rulesProblems(files: WorldFiles): Promise<readonly Diagnostic[]> {
+  const problems: Diagnostic[] = [];
+  for (const [file, parse] of [[POLICY_PATH, parsePolicy], [TRUST_PATH, parseTrust]] as const) {
+    const bytes = await files.read(file);
+    if (bytes === undefined) continue;
+    try {
+      parse(bytes, file);
+    } catch (error) {
+      const utf8 = error instanceof AosError && error.code === "air.utf8";
+      problems.push(...(await problemsOf(utf8 ? new AosError("world.file", "not UTF-8", { at: { file } }) : error, files)));
+    }
+  }
+  return problems;
+}
+
 /** An error of input that names a file, as diagnostics; any other is thrown again. */
 async function problemsOf(error: unknown, files: WorldFiles): Promise<readonly Diagnostic[]> {
   if (error instanceof AosError && error.code.startsWith("build.")) return [buildDiagnostic(error)];
   if (!(error instanceof AosError) || error.class !== "input" || error.at?.file === undefined) throw error;
   const { code, hint, at, data } = error;
   const { file = "", pointer = "", line, column } = at;
-  const locate = line === undefined ? await locatorOf(file, files) : () => ({ line, column: column ?? 1 });
+  const locate = line === undefined || Array.isArray(data["problems"]) ? await locatorOf(file, files) : () => ({ line, column: column ?? 1 });
   // A diagnostic has its place in fields; the error, in front of its message.
   const whole = [{ pointer, message: error.message.replace(/^\S+?(?::\d+)*: /, "") }];
   const several = Array.isArray(data["problems"]) ? (data["problems"] as typeof whole) : whole;

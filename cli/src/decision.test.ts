@@ -1,7 +1,7 @@
 // What is asked of decisions: policies checked, explained and tried, and why a proposal, a merge or a record is as it is.
 
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { Answers } from "./answer.ts";
@@ -66,7 +66,14 @@ test("decisions: a rule refuses, another approves; asked why before and after th
   assert.equal((await run("review", "text", "--approve", "-m", "fine", "--key", "../rev")).code, 0);
   const open = await json("why", "text");
   assert.deepEqual([open["what"], open["verdict"], open["recorded"], open["derived_again"]], ["proposal", "approved", false, true]);
+  // What git does not know stands in the way only where main gets a file of that name.
+  await writeFile(join(world, "hello.txt"), "mine\n");
+  await writeFile(join(world, "mine.txt"), "mine\n");
+  const inTheWay = await run("merge", "text");
+  assert.deepEqual([inTheWay.code, inTheWay.stderr], [2, "error: hello.txt: not committed, and main is checked out here\nhint: commit or stash it, or git switch to another branch\n"]);
+  await rm(join(world, "hello.txt"));
   assert.equal((await run("merge", "text")).code, 0);
+  await rm(join(world, "mine.txt"));
   const early = await json("why", "text");
   assert.deepEqual((early["error"] as { code: string }).code, "why.unpublished");
   assert.equal((await run("run", "--once")).code, 0);

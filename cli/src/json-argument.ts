@@ -3,18 +3,20 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import { AosError, readJson, type Json } from "@agentos/kernel";
+import { AosError, Float, readJson, type Json } from "@agentos/kernel";
 import type { Context } from "./context.ts";
 
 /**
- * Reads `TEXT`, `@FILE` or `@-` (standard input) as JSON, and gives it as JavaScript has it.
+ * Reads `TEXT`, `@FILE` or `@-` (standard input) as JSON; integers are exact.
  *
  * @param name - what the argument is called, for errors
- * @throws AosError `json.syntax` with line and column; `cli.file`; `cli.integer` for an integer that JavaScript would round
+ * @throws AosError `json.syntax` with line and column; `cli.file`; `cli.fraction` for a number that no world has
  */
-export async function jsonArgument(cx: Context, name: string, typed: string): Promise<unknown> {
+export async function jsonArgument(cx: Context, name: string, typed: string): Promise<Json> {
   const [place, text] = await readTyped(cx, name, typed);
-  return exact(readJson(text, place).json, place);
+  const { json } = readJson(text, place);
+  requireIntegers(json, place);
+  return json;
 }
 
 async function readTyped(cx: Context, name: string, typed: string): Promise<readonly [place: string, text: string]> {
@@ -28,11 +30,8 @@ async function readTyped(cx: Context, name: string, typed: string): Promise<read
   return [path, text];
 }
 
-/** Plain JavaScript values of Json. */
-function exact(json: Json, place: string): unknown {
-  if (typeof json === "bigint") throw new AosError("cli.integer", `${place}: ${json} is beyond 2^53 and would be rounded on the way`, { hint: "give it to the world as text, or send smaller numbers" });
-  if (json instanceof Map) return Object.fromEntries([...(json as ReadonlyMap<string, Json>)].map(([key, value]) => [key, exact(value, place)]));
-  if (Array.isArray(json)) return (json as readonly Json[]).map((item) => exact(item, place));
-  if (typeof json === "object" && json !== null) throw new AosError("cli.fraction", `${place}: worlds have no fractions`, { hint: "write whole numbers, or decimals as text" });
-  return json;
+function requireIntegers(json: Json, place: string): void {
+  if (json instanceof Float) throw new AosError("cli.fraction", `${place}: worlds have no fractions, and no integers beyond 64 bits`, { hint: "write whole numbers in digits, or such numbers as text" });
+  if (json instanceof Map) for (const value of (json as ReadonlyMap<string, Json>).values()) requireIntegers(value, place);
+  if (Array.isArray(json)) for (const item of json as readonly Json[]) requireIntegers(item, place);
 }

@@ -5,6 +5,7 @@ import yargs from "yargs";
 import type { Argv } from "yargs";
 import type { Command, Fields } from "./command.ts";
 import { COMMANDS, wordAt, wordOf, type Group, type Leaf } from "./commands.ts";
+import { asTyped, markDashWords, saidAsTyped } from "./dash-words.ts";
 
 /** Flags that every command takes. */
 const GLOBALS = {
@@ -91,11 +92,15 @@ async function run(argv: readonly string[]): Promise<void> {
         inner.options({ ...loaded.options });
         return loaded.epilogue === undefined ? inner : inner.epilogue(loaded.epilogue);
       },
-      handler: async (args: Record<string, unknown>) => {
+      handler: async (parsed: Record<string, unknown>) => {
         if (loaded === undefined) return;
+        const args = Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, asTyped(value)]));
         const fields: Fields = { ...GLOBALS, ...loaded.options };
         const twice = Object.keys(fields).find((name) => fields[name]?.array !== true && Array.isArray(args[name]));
         if (twice !== undefined) throw new UsageProblem(`--${twice} is given twice`, scope);
+        // Such as a variable of a script that is not set: it would be taken for the folder at hand.
+        const empty = Object.keys(loaded.positionals).find((name) => [args[name]].flat().includes(""));
+        if (empty !== undefined) throw new UsageProblem(`the argument <${empty}> is empty`, scope);
         const { createContext } = await import("./context.ts");
         await loaded.run(createContext(args), args as never);
       },
@@ -120,9 +125,9 @@ async function run(argv: readonly string[]): Promise<void> {
     return "usage" in entry ? leafOf(path, entry) : groupOf(path, entry);
   }
 
-  const program = yargs([...argv]).scriptName("aos").locale("en").exitProcess(false).showHelpOnFail(false).strict();
+  const program = yargs([...markDashWords(argv)]).scriptName("aos").locale("en").exitProcess(false).showHelpOnFail(false).strict();
   program
-    .parserConfiguration({ "boolean-negation": false, "dot-notation": false, "parse-positional-numbers": false, "strip-aliased": true })
+    .parserConfiguration({ "boolean-negation": false, "dot-notation": false, "greedy-arrays": false, "parse-positional-numbers": false, "strip-aliased": true })
     .usage("aos <command>\n\nRuns worlds that live in Git: propose, shadow, approve, apply, execute, receipt, audit.")
     .wrap(Math.min(HELP_COLUMNS_MAX, program.terminalWidth()))
     .version(versionText())
@@ -130,14 +135,14 @@ async function run(argv: readonly string[]): Promise<void> {
     .options(GLOBALS)
     .demandCommand(1, "a command is missing")
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageProblem(message ?? "the words do not fit any command", scope);
+      throw error ?? new UsageProblem(saidAsTyped(message ?? "the words do not fit any command"), scope);
     });
   // Where the first word is a command, the others are out of the question.
   const named = COMMANDS.filter((entry) => wordAt(entry) === argv[0]);
   for (const entry of named.length > 0 ? named : COMMANDS) program.command(entryOf([], entry) as never);
   await program.parseAsync().catch((error: unknown) => {
     // Some of what is wrong with the words comes as yargs' own error, without asking `fail`.
-    throw error instanceof Error && error.name === "YError" ? new UsageProblem(error.message, scope) : error;
+    throw error instanceof Error && error.name === "YError" ? new UsageProblem(saidAsTyped(error.message), scope) : error;
   });
 }
 

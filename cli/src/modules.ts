@@ -2,8 +2,9 @@
 
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
-import { AosError, bundleReducer, bytesEqual, createModuleRunner, isName, type Diagnostic, type Hash } from "@agentos/kernel";
-import { artifactPath, filesOfFolder, placesIn, readSyncMap, SYNC_FILE } from "@agentos/controller";
+import { AosError, bundleReducer, bytesEqual, createModuleRunner, inspectModule, isName, type Diagnostic, type Hash } from "@agentos/kernel";
+import { artifactPath, filesOfFolder, loadWorld, placesIn, readSyncMap, SYNC_FILE, type WorldFiles } from "@agentos/controller";
+import { entryOf } from "./module-code.ts";
 
 /** One module of the sync map, and what its source gives. */
 export interface ModuleBuild {
@@ -20,12 +21,12 @@ export interface ModuleBuild {
 /**
  * Builds every module of the sync map in memory, side by side, told in the order of the map; nothing is written.
  *
- * @throws AosError `sync.*`; `build.*` with the place in the source, `module.refused`
+ * @throws AosError `sync.*`; `build.*` with the place in the source, `module.refused`, `module.entry`
  */
 export async function buildModules(folder: string, onBuilt?: (total: number) => void): Promise<readonly ModuleBuild[]> {
   const files = filesOfFolder(folder);
   const sync = await readSyncMap(files);
-  return Promise.all([...sync.sources].map(async ([name, source]): Promise<ModuleBuild> => {
+  const built = await Promise.all([...sync.sources].map(async ([name, source]): Promise<ModuleBuild> => {
     if (!isName(name)) throw new AosError("sync.invalid", `${SYNC_FILE}: /build/modules: ${JSON.stringify(name)} is not a module's name`, { at: { file: SYNC_FILE, pointer: "/build/modules" }, hint: "such as demo/Counter@1" });
     const { artifact, hash, sourceMap } = await bundleReducer({ entry: join(folder, source) }).catch((error: unknown) => {
       throw inWorld(error, source);
@@ -42,6 +43,35 @@ export async function buildModules(folder: string, onBuilt?: (total: number) => 
     onBuilt?.(sync.sources.size);
     return { name, source, path, artifact, hash, state };
   }));
+  await refuseOtherEntries(files, built.filter(({ state }) => state !== "current"));
+  return built;
+}
+
+/** A module is called by its kind: what exports another entry would fail at every call. */
+async function refuseOtherEntries(files: WorldFiles, built: readonly ModuleBuild[]): Promise<void> {
+  if (built.length === 0) return;
+  // What is wrong with the rest of the world is for `aos check` to say.
+  const control = await loadWorld(withModules(files, built)).then((world) => world.control, (error: unknown) => {
+    if (error instanceof AosError) return undefined;
+    throw error;
+  });
+  for (const { name, source, artifact } of built) {
+    const module = control?.modules.get(name);
+    const [found] = inspectModule(artifact).entries;
+    if (module === undefined || found === undefined || found.name === entryOf(module)) continue;
+    const [wanted, given, make] = module.module_kind === "reducer" ? ["a reducer", "a pure module", "reduce()"] : ["a pure module", "a reducer", "pure() or enforce()"];
+    throw new AosError("module.entry", `${source}: ${name} is defined as ${wanted}, and the default export is ${given}`, { at: { file: source }, hint: `make it by ${make}, or define the module as ${given}` });
+  }
+}
+
+/** The files of a world where the modules as built stand in the place of what lies in the folder. */
+export function withModules(files: WorldFiles, modules: readonly ModuleBuild[]): WorldFiles {
+  const built = new Map(modules.map(({ path, artifact }) => [path, artifact]));
+  return {
+    place: files.place,
+    read: async (path) => built.get(path) ?? files.read(path),
+    list: async (folder) => [...new Set([...(await files.list(folder)), ...[...built.keys()].filter((path) => path.startsWith(`${folder}/`))])].sort(),
+  };
 }
 
 /** Writes the modules that are not what their sources give; each file is replaced whole. */
@@ -79,11 +109,11 @@ export function buildDiagnostic(error: unknown): Diagnostic {
   };
 }
 
-/** A module that throws while it is loaded: where, in the author's file. */
+/** A module that cannot be loaded: where it threw, in the author's file. */
 function placed(error: unknown, module: { readonly name: string; readonly source: string; readonly sourceMap: string }): unknown {
-  const trace = error instanceof AosError ? error.data["trace"] : undefined;
-  if (!(error instanceof AosError) || typeof trace !== "string") return error;
-  const [first] = placesIn(trace, module);
+  if (!(error instanceof AosError)) return error;
+  const { trace } = error.data;
+  const [first] = typeof trace === "string" ? placesIn(trace, module) : [];
   const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(first ?? "") ?? [];
   const at = file === undefined ? { file: module.source } : { file, line: Number(line), column: Number(column) };
   return new AosError(error.code, `${first ?? module.source}: ${module.name}: ${error.message}`, { at, ...(error.hint === undefined ? {} : { hint: error.hint }), data: error.data, cause: error });

@@ -1,7 +1,7 @@
 // Offers commits as a proposal: which ones may be offered, and the branch that is moved, on the remote or here.
 
 import { AosError } from "@agentos/kernel";
-import { casRef, commitSigner, commitsOf, gitIn, isAncestor, proposalText, push, readRules, signerOf, trustInput, type Oid } from "@agentos/controller";
+import { casRef, commitSigner, commitsOf, gitIn, isAncestor, proposalText, push, readRules, signerOf, trustInput, type Oid, type Repo } from "@agentos/controller";
 import { proposalRef, type Upstream } from "./upstream.ts";
 
 /** The commits to offer. @throws AosError `git.diverged`, `git.nothing`, `git.unsigned` */
@@ -27,7 +27,7 @@ export async function offerable({ local, main, remote }: Upstream, head: Oid): P
   return { commits, title: proposalText(messages).title };
 }
 
-/** Moves the proposal's branch. @throws AosError `proposal.diverged`, `git.rejected`, `git.remote` */
+/** Moves the proposal's branch; where the remote says no, it is as it was. @throws AosError `proposal.diverged`, `proposal.lost`, `git.rejected`, `git.remote` */
 export async function placeProposal({ local, remote }: Upstream, offer: { readonly slug: string; readonly head: Oid; readonly replace: boolean }): Promise<"made" | "moved" | "replaced" | "unchanged"> {
   const { slug, head, replace } = offer;
   const { repo, refs } = local;
@@ -43,8 +43,19 @@ export async function placeProposal({ local, remote }: Upstream, offer: { readon
   } else {
     // What is not a step forward is taken away first: a shared repository refuses to be forced.
     if (!forward) await push(repo, remote, [`:${ref}`]);
-    await push(repo, remote, [`${head}:${ref}`]);
+    try {
+      await push(repo, remote, [`${head}:${ref}`]);
+    } catch (cause) {
+      if (!forward) await putBack(repo, remote, { slug, ref, before });
+      throw cause;
+    }
     await gitIn(repo, ["update-ref", ref.replace("refs/heads/", `refs/remotes/${remote}/`), head]);
   }
   return before === undefined ? "made" : forward ? "moved" : "replaced";
+}
+
+async function putBack(repo: Repo, remote: string, at: { readonly slug: string; readonly ref: string; readonly before: Oid }): Promise<void> {
+  await push(repo, remote, [`${at.before}:${at.ref}`]).catch((cause: unknown) => {
+    throw new AosError("proposal.lost", `${at.slug}: taken away from ${remote}, and neither the new commit nor the old one was taken`, { cause, class: "outside", hint: `git push ${remote} ${at.before}:${at.ref}` });
+  });
 }

@@ -87,11 +87,11 @@ test("aos plan, approvals, effects, snapshot: a world that waits, from an order 
   const [first, second] = rowsOf(await json("approvals", "ls"), "approvals");
   assert.deepEqual([first?.["effect"], first?.["by"], (first?.["params"] as Row | undefined)?.["url"]], ["http.request", "demo/order@1", silent]);
   const listed = await run("plan", "ls");
-  assert.match(listed.stdout, /^#0 {2}demo\/order@1 {2}running \d+ s, ends in (?:2 h|1 h 59 min) {2}waits at answer: a person's word on http\.request under web #4, for \d+ s \(since seq 5\)\n {2,}and at go: an event demo\/Go@1, for \d+ s \(since seq 4\)\n#1 /);
+  assert.match(listed.stdout, /^#0 {2}demo\/order@1 {2}running \d+ s, ends in (?:2 h|1 h 59 min) {2}waits at answer: a person's word on http\.request under web #4, for \d+ s \(since seq 4\)\n {2,}and at go: an event demo\/Go@1, for \d+ s \(since seq 3\)\n#1 /);
   const page = await run("plan", "ls", "--limit", "2");
   assert.match(page.stderr, /more follow: aos plan ls --after 1/);
   assert.deepEqual(rowsOf(await json("plan", "ls", "--after", "1"), "plans").map(({ id }) => id), [2]);
-  assert.match((await run("status")).stdout, /approval {5}#4 http\.request of demo\/order@1 #0 at fetch waits for a person, for \d+ s\n[^]*plan {9}demo\/order@1 #0 waits at answer: a person's word on http\.request under web #4, for \d+ s \(since seq 5\)\n {13} {2}and at go/);
+  assert.match((await run("status")).stdout, /approval {5}#4 http\.request of demo\/order@1 #0 at fetch waits for a person, for \d+ s\n[^]*plan {9}demo\/order@1 #0 waits at answer: a person's word on http\.request under web #4, for \d+ s \(since seq 4\)\n {13} {2}and at go/);
 
   const granted = await run("approvals", "grant", String(first?.["seq"]), "--key", join(place.folder, "ada"), "--reason", "fine");
   assert.deepEqual([granted.code, granted.stdout.split("\n").at(-2)], [0, "granted  #4 http.request, as ada"]);

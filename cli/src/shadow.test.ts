@@ -62,7 +62,7 @@ test("aos shadow: a recorded world, two proposals: windows, both together, a pag
   assert.match(ok(await aos(["shadow", "by-two", "--last", "2"], { cwd: world })).stdout, /### Against the recording\n\n2 inputs of 2 led to something else/);
 
   const joint = json(await aos(["shadow", "by-two", "by-three", "--json"], { cwd: world }));
-  assert.deepEqual((joint["conflicts"] as { kind: string }[]).map(({ kind }) => kind).sort(), ["text", "text"]);
+  assert.deepEqual(joint["conflicts"], [{ kind: "text", proposals: ["by-two", "by-three"], text: "both change modules/demo/CounterSM@1.js.cbor, reducer/counter.ts, and not alike" }]);
   assert.match(ok(await aos(["shadow", "by-two", "by-three"], { cwd: world })).stdout, /cannot be merged/);
 
   ok(await aos(["shadow", "by-two", "--html", "page.html", "--last", "2"], { cwd: world }));
@@ -81,6 +81,8 @@ test("aos shadow: a recorded world, two proposals: windows, both together, a pag
   assert.deepEqual([made["base"], made["head"]], [base, head]);
   assert.match(await readFile(join(folder, "summary.md"), "utf8"), /^## Shadow run: /);
   assert.match(await readFile(join(folder, "outputs"), "utf8"), new RegExp(`^report=${String(made["report"])}\nconsequences=sha256:`));
+  const deaf = await aos(["ci", "shadow"], { cwd: job, env: { ...env, GITHUB_OUTPUT: join(folder, "none", "outputs") } });
+  assert.deepEqual([deaf.code, /none\/outputs: cannot be written\nhint: GITHUB_STEP_SUMMARY and GITHUB_OUTPUT/.test(deaf.stderr)], [1, true], deaf.stderr);
   const here = json(await aos(["shadow", "by-two", "--json"], { cwd: world }));
   assert.deepEqual(JSON.parse(await readFile(join(job, "shadow-report", "report.json"), "utf8")), here["report"], "a CI that has only the clone says what the controller's repository says");
 });

@@ -22,3 +22,10 @@ export function requirePrincipal(trust: Trust, key: SigningKey): Principal {
   if (found !== undefined) return found;
   throw new AosError("trust.stranger", `${keyId(key.publicKey)}: nobody on main has this key`, { hint: "use the key that .aos/trust.json names, with --key PATH, or propose a change of .aos/trust.json" });
 }
+
+/** Who merges: agents and CI propose and report, they put nothing in force. @throws AosError `merge.kind`; as requirePrincipal */
+export function requireMerger(trust: Trust, key: SigningKey): Principal {
+  const principal = requirePrincipal(trust, key);
+  if (principal.kind === "person" || principal.kind === "controller") return principal;
+  throw new AosError("merge.kind", `${principal.name}: only persons and controllers merge, and its kind is ${principal.kind}`, { class: "refused", hint: "somebody else runs `aos merge`, or name another key with --key PATH" });
+}

@@ -21,5 +21,10 @@ test("aos watch: a save: built, checked and rehearsed; a broken file: told, and 
   await eventually(async () => (/"ok":true(?![^]*"ok":false)/.test(running.output()) && running.output().split('"ok":true').length > 2 ? true : undefined), "a round that holds");
   assert.match(running.output(), /"report":\{/);
   assert.equal(await running.stop(), 0);
+
+  const shown = await startAos(t, ["watch"], { cwd: world, ready: /<sub>Ran on seq/ });
+  await writeFile(join(world, "README.md"), "nothing that a world is made of\n");
+  await eventually(async () => (/\n--- [^\n]*\nok {2}[^\n]*\nthe shadow run is as it was\n/.test(shown.output()) ? true : undefined), "a round that is as it was");
+  assert.equal(await shown.stop(), 0);
   assert.equal(await git(world, "rev-parse", "HEAD"), before);
 });

@@ -1,6 +1,6 @@
 // Two trees of workspaces compared, with what is in the files and what they are annotated with.
 
-import { AosError, fromUtf8, hashBytes, trees, type Hash } from "@agentos/kernel";
+import { AosError, fromUtf8, hashBytes, trees, writeJson, type Hash } from "@agentos/kernel";
 import type { Workspaces } from "@agentos/controller";
 import type { DiffRow, DiffSide } from "./render/ws-diff.ts";
 
@@ -55,15 +55,17 @@ async function textsOf(blobs: trees.ReadBlobs, hash: Hash | undefined): Promise<
   return new Map(await Promise.all([...found].map(async ([key, value]) => [key, await noteText(blobs, value)] as const)));
 }
 
-/** What a value says, or its hash where that is no text or not stored. */
+/** What a value says, its JSON where that is no text, or its hash where it is neither or not stored. */
 export async function noteText(blobs: trees.ReadBlobs, hash: Hash): Promise<string> {
   const bytes = await blobs.get(hash);
   if (bytes === undefined || hashBytes(bytes) !== hash) return hash;
   try {
     return fromUtf8(bytes);
   } catch (error) {
-    if (error instanceof AosError) return hash;
-    throw error;
+    if (!(error instanceof AosError)) throw error;
+    const { annotationJson } = await import("./sync/annotations.ts");
+    const json = annotationJson(bytes);
+    return json === undefined ? hash : writeJson(json);
   }
 }
 

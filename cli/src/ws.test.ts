@@ -26,10 +26,10 @@ test("aos ws: a workspace from its first file to its last version: written, read
   assert.equal((await pipe("one\ntwo\nthree\n", "ws", "write", "notes/src/main.ts", "--in", "@-")).stdout, "written  notes@1\n");
   await writeFile(join(folder, "tool.sh"), "#!/bin/sh\n", { mode: 0o755 });
   assert.equal(await out("ws", "write", "notes/bin/tool", "--in", join(folder, "tool.sh"), "-m", "Add a tool"), "written  notes@2\n");
-  assert.equal(await out("ws", "write", "notes/café au lait.txt", "--text-in", "milk\n"), "written  notes@3\n");
+  assert.equal(await out("ws", "write", "notes/café au lait.txt", "--text-in", "milk\n", "--file-mode", "755"), "written  notes@3\n");
   assert.equal(await out("ws", "write", "notes/café au lait.txt", "--text-in", "milk\n"), "notes@3 is so already\n");
   assert.equal((await pipe("one\n2\nthree\n", "ws", "write", "notes/src/main.ts", "--in", "@-")).stdout, "written  notes@4\n");
-  assert.equal(await out("ws", "write", "notes/data.json", "--json-in", '{"b":1,"a":[true]}'), "written  notes@5\n");
+  assert.equal(await out("ws", "write", "notes/data.json", "--json-in", '{"b":12345678901234567890,"a":[true]}'), "written  notes@5\n");
 
   const reads: readonly (readonly [words: readonly string[], says: string | RegExp])[] = [
     [["ls", "notes"], "bin/\ndata.json\nsrc/\ncafé au lait.txt\n"],
@@ -39,16 +39,17 @@ test("aos ws: a workspace from its first file to its last version: written, read
     [["ls"], /^notes {2}@5 {2}Ann <ann@example\.org> {2}\d+ (?:s|min)[^\n]* ago\n$/],
     [["cat", "notes@1/src/main.ts"], "one\ntwo\nthree\n"],
     [["cat", "notes/src/main.ts", "--range", "4:5"], "2"],
-    [["cat", "notes/data.json"], '{\n  "b": 1,\n  "a": [\n    true\n  ]\n}\n'],
+    [["cat", "notes/data.json"], '{\n  "b": 12345678901234567890,\n  "a": [\n    true\n  ]\n}\n'],
     [["cat", "notes/bin/tool", "--json"], /"text":"#!\/bin\/sh\\n"/],
     [["stat", "notes/bin/tool"], /^place +notes@5\/bin\/tool\nkind +file\nsize +10\nmode +0755\nhash +sha256:[0-9a-f]{64}\n$/],
+    [["stat", "notes/café au lait.txt"], /^mode +0755$/m],
     [["diff", "notes@3", "notes@4"], "diff --git a/src/main.ts b/src/main.ts\n--- a/src/main.ts\n+++ b/src/main.ts\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n"],
     [["diff", "notes@4"], /\n-two\n\+2\n/],
     [["diff", "notes@1", "notes@5", "--name-status"], "A\tbin/tool\nA\tdata.json\nM\tsrc/main.ts\nA\tcafé au lait.txt\n"],
     [["diff", "notes@1"], /^diff --git a\/src\/main\.ts b\/src\/main\.ts\nnew file mode 100644\n--- \/dev\/null\n\+\+\+ b\/src\/main\.ts\n@@ -0,0 \+1,3 @@\n\+one\n/],
   ];
   await allSay(reads);
-  assert.equal(reads.length, 14);
+  assert.equal(reads.length, 15);
 
   await out("ws", "ann", "set", "notes/data.json", "http.content-type=application/json", "k=v=w");
   await out("ws", "ann", "set", "notes", "about=all of it");
@@ -66,7 +67,7 @@ test("aos ws: a workspace from its first file to its last version: written, read
   assert.deepEqual([(log["versions"] as Row[]).length, log["latest"], (log["versions"] as Row[]).filter(({ message }) => message !== undefined).map(({ version, message }) => [version, message])], [12, 12, [[2, "Add a tool"]]]);
   assert.match(await out("ws", "log", "notes", "-n", "1"), /^version notes@12\nRoot: {3}sha256:[0-9a-f]{64}\nAuthor: Ann <ann@example\.org>\nDate: {3}20\d\d-[^\n]*Z\n$/);
 
-  assert.equal(await out("ws", "checkout", "notes", join(folder, "out")), `4 files, 63 bytes  notes@12 in ${join(folder, "out")}\n`);
+  assert.equal(await out("ws", "checkout", "notes", join(folder, "out")), `4 files, 82 bytes  notes@12 in ${join(folder, "out")}\n`);
   assert.equal(await readFile(join(folder, "out", "café au lait.txt"), "utf8"), "milk\n");
   assert.equal((await stat(join(folder, "out", "copy", "tool"))).mode & 0o777, 0o755);
 
@@ -129,6 +130,8 @@ test("aos ws: what cannot be done: said with the place and a hint, and no versio
     [["ws", "ann", "set", "w/none", "k=v"], 2, /path not found/],
     [["ws", "ann", "del", "w/f", "k"], 2, /has no annotation "k"/],
     [["ws", "ann", "set", "w/f", "k=abc", "--values-are-hashes"], 2, /not a hash/],
+    [["ws", "write", "w/f", "--text-in", "c", "--file-mode", "777"], 2, /--file-mode "777": expected one of "644", "755"/],
+    [["state", "get", "sys/Workspace@1"], 2, /sys\/Workspace@1: the reducer has a cell for each key\nhint: say which: --key JSON/],
     [["ws", "log", "w/f"], 2, /expected the name of a workspace alone/],
     [["ws", "diff", "w/f", "w/d"], 2, /different paths/],
     [["ws", "checkout", "w", join(folder, "full")], 2, /full\/f: there already\nhint: use --force/],
@@ -139,7 +142,7 @@ test("aos ws: what cannot be done: said with the place and a hint, and no versio
     assert.deepEqual([answer.code, answer.stdout], [code, ""], `${words.join(" ")}: ${answer.stderr}`);
     assert.match(answer.stderr, says, words.join(" "));
   }));
-  assert.equal(rows.length, 31);
+  assert.equal(rows.length, 33);
   assert.equal((await json("ws", "resolve", "w"))["head"], 3);
   await out("ws", "write", "w/~2E2E", "--text-in", "up");
   const bad = await run("ws", "checkout", "w", join(folder, "new"));

@@ -70,6 +70,20 @@ for (const [what, staged, onDisk, refused] of CHECKED)
     assert.equal(await clone.read(PLAN), onDisk(text));
   });
 
+test("pre-commit: a policy or keys that cannot be read: refused, with the place", async (t) => {
+  const clone = await cloneOf(t);
+  const before = await head(clone);
+  let told = 0;
+  for (const [file, text, said] of [["policy", "{bad", /aos: \.aos\/policy\.json:1:2: expected a key/], ["trust", '{"version": 1}', /aos: \.aos\/trust\.json:1:1: /]] as const) {
+    await clone.write(`.aos/${file}.json`, text);
+    await clone.git("add", `.aos/${file}.json`);
+    assert.match((await clone.run(["commit", "-m", "Rules"])).said, said);
+    await clone.git("rm", "--quiet", "--cached", `.aos/${file}.json`);
+    told++;
+  }
+  assert.deepEqual([told, await head(clone)], [2, before]);
+});
+
 test("pre-commit: a definition removed that others need: refused; with --no-verify it is committed, and holds up no other change", async (t) => {
   const clone = await cloneOf(t);
   await clone.git("rm", "--quiet", PLAN);

@@ -8,7 +8,7 @@ import type { TestContext } from "node:test";
 import { hashValue } from "@agentos/kernel";
 import { configGet, configSet, gitEnvironment, initRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
-import { eventually } from "@agentos/controller/testing";
+import { eventually, governedWorld } from "@agentos/controller/testing";
 import { installServerHooks, uninstallServerHooks } from "./install.ts";
 
 Object.assign(process.env, { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" });
@@ -82,6 +82,15 @@ test("install: with the id of a world: pinned", async (t) => {
   const { repo } = await bench(t);
   const world = hashValue("world");
   await installServerHooks({ gitDir: repo.gitDir, nodePath: process.execPath, entry: "/nowhere.js", world });
+  assert.equal(await configGet(repo, "aos.world"), world);
+});
+
+test("install: with the id of a world: another than the repository holds is refused and nothing is installed, its own is pinned", async (t) => {
+  const { folder, local: { repo }, world } = await governedWorld(t);
+  const options = { gitDir: repo.gitDir, nodePath: process.execPath, entry: "/nowhere.js" };
+  await assert.rejects(installServerHooks({ ...options, world: hashValue("world") }), { code: "hooks.world", class: "input" });
+  assert.deepEqual([await configGet(repo, "aos.world"), await readFile(join(folder, ".git", "hooks", "pre-receive"), "utf8").catch(() => "none")], [undefined, "none"]);
+  await installServerHooks({ ...options, world });
   assert.equal(await configGet(repo, "aos.world"), world);
 });
 

@@ -4,11 +4,11 @@ import { access, chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AosError } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
-import { configGet, configSet, configureAuthoritative, gitIn, openRepo } from "@agentos/controller";
+import { configGet, configSet, configureAuthoritative, gitIn, openLocal, openRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
 import { clientFolder } from "./client-install.ts";
 import { SERVER_MARK, readHook, serverScript } from "./hook-script.ts";
-import { WORLD_SETTING } from "./main-rule.ts";
+import { WORLD_SETTING, worldHeld } from "./main-rule.ts";
 import { CONTROLLER_SETTING } from "./nudge.ts";
 
 export const SERVER_HOOKS = ["pre-receive", "post-receive"] as const;
@@ -31,10 +31,12 @@ export interface ServerHooks {
  * Installs the hooks and the settings of an authoritative repository. A hook that was there becomes `<hook>.local` and is asked
  * first. Installing again renews the hooks.
  *
- * @throws AosError `hooks.exists` when there is another hook and a `.local` one too: neither is overwritten, nothing is installed
+ * @throws AosError `hooks.exists` when there is another hook and a `.local` one too: neither is overwritten, nothing is installed;
+ *   `hooks.world` where the repository holds another world than `world`
  */
 export async function installServerHooks({ gitDir, nodePath, entry, world, controller }: ServerHooks): Promise<void> {
   const repo = await openRepo(gitDir);
+  if (world !== undefined) await assertHolds(gitDir, world);
   const paths = await Promise.all(SERVER_HOOKS.map(async (hook) => ({ hook, path: await hookPath(repo, hook) })));
   const foreign: string[] = [];
   for (const { path } of paths) {
@@ -51,6 +53,16 @@ export async function installServerHooks({ gitDir, nodePath, entry, world, contr
   if ((await configGet(repo, "receive.maxInputSize")) === undefined) await configSet(repo, "receive.maxInputSize", INPUT_BYTES_MAX);
   if (world !== undefined) await configSet(repo, WORLD_SETTING, world);
   if (controller !== undefined) await configSet(repo, CONTROLLER_SETTING, controller);
+}
+
+async function assertHolds(gitDir: string, world: Hash): Promise<void> {
+  const local = await openLocal(gitDir);
+  try {
+    const held = await worldHeld(local);
+    if (held !== undefined && held !== world) throw new AosError("hooks.world", `${gitDir}: it holds the world ${held}, not ${world}`, { hint: "`aos init` printed the hash of the world it made" });
+  } finally {
+    await local.close();
+  }
 }
 
 /** Puts a script in place whole: a push meanwhile runs the old one or the new one. */

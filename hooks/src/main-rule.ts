@@ -3,9 +3,9 @@
 import { AosError, isHash } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import {
-  TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
+  MAIN_REF, TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
 } from "@agentos/controller";
-import type { Oid, PrincipalKind, Repo } from "@agentos/controller";
+import type { Local, Oid, PrincipalKind, Repo } from "@agentos/controller";
 import type { Push, RefMove } from "./push.ts";
 import { PROPOSAL_LIMITS, broughtBy } from "./size.ts";
 
@@ -86,14 +86,26 @@ async function worldOf({ local, before }: Push, main: Oid): Promise<Hash> {
     if (isHash(pinned)) return pinned;
     throw new AosError("hooks.world", `${WORLD_SETTING}: ${JSON.stringify(pinned)} is not the id of a world`, { hint: "sha256: and 64 hex digits" });
   }
-  const tip = await before.read("refs/notes/aos");
-  const [root] = tip === undefined ? [] : await listOids(repo, ["--max-parents=0", tip]);
-  const said = root === undefined ? undefined : GENESIS_LINE.exec((await store.readCommit(root)).message)?.[1];
-  if (said !== undefined && isHash(said)) return said;
+  const said = await sealedWorld(local, await before.read("refs/notes/aos"));
+  if (said !== undefined) return said;
   const [first] = await listOids(repo, ["--first-parent", "--reverse", main, "--", TRUST_PATH]);
   const bytes = first === undefined ? undefined : await store.readPath(first, TRUST_PATH);
   if (bytes === undefined) throw new AosError("trust.missing", `main has never had a ${TRUST_PATH}, so nobody's key counts`);
   return trustHash(bytes);
+}
+
+/** What the first seal of a published journal says. */
+async function sealedWorld({ repo, store }: Local, tip: Oid | undefined): Promise<Hash | undefined> {
+  const [root] = tip === undefined ? [] : await listOids(repo, ["--max-parents=0", tip]);
+  const said = root === undefined ? undefined : GENESIS_LINE.exec((await store.readCommit(root)).message)?.[1];
+  return said !== undefined && isHash(said) ? said : undefined;
+}
+
+/** The id of the world that a repository holds, or would begin as its main is; undefined where main has no trust file. */
+export async function worldHeld(local: Local): Promise<Hash | undefined> {
+  const main = await local.refs.read(MAIN_REF);
+  const bytes = main === undefined ? undefined : await local.store.readPath(main, TRUST_PATH);
+  return (await sealedWorld(local, await local.refs.read("refs/notes/aos"))) ?? (bytes === undefined ? undefined : trustHash(bytes));
 }
 
 async function listOids(repo: Repo, args: readonly string[]): Promise<readonly Oid[]> {

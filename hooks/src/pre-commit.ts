@@ -1,10 +1,10 @@
-// Before a commit: the AIR that is staged is brought into its layout and checked, as it stands in the index.
+// Before a commit: the AIR that is staged is brought into its layout and checked, as it stands in the index; so are policy and keys.
 
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AosError, formatAir, fromUtf8, utf8 } from "@agentos/kernel";
 import type { Diagnostic } from "@agentos/kernel";
-import { SYNC_FILE, filesOfCommit, gitIn, loadWorld, openStore, parseOid, readSyncMap, resolveCommit } from "@agentos/controller";
+import { POLICY_PATH, SYNC_FILE, TRUST_PATH, filesOfCommit, gitIn, loadWorld, openStore, parseOid, parsePolicy, parseTrust, readSyncMap, resolveCommit } from "@agentos/controller";
 import type { ObjectStore, Oid, Repo, WorldFiles } from "@agentos/controller";
 import { fieldsOf } from "./client-repo.ts";
 import type { Verdict } from "./pre-receive.ts";
@@ -28,6 +28,10 @@ export async function preCommit(repo: Repo): Promise<CommitVerdict> {
   const store = openStore(repo.commonDir, { env: repo.env });
   try {
     const files = await indexFiles(repo, store);
+    for (const [path, parse] of [[POLICY_PATH, parsePolicy], [TRUST_PATH, parseTrust]] as const) {
+      const bytes = staged.includes(path) ? await files.read(path) : undefined;
+      if (bytes !== undefined) parse(bytes, path);
+    }
     const { airDir, modulesDir } = await readSyncMap(files);
     const relevant = staged.filter((path) => path === SYNC_FILE || [airDir, modulesDir, "shadow"].some((folder) => path.startsWith(`${folder}/`)));
     if (relevant.length === 0) return FINE;

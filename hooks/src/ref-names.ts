@@ -7,7 +7,7 @@ const NAME_BYTES_MAX = 512;
 const BRANCHES = "refs/heads/";
 const TAGS = "refs/tags/";
 /** What git would take for something else than a branch or tag of that name, where somebody names it in short. */
-const CONFUSING = /^(?:HEAD|FETCH_HEAD|ORIG_HEAD|MERGE_HEAD|[0-9a-f]{40}|(?:refs|heads|tags|notes|remotes)(?:\/.*)?)$/i;
+const CONFUSING = /^(?:HEAD|@|FETCH_HEAD|ORIG_HEAD|MERGE_HEAD|[0-9a-f]{40}|(?:refs|heads|tags|notes|remotes)(?:\/.*)?)$/i;
 /** Names in whose place a tag would be taken: git looks for tags before branches. */
 const GUARDED_SHORT = /^(?:main|aos|proposals)(?:\/|$)/i;
 

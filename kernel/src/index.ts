@@ -87,7 +87,7 @@ export { nearest } from "./air/suggest.ts";
 export { bundleReducer, type Built } from "./sandbox/bundle.ts";
 export { bake } from "./sandbox/bake.ts";
 export { mapStack } from "./sandbox/map-stack.ts";
-export { inspectModule, type ModuleReport, type InspectOptions } from "./sandbox/inspect.ts";
+export { entriesOf, inspectModule, type ModuleReport, type InspectOptions } from "./sandbox/inspect.ts";
 
 export { parsePatchDoc, patchDocJson, PATCH_OPS, type PatchDoc, type PatchOp } from "./air/patch-parse.ts";
 export { applyPatch, blockHash, patchHash } from "./air/patch.ts";

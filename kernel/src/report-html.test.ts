@@ -22,6 +22,13 @@ test("report page: consequences, effects, state and both plans are on it, and it
   assert.equal(renderHtml(report, { before: v1, after: v2 }), page);
 });
 
+test("report page: what a reader must know first, as in the Markdown: no scenario, cut, nothing in force, nothing changes", () => {
+  const report = rehearsal(bench, bench.boot(v1), { next: v1 });
+  const page = (part: Partial<typeof report>): string => renderHtml({ ...report, ...part }, { before: v1, after: v1 });
+  assert.match(page({ scenarios: [] }), /<p>The control plane is the one in force: .*<\/p><p>No scenario was fed in \(<code>shadow\/\*\.json<\/code>\), so no effects could be predicted\.<\/p><\/header>/);
+  assert.match(page({ runs: { baseline: "none", candidate: "cut" } }), /<p>The run was cut at its limit of effects: .*<p>No control plane is in force yet: everything is new\.<\/p>/);
+});
+
 test("report page: tags are closed in the order in which they were opened", () => {
   const report = rehearsal(bench, bench.boot(), { next: v1 });
   const open: string[] = [];

@@ -6,7 +6,7 @@ import type { ControlPlane, DefPlan } from "./air/types.ts";
 import { consequencesHash, consequencesOf, reportHash, type CellRow, type EffectRow, type ShadowReport } from "./core/shadow-report.ts";
 import { escapeHtml, middle, thousands, visible } from "./markdown-text.ts";
 import { planGraph, type StepMark } from "./report-graph.ts";
-import { cellDiff, summaryOf } from "./report-markdown.ts";
+import { cellDiff, notesOf, summaryOf } from "./report-markdown.ts";
 
 /** Rows of one list; what is beyond is counted. */
 const ROWS_MAX = 500;
@@ -21,7 +21,7 @@ export interface Planes {
 /** Writes the page: HTML, styles and pictures in one text that loads nothing and runs no script. Everything foreign is escaped. */
 export function renderHtml(report: ShadowReport, planes: Planes): string {
   const body = [
-    `<header><h1>Shadow run</h1><p class="lead">${text(summaryOf(report))}</p></header>`,
+    `<header><h1>Shadow run</h1><p class="lead">${text(summaryOf(report))}</p>${notesOf(report).map((note) => `<p>${words(note)}</p>`).join("")}</header>`,
     section("Cells that do not fit", bullets(report.misfits, ({ reducer, key, reason }) => `${cellName({ reducer, ...(key === undefined ? {} : { key }) })} ${text(reason)}`)),
     section("What it may do", bullets(report.authority, ({ effect, subject, text: said }) => `<b class="${effect}">${WORDS[effect]}</b> ${words(subject)}: ${words(said)}`)),
     section("Cells that are carried over", bullets(report.migrated ?? [], ({ reducer, module, cells }) => `${mono(reducer)}: ${thousands(cells)} by ${mono(module)}`)),

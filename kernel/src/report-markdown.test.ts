@@ -72,10 +72,11 @@ const NOTES: readonly (readonly [string, Partial<ShadowReport>, RegExp])[] = [
   ["cut", { runs: { baseline: "cut", candidate: "cut" } }, /what follows is not everything[^]*may say too much/],
   ["first control plane", { runs: { baseline: "none", candidate: "complete" } }, /No control plane is in force yet/],
   ["no scenario", { scenarios: [] }, /No scenario was fed in/],
+  ["nothing of the control plane changes", {}, /^> The control plane is the one in force: the proposal changes nothing of what follows\.$/m],
   ["misfits", { misfits: [{ reducer: "demo/A@1", key: 5, reason: "$.n: missing" }] }, /refused until a migration[^]*`demo\/A@1` `5`: &#36;\.n: missing/],
 ];
 for (const [name, part, expected] of NOTES) test(`report: note: ${name}`, () => assert.match(renderReport({ ...EMPTY, ...part }), expected));
-test("report: notes: the table has its rows", () => assert.equal(NOTES.length, 4));
+test("report: notes: the table has its rows", () => assert.equal(NOTES.length, 5));
 
 /** Everything that Markdown could take for its own, in every place of a report that holds text of the world. */
 function hostile(text: string): ShadowReport {

@@ -22,7 +22,7 @@ const COMPARISONS_MAX = 1_000_000;
 export function renderReport(report: ShadowReport): string {
   const parts = [
     `## Shadow run: ${summaryOf(report)}`,
-    notes(report),
+    notesOf(report).map((line) => `> ${line}`).join("\n>\n"),
     list("Cells that do not fit", report.misfits, { write: (cell) => `- ${cellName(cell)}: ${prose(cell.reason)}` }),
     list("What it may do", byReach(report.authority), { write: authorityLine, charsMax: SECTION_CHARS.large }),
     list("Cells that are carried over", report.migrated ?? [], { write: ({ reducer, module, cells }) => `- ${code(reducer)}: ${count(cells, "cell")} by ${code(module)}` }),
@@ -79,15 +79,17 @@ function divergence({ divergence: found, window }: ShadowReport): string {
   return `### Against the recording\n\n${told}${leftOut}${folded(table("Input by input", ["seq", "input", "recorded only", "here only"], rows)).replace(/^(?=.)/, "\n\n")}`;
 }
 
-function notes({ runs, misfits, scenarios, window }: ShadowReport): string {
+/** What a reader must know of the run before the rest, in words of ours; names stand between backticks. */
+export function notesOf({ base, head, runs, misfits, scenarios, window }: ShadowReport): readonly string[] {
   const lines = [
+    base.manifest === head.manifest ? "The control plane is the one in force: the proposal changes nothing of what follows." : "",
     misfits.length > 0 ? "Nothing was run: the new schemas do not take over every cell, so an apply is refused until a migration is named." : "",
     runs.candidate === "cut" ? "The run was cut at its limit of effects: what follows is not everything." : "",
     runs.baseline === "cut" ? "The run of the control plane in force was cut at its limit of effects: “new” and “gone” may say too much." : "",
     runs.baseline === "none" ? "No control plane is in force yet: everything is new." : "",
     scenarios.length === 0 && window === undefined ? "No scenario was fed in (`shadow/*.json`), so no effects could be predicted." : "",
   ];
-  return lines.filter((line) => line !== "").map((line) => `> ${line}`).join("\n>\n");
+  return lines.filter((line) => line !== "");
 }
 
 function byReach(changes: readonly AuthorityChange[]): readonly AuthorityChange[] {

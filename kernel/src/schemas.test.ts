@@ -260,6 +260,7 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["an event without a value", "scenario.schema.json", { events: [{ schema: "a/E@1" }] }],
   ["a sync map of another version", "aos.sync.schema.json", { version: 2 }],
   ["a way out of the world", "aos.sync.schema.json", { version: 1, air: { dir: "../air" } }],
+  ["a folder of git's own", "aos.sync.schema.json", { version: 1, workspaces: [{ ref: "notes", dir: "sub/.Git/hooks" }] }],
   ["a path from the root", "aos.sync.schema.json", { version: 1, modules: { dir: "/modules" } }],
   ["a path with an empty name", "aos.sync.schema.json", { ...SYNC, build: { modules: { "a/M@1": "a//b.ts" } } }],
   ["a slip in the sync map", "aos.sync.schema.json", { version: 1, air: { directory: "air" } }],

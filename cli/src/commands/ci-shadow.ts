@@ -18,7 +18,7 @@ export default command({
     head: { type: "string", describe: "The proposal's commit [default: that of the pull request, else HEAD]" },
     out: { type: "string", default: "shadow-report", describe: "The folder for report.md, report.json and report.html" },
   },
-  epilogue: "Reads GITHUB_BASE_REF, GITHUB_EVENT_PATH, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT where they are set.\nExit 0 when the report could be made, whatever it says. With --json: {base, head, report, consequences, summary, files}.",
+  epilogue: "Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT where they are set.\nExit 0 when the report could be made, whatever it says. With --json: {base, head, report, consequences, summary, files}.",
   async run(cx, { base: typedBase, head: typedHead, out }) {
     const repo = await worldRepo(cx);
     const asked = await askedByForge();
@@ -103,17 +103,22 @@ async function report(cx: Context, made: LocalShadow, at: { readonly base: Oid; 
   try {
     await mkdir(folder, { recursive: true });
     for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
-    await tellForge(made, { hash, folder });
   } catch (cause) {
-    if (cause instanceof AosError) throw cause;
     throw new AosError("cli.write", `${folder}: the report cannot be written`, { at: { file: folder }, cause, class: "outside", hint: "name another folder with --out" });
   }
+  await tellForge(made, { hash, folder });
   cx.out.result({ base: at.base, head: at.head, report: hash, consequences: made.consequences, summary, files }, [summary, `report ${hash}`, ...files]);
 }
 
-/** The summary of the job, and its outputs; none of them holds text of the world but hashes. */
+/** The summary of the job, and its outputs; of these none holds text of the world. @throws AosError `cli.write` */
 async function tellForge(made: LocalShadow, { hash, folder }: { readonly hash: Hash; readonly folder: string }): Promise<void> {
   const { GITHUB_STEP_SUMMARY: page, GITHUB_OUTPUT: outputs } = process.env;
-  if (page !== undefined && page !== "") await appendFile(page, made.markdown);
-  if (outputs !== undefined && outputs !== "") await appendFile(outputs, `report=${hash}\nconsequences=${made.consequences}\nfolder=${folder}\n`);
+  const append = async (file: string | undefined, text: string): Promise<void> => {
+    if (file === undefined || file === "") return;
+    await appendFile(file, text).catch((cause: unknown) => {
+      throw new AosError("cli.write", `${file}: cannot be written`, { at: { file }, cause, class: "outside", hint: "GITHUB_STEP_SUMMARY and GITHUB_OUTPUT name files of the job; leave them out elsewhere" });
+    });
+  };
+  await append(page, made.markdown);
+  await append(outputs, `report=${hash}\nconsequences=${made.consequences}\nfolder=${folder}\n`);
 }

@@ -20,6 +20,8 @@ export default command({
   },
   epilogue: "Exit code 3 when something stands in the way. With --json: {checks: [{name, state, says, mend?}]}; state is fine, odd or bad.\nWith --github and no App, the token is taken from GITHUB_TOKEN.",
   async run(cx, args) {
+    const alone = (["github-api", "github-app", "github-app-key"] as const).find((flag) => args.github === undefined && args[flag] !== undefined);
+    if (alone !== undefined) throw new AosError("cli.usage", `--${alone}: it says how to ask GitHub, and --github is missing`, { hint: "aos doctor --github OWNER/NAME" });
     const repo = await worldRepo(cx);
     const checks = [...checkVersions({ node: process.versions.node, git: await gitVersion() }), ...(await withStore(repo, (store) => checkHere(cx, repo, store))), ...(args.github === undefined ? [] : await askGithub(cx, repo, { ...args, github: args.github }))];
     cx.out.result({ checks }, doctorLines(checks, cx.out.style));

@@ -2,11 +2,11 @@
 
 import { AosError } from "@agentos/kernel";
 import {
-  casRef, connectWorld, gatherDecision, gitIn, MAIN_REF, mergeCommit, push, readRules, readSymbolicRef, status, type Answer, type Oid, type Reason, type Repo,
+  casRef, connectWorld, gatherDecision, gitIn, MAIN_REF, mergeCommit, push, readRules, readSymbolicRef, status, type Answer, type Oid, type Reason,
 } from "@agentos/controller";
 import { command } from "../command.ts";
 import { mergedLines, refusedLines } from "../render/merge.ts";
-import { requirePrincipal } from "../signers.ts";
+import { requireMerger } from "../signers.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { personKey, worldId, worldRepo } from "../world.ts";
 
@@ -21,7 +21,7 @@ export default command({
       const { local, main } = upstream;
       const proposal = await openProposal(upstream, slug);
       const { trust } = await readRules(local.store, main);
-      const principal = requirePrincipal(trust, key).name;
+      const principal = requireMerger(trust, key).name;
       const answer = await gatherDecision(local, { base: main, head: proposal.head, slug, world: await worldId(cx, repo, local.store) });
       const { verdict, reasons } = answer.decision;
       if (verdict !== "approved") return { refused: { slug, head: proposal.head, reasons } };
@@ -62,9 +62,9 @@ function wayOut(slug: string, rule: Reason["rule"] | undefined): string {
 async function moveMain({ local, main, remote }: Upstream, answer: Answer, options: Parameters<typeof mergeCommit>[2]): Promise<Oid> {
   const { repo } = local;
   const checkedOut = remote === undefined && repo.workTree !== undefined && (await readSymbolicRef(repo.gitDir, "HEAD")) === MAIN_REF;
-  if (checkedOut) await assertClean(repo);
   const { commit, release } = await mergeCommit(local, answer, options);
   try {
+    if (checkedOut) await assertClean(local, commit);
     if (remote !== undefined) await push(repo, remote, [`${commit}:${MAIN_REF}`]);
     else if (checkedOut) await gitIn(repo, ["merge", "--quiet", "--ff-only", commit]);
     else if ((await casRef(repo.commonDir, MAIN_REF, main, commit)) === "stale") throw new AosError("merge.raced", "main: somebody moved it just now", { class: "outside", hint: "try again" });
@@ -74,10 +74,11 @@ async function moveMain({ local, main, remote }: Upstream, answer: Answer, optio
   return commit;
 }
 
-/** The working tree goes along with main, so nothing in it may be lost. */
-async function assertClean(repo: Repo): Promise<void> {
-  const { clean, changed, untracked, conflicted } = await status(repo);
-  if (clean) return;
-  const files = [...conflicted, ...changed, ...untracked];
+/** The working tree goes along with main, so nothing in it may be lost; files that git does not know stand in the way only where main gets one. */
+async function assertClean({ repo, store }: Pick<Upstream["local"], "repo" | "store">, commit: Oid): Promise<void> {
+  const { changed, untracked, conflicted } = await status(repo);
+  const files = [...conflicted, ...changed];
+  for (const path of untracked) if ((await store.findPath(commit, path)) !== undefined) files.push(path);
+  if (files.length === 0) return;
   throw new AosError("git.dirty", `${files.slice(0, 5).join(", ")}${files.length > 5 ? ` and ${files.length - 5} more` : ""}: not committed, and main is checked out here`, { hint: "commit or stash it, or git switch to another branch", data: { files } });
 }

@@ -1,5 +1,6 @@
 // aos state get: the state of one cell.
 
+import { writeJson } from "@agentos/kernel";
 import { answersOf } from "../answer.ts";
 import { command } from "../command.ts";
 import { jsonArgument } from "../json-argument.ts";
@@ -11,7 +12,7 @@ export default command({
   epilogue: "Asks the running world, else replays its journal. Prints null where there is no state.\nWith --json: {state, stateHash, seq}.",
   async run(cx, { reducer, key }) {
     const answers = await answersOf(cx, await worldRepo(cx));
-    const asked = key === undefined ? undefined : JSON.stringify(await jsonArgument(cx, "--key", key));
+    const asked = key === undefined ? undefined : writeJson(await jsonArgument(cx, "--key", key));
     const answer = await answers.state(reducer, asked);
     cx.out.result(answer, JSON.stringify(answer.state ?? null, null, 2).split("\n"));
   },

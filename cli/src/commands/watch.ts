@@ -22,16 +22,29 @@ export default command({
     const repo = await worldRepo(cx);
     const folder = await worldFolder(cx);
     let round = 0;
+    let report: string | undefined;
     await watchWorld(folder, async (which) => {
       round++;
       if (which === "later" && cx.out.mode === "text") cx.out.item(undefined, [cx.out.style.dim(`--- ${new Date().toISOString()}`)]);
-      await roundOf(cx, { repo, folder, round });
+      report = await roundOf(cx, { repo, folder, round, before: report });
     });
   },
 });
 
-/** One round. What is wrong with the files is told, and does not end the watching. */
-async function roundOf(cx: Context, { repo, folder, round }: { readonly repo: Repo; readonly folder: string; readonly round: number }): Promise<void> {
+interface Round {
+  readonly repo: Repo;
+  readonly folder: string;
+  readonly round: number;
+  /** The report of the round before, where there was one. */
+  readonly before: string | undefined;
+}
+
+/**
+ * One round. What is wrong with the files is told, and does not end the watching.
+ *
+ * @returns the report, if it came to one: a person is not shown the same again, as after a save that built a module, which is a change too
+ */
+async function roundOf(cx: Context, { repo, folder, round, before }: Round): Promise<string | undefined> {
   const { style } = cx.out;
   try {
     const modules = await buildModules(folder);
@@ -42,14 +55,17 @@ async function roundOf(cx: Context, { repo, folder, round }: { readonly repo: Re
     const told = [...built.map((name) => `built     ${name}`), ...diagnosticLines(diagnostics, { style, from: "" }), ...(errors === 0 ? [checkedLine(counts, style)] : [])];
     if (errors > 0) {
       cx.out.item({ round, ok: false, modules: built, diagnostics }, told);
-      return;
+      return undefined;
     }
     if (cx.out.mode === "text") cx.out.item(undefined, told);
     const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: createModuleRunner() }));
-    cx.out.item({ round, ok: true, modules: built, diagnostics, report: json }, markdownLines(markdown, { style, for: cx.out.terminal ? "terminal" : "file" }));
+    const lines = markdown === before ? [style.dim("the shadow run is as it was")] : markdownLines(markdown, { style, for: cx.out.terminal ? "terminal" : "file" });
+    cx.out.item({ round, ok: true, modules: built, diagnostics, report: json }, lines);
+    return markdown;
   } catch (error) {
     if (error instanceof InvariantError || !(error instanceof AosError)) throw error;
     const failure = failureOf(error);
     cx.out.item({ round, ok: false, failure: failureJson(failure) }, failureLines(failure, style));
+    return undefined;
   }
 }

@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { AosError, trees, utf8, type Hash } from "@agentos/kernel";
+import { AosError, trees, utf8, writeJson, type Hash } from "@agentos/kernel";
 import { sendFile, type ControlClient, type StagedBlobs } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -19,7 +19,7 @@ export default command({
     in: { alias: "i", type: "string", requiresArg: true, describe: "The file to put there, or @- for standard input" },
     "text-in": { type: "string", describe: "The text to put there" },
     "json-in": { type: "string", requiresArg: true, describe: "JSON to put there: text, @FILE or @-" },
-    "file-mode": { choices: ["644", "755"] as const, describe: "Permission bits [default: those of the file that is there, else of FILE, else 644]" },
+    "file-mode": { type: "string", requiresArg: true, choices: ["644", "755"] as const, describe: "Permission bits [default: those of the file that is there, else of FILE, else 644]" },
     ...CHANGE_OPTIONS,
   },
   epilogue: "Makes the workspace where there is none. A large file is streamed, and one that the world has already is not sent.\nExample: echo hello | aos ws write notes/hello.txt --in @-\nWith --json: {workspace, version, root, changed}.",
@@ -52,7 +52,7 @@ interface Given {
 async function contentOf(cx: Context, given: Given, { blobs, client }: { readonly blobs: StagedBlobs; readonly client: ControlClient }): Promise<Content> {
   const { in: file, "text-in": text, "json-in": json } = given;
   if (file !== undefined && file !== "@-") return fileContent(cx, file, client);
-  const bytes = file === undefined ? utf8(text ?? `${JSON.stringify(await jsonArgument(cx, "--json-in", json ?? ""), null, 2)}\n`) : new Uint8Array(await buffer(process.stdin));
+  const bytes = file === undefined ? utf8(text ?? `${writeJson(await jsonArgument(cx, "--json-in", json ?? ""), 2)}\n`) : new Uint8Array(await buffer(process.stdin));
   return { hash: await blobs.put(bytes), size: bytes.length };
 }
 

@@ -53,12 +53,12 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
       "  set_triggers         no triggers", "  set_migrations       1 migration: a/R@1 by a/M@1", "  set_routing_inboxes  2 inboxes: a to b, c to d", "  remove_section       routing",
     ],
   ],
-  ["files: a new one", fileDiffLines([{ path: "a", before: undefined, after: "x\n" }], PLAIN), ["--- /dev/null", "+++ a", "@@ -1 +1 @@", "+x"]],
-  ["files: one that goes", fileDiffLines([{ path: "a", before: "x\n", after: undefined }], PLAIN), ["--- a", "+++ /dev/null", "@@ -1 +1 @@", "-x"]],
+  ["files: a new one", fileDiffLines([{ path: "a", before: undefined, after: "x\n" }], PLAIN), ["--- /dev/null", "+++ b/a", "@@ -0,0 +1 @@", "+x"]],
+  ["files: one that goes", fileDiffLines([{ path: "a", before: "x\n", after: undefined }], PLAIN), ["--- a/a", "+++ /dev/null", "@@ -1 +0,0 @@", "-x"]],
   [
     "files: three lines around each change, a hunk for each place",
     fileDiffLines([{ path: "a", before: numbers(1, 20), after: `0\n${numbers(1, 15)}${numbers(17, 20)}` }], PLAIN).slice(2),
-    ["@@ -1 +1 @@", "+0", " 1", " 2", " 3", "@@ -13 +14 @@", " 13", " 14", " 15", "-16", " 17", " 18", " 19"],
+    ["@@ -1,3 +1,4 @@", "+0", " 1", " 2", " 3", "@@ -13,7 +14,6 @@", " 13", " 14", " 15", "-16", " 17", " 18", " 19"],
   ],
 ];
 

@@ -78,7 +78,8 @@ export function isBinary(bytes: Uint8Array): boolean {
   }
 }
 
-function patchLines(before: string, after: string, style: Style): readonly string[] {
+/** The hunks from one text to another; none where they are equal. */
+export function patchLines(before: string, after: string, style: Style): readonly string[] {
   const found = structuredPatch("a", "b", before, after, undefined, undefined, { context: CONTEXT_LINES, maxEditLength: EDITS_MAX });
   const paint: Readonly<Record<string, (text: string) => string>> = { "-": style.red, "+": style.green };
   if (found === undefined) return [...replaced("-", before, style.red), ...replaced("+", after, style.green)];

@@ -31,7 +31,7 @@ export async function annotationChanges(
   const behind: string[] = [];
   for (const [path, values] of link.annotations) {
     if (path !== "" && !isInFolder(seen, path)) {
-      throw new AosError("sync.annotation", `aos.sync.json: annotations of ${path}: ${link.dir} has no such file or folder`, { at: { file: "aos.sync.json" }, hint: "paths are relative to the link's folder" });
+      throw new AosError("sync.annotation", `aos.sync.json: annotations of ${path}: ${link.dir} has no such file or folder`, { at: { file: "aos.sync.json" }, hint: `paths are relative to ${link.dir}; where the file is gone for good, take its annotations out of aos.sync.json` });
     }
     const at = path === "" ? link.path : workspacePath(link, path);
     const there = await annotationsAt(workspaces.blobs, seen.root, at);
@@ -67,7 +67,7 @@ function annotationBytes(json: Json): Uint8Array {
 }
 
 /** The JSON that `annotationBytes` makes these bytes of; undefined: there is none. */
-function annotationJson(bytes: Uint8Array): Json | undefined {
+export function annotationJson(bytes: Uint8Array): Json | undefined {
   const text = textOf(bytes);
   if (text !== undefined) return text;
   try {

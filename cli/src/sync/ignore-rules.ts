@@ -43,7 +43,7 @@ export interface IgnoreRules {
 
 /** Never synced: git's own, and drafts of files that are being written. */
 export function isAlwaysIgnored(name: string): boolean {
-  return name === ".git" || name.startsWith(DRAFT_PREFIX);
+  return (name.length === 4 && name.toLowerCase() === ".git") || name.startsWith(DRAFT_PREFIX);
 }
 
 /**

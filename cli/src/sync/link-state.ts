@@ -1,5 +1,6 @@
 // A folder and its workspace as they are now, side by side.
 
+import { lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AosError, trees, type Hash } from "@agentos/kernel";
 import type { Resolved, WorkspaceLink, Workspaces } from "@agentos/controller";
@@ -51,10 +52,11 @@ interface LookOptions {
  * @param options.look - at all of the folder, or, once both were in step, at what the workspace changed since and what is still to be settled
  * @param options.bytes - of files that are read for their hash: whether they are wanted afterwards
  * @param options.annotations - whether those are wanted that the workspace had already when both were in step
- * @throws AosError `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
+ * @throws AosError `sync.linked`, `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
  */
 export async function lookAtLink(place: LinkPlace, { look, bytes, annotations }: LookOptions): Promise<LinkState> {
   const { link, workspaces } = place;
+  refuseLinkedFolder(place);
   const resolved = await workspaces.resolve(link.workspace, link.version);
   if (link.version !== undefined && resolved.found === undefined) {
     throw new AosError("workspace.version", `${refText(link)}: there is no such version`, { hint: resolved.head === 0 ? `there is no workspace ${link.workspace}` : `the latest is ${resolved.head}` });
@@ -76,6 +78,14 @@ export async function lookAtLink(place: LinkPlace, { look, bytes, annotations }:
   const paths = look === "all" || base === undefined ? {} : { paths: unsettled(state, { base, remote }) };
   const local = scanFolder(join(place.root, link.dir), { rules, cache, bytes, ...paths, ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
   return { head: resolved.head, found: resolved.found, root, remote, base, local, rules, state, memory, cache };
+}
+
+/** What lies behind a symbolic link is not of the world: a push would read it, and a pull write there. */
+function refuseLinkedFolder({ root, link }: Pick<LinkPlace, "root" | "link">): void {
+  const names = link.dir.split("/");
+  const linked = names.map((_, at) => names.slice(0, at + 1).join("/")).find((path) => lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true);
+  if (linked === undefined) return;
+  throw new AosError("sync.linked", `${linked}: a symbolic link, and links are not followed`, { at: { file: linked }, hint: "put a folder in its place, or name another one" });
 }
 
 /** Paths that the workspace changed since both were in step, that a pull which was cut off began to write, and that are in conflict. */

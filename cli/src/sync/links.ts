@@ -2,7 +2,7 @@
 
 import { relative, resolve, sep } from "node:path";
 import { AosError, nearest } from "@agentos/kernel";
-import { gitIn, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
+import { gitIn, isGitsOwn, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
 
 /**
  * @param named.dir - a folder, from `cwd`; alone it must be one of the sync map
@@ -13,6 +13,7 @@ export function chosenLinks(sync: SyncMap, named: { readonly dir: string | undef
   if (named.dir === undefined) return sync.workspaces;
   const dir = relative(at.root, resolve(at.cwd, named.dir)).split(sep).join("/") || ".";
   if (dir === ".." || dir.startsWith("../")) throw new AosError("sync.link", `${named.dir}: outside of the world`, { hint: `the world is ${at.root}` });
+  if (isGitsOwn(dir)) throw new AosError("sync.link", `${named.dir}: leads into .git, which is git's own`, { hint: "name a folder of the world's files" });
   if (named.ref === undefined) {
     const found = sync.workspaces.filter((link) => link.dir === dir);
     if (found.length > 0) return found;

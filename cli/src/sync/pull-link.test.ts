@@ -125,6 +125,9 @@ test("pull: a link out of the folder, a file that is left out: nothing is writte
   symlinkSync("../outside", join(folder, "d"));
   await commit({ "d/x": "1" });
   await assert.rejects(pull(), (error: unknown) => error instanceof AosError && error.code === "sync.files" && /d \(a symbolic link\)/.test(error.message));
+  rmSync(folder, { recursive: true });
+  symlinkSync("outside", folder);
+  await assert.rejects(pull(), { code: "sync.linked", message: "docs: a symbolic link, and links are not followed" });
   assert.deepEqual(readdirSync(outside), []);
 });
 

@@ -7,7 +7,7 @@ import {
   blobObject, commitObject, editTree, filesOfFolder, isAncestor, isSlug, principalOfKey, readRules, resolveCommit, SYNC_FILE,
   type ObjectStore, type Oid, type PathChange, type Repo, type SigningKey, type SyncMap, type WorldFiles,
 } from "@agentos/controller";
-import type { ModuleBuild } from "../modules.ts";
+import { withModules, type ModuleBuild } from "../modules.ts";
 import { offerable, placeProposal } from "../offering.ts";
 import { proposalRef, type Upstream } from "../upstream.ts";
 import { listed } from "./push-link.ts";
@@ -49,7 +49,7 @@ export async function pushAir(
   const key = await world.key();
   const name = await nameOf(store, main, key);
   const slug = options.slug ?? `push-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 64);
-  if (!isSlug(slug)) throw new AosError("proposal.name", `${slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
+  if (!isSlug(slug)) throw new AosError("proposal.name", `${slug === "" ? '""' : slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
   const parents = await parentsOf(upstream, { head, tip: await upstream.local.refs.read(proposalRef(slug)), slug });
   const [first = head] = parents;
   const onTop = first === head ? changes : await changesSince(store, first, { files, sync });
@@ -68,16 +68,6 @@ export async function pushAir(
   } finally {
     await pack.release();
   }
-}
-
-/** The modules as built stand in the place of what lies in the folder. */
-function withModules(files: WorldFiles, modules: readonly ModuleBuild[]): WorldFiles {
-  const built = new Map(modules.map(({ path, artifact }) => [path, artifact]));
-  return {
-    place: files.place,
-    read: async (path) => built.get(path) ?? files.read(path),
-    list: async (folder) => [...new Set([...(await files.list(folder)), ...[...built.keys()].filter((path) => path.startsWith(`${folder}/`))])].sort(),
-  };
 }
 
 /** What of the control plane differs from a commit: AIR, modules and their sources, scenarios, the sync map. */

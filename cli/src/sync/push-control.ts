@@ -17,14 +17,12 @@ export async function pushControl(
 ): Promise<AirPushed | undefined> {
   const { repo, root } = world;
   const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(root, (total) => shown.step({ total })));
-  if (options.mode === "push") {
-    await writeModules(root, modules);
-    const { diagnostics, errors } = await checkFolder(root);
-    if (errors > 0) {
-      if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
-      throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
-    }
+  const { diagnostics, errors } = await checkFolder(root, modules);
+  if (errors > 0) {
+    if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
+    throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
   }
+  if (options.mode === "push") await writeModules(root, modules);
   const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
     const pushed = await pushAir(upstream, { ...world, modules, key: () => personKey(cx, repo) }, { ...options, timeSeconds: Math.floor(Date.now() / 1000) });
     return { pushed, remote: upstream.remote };

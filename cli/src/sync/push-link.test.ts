@@ -33,6 +33,8 @@ interface Stage {
   asked(): Asked;
   /** A folder of its own that is linked to the one workspace. */
   folder(name: string): Folder;
+  /** What every commit is refused for from here on. */
+  refuse(why: AosError): void;
   /** As somebody else would. */
   annotate(path: string, patch: Readonly<Record<string, Uint8Array | null>>): Promise<void>;
 }
@@ -42,6 +44,7 @@ async function stage(t: TestContext): Promise<Stage> {
   const dir = join(root, "blobs");
   const [streams, stored] = [fileBlobStreams(dir), fileBlobs(dir)];
   const roots: Hash[] = [];
+  let refusal: AosError | undefined;
   let asked: Asked = { requests: [], sentBytes: 0, readBlobs: 0 };
   const client = {
     async ask(_method: string, path: string, body: { readonly hashes: readonly Hash[] }) {
@@ -68,6 +71,7 @@ async function stage(t: TestContext): Promise<Stage> {
     ...socketOutlet(client, blobs),
     async commit(version: NewVersion) {
       asked.requests.push("/events");
+      if (refusal !== undefined) throw refusal;
       assert.equal(version.expectedHead, roots.length);
       return roots.push(version.root);
     },
@@ -82,6 +86,7 @@ async function stage(t: TestContext): Promise<Stage> {
   };
   return {
     blobs: dir,
+    refuse: (why) => void (refusal = why),
     asked() {
       const before = asked;
       asked = { requests: [], sentBytes: 0, readBlobs: 0 };
@@ -150,6 +155,16 @@ test("push, pull: 1000 files, and then 10 of them: what is asked, sent, read and
   for (const one of [here, there]) assert.deepEqual([(await one.push()).changes, (await one.pull()).changes], [[], []]);
   assert.deepEqual([before.length, remembered()], [2, before], "nothing new is remembered, so nothing waits for the disk");
   assert.deepEqual([asked().readBlobs, filesIn(blobs).length], [0, 2]);
+});
+
+test("push: refused for a version that cannot be seen from here: told to pull", async (t) => {
+  const { folder, refuse } = await stage(t);
+  const here = folder("here");
+  here.write({ a: "a\n" });
+  refuse(new AosError("workspace.head_moved", "workspace notes: the commit is on version 0, the head is 1", { class: "refused", hint: "read the head again" }));
+  await assert.rejects(here.push(), { code: "sync.raced", class: "refused", message: /the head is 1$/, hint: /^`aos pull` brings it here/ });
+  refuse(new AosError("workspace.full", "workspace notes: full", { class: "refused" }));
+  await assert.rejects(here.push(), { code: "workspace.full" });
 });
 
 test("push: what fails first is what is told, whatever fails after it", async (t) => {

@@ -210,6 +210,10 @@ function foldersOf(path: string): readonly string[] {
   return names.slice(1).map((_, at) => names.slice(0, at + 1).join("/"));
 }
 
+/** What `sys/Workspace@1` says to a commit on a version that is not the head. */
+const HEAD_MOVED = "workspace.head_moved";
+const PULL_HINT = "`aos pull` brings it here, merged with what you changed; then push again";
+
 async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number | "sent"> {
   const { seen, root, options } = made;
   const { link, workspaces } = place;
@@ -217,12 +221,17 @@ async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: L
     return await outlet.commit({ workspace: link.workspace, root, expectedHead: seen.head, owner: await options.owner(), createdNs: options.nowNs });
   } catch (cause) {
     const now = await workspaces.resolve(link.workspace);
-    if (!(cause instanceof AosError) || cause.class !== "refused" || now.head === seen.head) throw cause;
+    if (!(cause instanceof AosError) || cause.class !== "refused") throw cause;
+    if (now.head === seen.head) {
+      if (cause.code !== HEAD_MOVED) throw cause;
+      // Through Git: the controller knows of a version that was not published when this push began.
+      throw new AosError("sync.raced", cause.message, { class: "refused", cause, hint: PULL_HINT });
+    }
     const paths: string[] = [];
     const after = now.found?.root ?? seen.root;
     for await (const { path, old, now: entry } of trees.diffTrees(workspaces.blobs, { before: seen.root, after })) if (old?.kind !== "dir" && entry?.kind !== "dir") paths.push(diskPath(path) ?? path);
     throw new AosError("sync.raced", `${refText(link)}: somebody else made version ${now.head} meanwhile: ${listed(paths)}`, {
-      class: "refused", cause, hint: "`aos pull` brings it here, merged with what you changed; then push again", data: { paths, version: now.head },
+      class: "refused", cause, hint: PULL_HINT, data: { paths, version: now.head },
     });
   }
 }

@@ -75,7 +75,7 @@ test("ignore rules: the sync map's patterns: on top of .gitignore, and they win"
 
 test("scan: names, modes and hashes: as a tree entry has them", async (t) => {
   const root = await temporaryFolder(t);
-  write(root, { "a b.txt": "hi", "bin/run": "#!", "~tilde": "", "empty/none": "" });
+  write(root, { "a b.txt": "hi", "bin/run": "#!", "~tilde": "", "empty/none": "", ".git/config": "", "sub/.GIT/hooks/x": "" });
   chmodSync(join(root, "bin/run"), 0o710);
   mkdirSync(join(root, "nothing"));
   const { files } = scan(root);

@@ -50,6 +50,7 @@ test("aos push, pull: two folders of one workspace: one push wins, the other is 
   assert.match(planned.stdout, /^docs → notes {2}would make version 1, the first\n {2}A a b\.txt\n {2}A bin\/run\.sh\n {2}@ a b\.txt\n$/);
   assert.match((await run("push", "--message", "The first words")).stdout, /^docs → notes {2}version 1, the first\n/);
   assert.match((await run("push")).stdout, /^docs → notes {2}in step with version 1\n$/);
+  assert.match((await run("ws", "ann", "get", "notes/a b.txt")).stdout, /^list {2}\[1,"y"\]$/m);
   const told = await eventually(() => git(world, "log", "-1", "--format=%s", "refs/aos/workspaces/notes").catch(() => undefined), "the version as a commit");
   assert.equal(told, "The first words\n");
 
@@ -108,8 +109,10 @@ test("aos push: a change of the control plane: a proposal, never more; the next 
   assert.deepEqual([(await git(world, "rev-parse", "main")).trim(), await git(world, "status", "--porcelain")], [manifest, index]);
   assert.equal((await git(world, "log", "--format=%s", "main..proposals/push-author")).trim(), "Change air/manifest.air.json, air/more.air.json\nAdd more");
   await write({ "air/more.air.json": '{"$kind": "defschema"}' });
-  const broken = await run("push", "--only", "air");
-  assert.deepEqual([broken.code, /error: .*: \d errors? in the world's files/.test(broken.stderr)], [2, true], broken.stderr);
+  for (const more of [[], ["--dry-run"]]) {
+    const broken = await run("push", "--only", "air", ...more);
+    assert.deepEqual([broken.code, /error: .*: \d errors? in the world's files/.test(broken.stderr)], [2, true], broken.stderr);
+  }
 });
 
 test("aos push, pull: bad input: the place and a way out", LIMIT, async (t) => {
@@ -120,11 +123,12 @@ test("aos push, pull: bad input: the place and a way out", LIMIT, async (t) => {
   const rows: readonly (readonly [readonly string[], number, RegExp])[] = [
     [["push", "doc"], 2, /error: doc: aos\.sync\.json links no workspace to it\nhint: did you mean docs\?/], [["pull", "../x", "notes"], 2, /error: \.\.\/x: outside of the world/],
     [["push", "docs", "a b"], 2, /error: "a b": not a workspace\nhint: WORKSPACE/], [["push", "--only", "workspaces"], 1, /the world is not running, so its workspaces cannot be pushed to\nhint: start it with `aos run`/],
-    [["pull"], 2, /the world has not run here, and nothing is published/],
+    [["pull"], 2, /the world has not run here, and nothing is published/], [["push", ".git/aos/keys", "notes"], 2, /error: \.git\/aos\/keys: leads into \.git, which is git's own\nhint: /],
+    [["push", "--only", "air", "--proposal", ""], 2, /error: "": not a proposal's name/],
   ];
   for (const [words, code, says] of rows) {
     const ran = await aos(words, { cwd: world });
     assert.deepEqual([ran.code, says.test(ran.stderr)], [code, true], `${words.join(" ")}: ${ran.stderr}`);
   }
-  assert.equal(rows.length, 5);
+  assert.equal(rows.length, 7);
 });

@@ -1,7 +1,7 @@
 // One HTTP exchange of the control API: a request is read and bounded, its answer is JSON or a stream of events.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { AosError } from "@agentos/kernel";
+import { AosError, StateLost } from "@agentos/kernel";
 import { isByteAnswer, sendBytes } from "./byte-answer.ts";
 import { isEventStream, sendStream, type StreamLimits } from "./event-stream.ts";
 
@@ -47,7 +47,8 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
     if (options.ends.size >= STREAMS_MAX) throw new AosError("control.busy", `${STREAMS_MAX} clients follow already`, { class: "outside", hint: "close one of them" });
     await sendStream(response, answer, { stallMs: STALL_MS, heartbeatMs: HEARTBEAT_MS, ...options.limits, ends: options.ends });
   } catch (error) {
-    const known = error instanceof AosError ? error : new AosError("control.failed", "the world could not answer", { class: "outside", cause: error });
+    const why = error instanceof StateLost ? error.cause : error;
+    const known = why instanceof AosError ? why : new AosError("control.failed", "the world could not answer", { class: "outside", cause: why });
     // What is left of a body that was refused: thrown away, so that its sender gets to read why.
     await discard(request);
     sendError(response, known.code === "blob.missing" ? 404 : known.class === "outside" ? 503 : 422, known);

@@ -30,7 +30,8 @@ export function readOffer(request: ControlRequest, world: World): EventOffer {
 }
 
 function eventKey(world: World, schema: string, key: Value): Uint8Array | undefined {
-  const reducer = world.control?.manifest.routing?.events?.find(({ event }) => event === schema)?.reducer;
+  if (world.control === undefined) throw new AosError("world.empty", "no control plane is in force yet", { hint: "the world begins in a moment: `aos status` says how it is" });
+  const reducer = world.control.manifest.routing?.events?.find(({ event }) => event === schema)?.reducer;
   if (reducer === undefined) throw new AosError("event.key", `${schema}: no reducer takes this event, so it has no key`, { hint: "leave the key out" });
   return keyBytes(world, reducer, key);
 }

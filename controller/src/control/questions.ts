@@ -21,7 +21,8 @@ export function readState(world: World, asked: Asked): unknown {
   const key = asked.query.get("key");
   const cell = trieGet(world.cells, cellKey(reducer, key === null ? undefined : keyBytes(world, reducer, sentValue(key, "key"))));
   if (cell === undefined) {
-    requireReducer(world, reducer);
+    const { key_schema: keyed } = requireReducer(world, reducer);
+    if (keyed !== undefined && key === null) throw new AosError("event.key", `${reducer}: the reducer has a cell for each key`, { hint: `say which: --key JSON; \`aos state ls ${reducer}\` lists them` });
     return { state: null, seq: world.nextSeq };
   }
   return { state: plainJson(decode(cell.state)), stateHash: cell.hash, seq: world.nextSeq };

@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { AosError } from "@agentos/kernel";
+import { AosError, StateLost } from "@agentos/kernel";
 import { controlClient } from "./client.ts";
 import { BODY_BYTES_MAX, type ControlHandler } from "./exchange.ts";
 import { serveControl, type ControlServer } from "./server.ts";
@@ -50,6 +50,7 @@ test("control: what the handler throws: code, message, class and hint reach the 
     [new AosError("a.input", "wrong", { hint: "do this" }), { code: "a.input", message: "wrong", class: "input", hint: "do this" }],
     [new AosError("a.no", "no", { class: "refused" }), { code: "a.no", message: "no", class: "refused", hint: undefined }],
     [new AosError("a.away", "away", { class: "outside" }), { code: "a.away", message: "away", class: "outside", hint: undefined }],
+    [new StateLost(new AosError("snapshot.corrupt", "snapshot: gone", { class: "unverified", hint: "replay it" })), { code: "snapshot.corrupt", message: "snapshot: gone", class: "unverified", hint: "replay it" }],
     [new Error("the key is hunter2"), { code: "control.failed", message: "the world could not answer", class: "outside", hint: undefined }],
   ] as const;
   for (const [thrown, expected] of rows) {
@@ -60,7 +61,7 @@ test("control: what the handler throws: code, message, class and hint reach the 
       return true;
     });
   }
-  assert.equal(rows.length, 4);
+  assert.equal(rows.length, 5);
 });
 
 test("control: an answer that is no JSON value: an error, and the server goes on", LIMIT, async (t) => {

@@ -8,6 +8,7 @@ export type Times = (seqs: readonly number[]) => Promise<ReadonlyMap<number, big
 
 /** One thing a plan step waits for; see PlanWait. */
 export interface WaitRow extends Omit<PlanWait, "since"> {
+  /** The record that it began with. */
   readonly sinceSeq: number;
   /** RFC 3339. */
   readonly since?: string;
@@ -75,7 +76,8 @@ export function planDetail(world: World, id: number): PlanDetail | undefined {
 function planRow({ instance, plan, startedSeq, deadlineNs, waits }: InstanceWaits): PlanRow {
   return {
     id: instance, plan, startedSeq, ...(deadlineNs === undefined ? {} : { deadline: timeText(deadlineNs) }),
-    waits: waits.map(({ since, ...wait }) => ({ ...wait, sinceSeq: since })),
+    // A world marks a wait with the seq of the record after it.
+    waits: waits.map(({ since, ...wait }) => ({ ...wait, sinceSeq: Math.max(0, since - 1) })),
   };
 }
 
@@ -96,15 +98,10 @@ export async function withSince<R extends { readonly seq: number }>(rows: readon
 
 /** The instances with the times they started and have waited since. */
 export async function withPlanTimes<P extends PlanRow>(plans: readonly P[], times: Times): Promise<readonly P[]> {
-  const found = await times(plans.flatMap(({ startedSeq, waits }) => [startedSeq, ...waits.map(turnOf)]));
+  const found = await times(plans.flatMap(({ startedSeq, waits }) => [startedSeq, ...waits.map(({ sinceSeq }) => sinceSeq)]));
   return plans.map((plan) => ({
-    ...plan, ...timed("started", found.get(plan.startedSeq)), waits: plan.waits.map((wait) => ({ ...wait, ...timed("since", found.get(turnOf(wait))) })),
+    ...plan, ...timed("started", found.get(plan.startedSeq)), waits: plan.waits.map((wait) => ({ ...wait, ...timed("since", found.get(wait.sinceSeq)) })),
   }));
-}
-
-/** A wait is marked with the seq of the record after it: the one before belongs to the turn that began it. */
-function turnOf({ sinceSeq }: WaitRow): number {
-  return Math.max(0, sinceSeq - 1);
 }
 
 function timed<F extends string>(field: F, ns: bigint | undefined): { readonly [field in F]?: string } {

@@ -110,7 +110,7 @@ test("approvals: an effect that a rule holds: listed with all a person needs; it
   assert.equal(Date.parse(held.expires ?? "") - Date.parse(held.since ?? ""), 3_600_000);
   const [plan] = (await plans()).plans;
   assert.deepEqual([plan?.id, plan?.plan, plan?.started], [0, "demo/fetch_plan@1", held.since]);
-  assert.deepEqual(plan?.waits, [{ step: "answer", kind: "approval", what: "http.request under cap_http_fetch", seq: held.seq, sinceSeq: held.seq + 1, since: held.since }]);
+  assert.deepEqual(plan?.waits, [{ step: "answer", kind: "approval", what: "http.request under cap_http_fetch", seq: held.seq, sinceSeq: held.seq, since: held.since }]);
   const shown = ((await client.ask("GET", "/plans/0")) as { readonly plan: PlanDetail }).plan;
   assert.deepEqual(shown.steps.map(({ step, state }) => `${step} ${state}`), ["fetch done", "answer waiting", "notify pending", "end pending"]);
   assert.deepEqual(shown.input, { request_id: 0, url });
@@ -196,7 +196,7 @@ test("effects: one that gets no answer: listed, then cancelled; its receipt says
   const [effect] = await effects();
   assert.ok(effect !== undefined);
   assert.deepEqual([effect.effect, effect.by, effect.step, effect.adapter, effect.state, typeof effect.since], ["http.request", "demo/fetch_plan@1", "fetch", "http", "running", "string"]);
-  assert.deepEqual((await plans()).plans[0]?.waits[0], { step: "answer", kind: "receipt", what: "http.request under cap_http_fetch", seq: effect.seq, sinceSeq: held.seq + 1, since: held.since });
+  assert.deepEqual((await plans()).plans[0]?.waits[0], { step: "answer", kind: "receipt", what: "http.request under cap_http_fetch", seq: effect.seq, sinceSeq: held.seq, since: held.since });
   assert.deepEqual(await client.ask("POST", `/effects/${effect.seq}/cancel`), {});
   await client.ask("POST", "/settle");
   assert.deepEqual(await effects(), []);

@@ -84,7 +84,10 @@ async function runPair(repo: Repo, { base, a, b }: Pair, run: (tree: Oid, order:
     } catch (error) {
       if (!(error instanceof AosError) || error.class === "outside") throw error;
       const kind = error.code === "git.conflict" ? "text" : "air";
-      if (!conflicts.some((known) => known.text === error.message)) conflicts.push({ kind, proposals: order.map(({ slug }) => slug), text: error.message });
+      // The commit of the first merge is one that nobody knows, and another each time.
+      const files = error.data["files"];
+      const text = Array.isArray(files) ? `both change ${few(files.map(String))}, and not alike` : error.message;
+      if (!conflicts.some((known) => known.text === text)) conflicts.push({ kind, proposals: order.map(({ slug }) => slug), text });
     }
   }
   return { runs, conflicts };

@@ -27,6 +27,8 @@ const WRONG: readonly (readonly [text: string, says: RegExp, hint?: RegExp])[] =
   ['{"version":1,"workspaces":[{"ref":"n"}]}', /\/workspaces\/0 must have "dir"/],
   ['{"version":1,"workspaces":[{"ref":"n","dir":"d","local_dir":"d"}]}', /\/local_dir is another word for dir/],
   ['{"version":1,"workspaces":[{"ref":"n","dir":"../d"}]}', /\/workspaces\/0\/dir must be a relative path inside the world$/],
+  ['{"version":1,"workspaces":[{"ref":"n","dir":".git/hooks"}]}', /\/workspaces\/0\/dir must not lead into \.git, which is git's own$/],
+  ['{"version":1,"air":{"dir":"sub/.GIT"}}', /\/air\/dir must not lead into \.git/],
   ['{"version":1,"workspaces":[{"ref":"a b","dir":"d"}]}', /\/workspaces\/0\/ref must name a workspace$/],
   ['{"version":1,"workspaces":[{"ref":"n","dir":"d","ignore":[1]}]}', /\/ignore\/0 must be a pattern/],
   ['{"version":1,"workspaces":[{"ref":"n","dir":"d","annotations":{"a":"x"}}]}', /\/annotations\/a must be an object$/],
@@ -42,7 +44,7 @@ test("sync map: wrong: the place in the file, and a way out", () => {
   for (const [text, says, hint] of WRONG) {
     assert.throws(() => parseSyncMap(text), (error: unknown) => error instanceof AosError && error.code === "sync.invalid" && says.test(error.message) && (hint === undefined || hint.test(error.hint ?? "")), text);
   }
-  assert.equal(WRONG.length, 16);
+  assert.equal(WRONG.length, 18);
 });
 
 test("link ref: workspace, version and path: read, or refused", () => {

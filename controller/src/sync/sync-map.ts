@@ -159,11 +159,17 @@ function fieldsAt(json: Json, pointer: string, known: readonly string[] | undefi
   throw new Wrong(`${pointer}/${escaped(stray)}`, "unknown field", meant === undefined ? `known are ${known.join(", ")}` : `did you mean ${meant}?`);
 }
 
+/** Does a path lead into a `.git`? Some systems take `.GIT` for the same; keys and hooks are in there. */
+export function isGitsOwn(path: string): boolean {
+  return path.toLowerCase().split("/").includes(".git");
+}
+
 /** A relative path that stays in the world. */
 function pathAt(json: Json, pointer: string): string {
   if (typeof json !== "string" || json.startsWith("/") || /[\\\0]/.test(json) || json.split("/").some((part) => part === ".." || part === "" || part === ".")) {
     throw new Wrong(pointer, "must be a relative path inside the world");
   }
+  if (isGitsOwn(json)) throw new Wrong(pointer, "must not lead into .git, which is git's own");
   return json;
 }
 

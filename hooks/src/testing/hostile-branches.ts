@@ -47,6 +47,7 @@ export const HOSTILE_BRANCHES: readonly HostileRow[] = [
   ["names: a branch beside the mirror", "refs/heads/aos/other", onMain, NOWHERE],
   ["names: Proposals", "refs/heads/Proposals/x", onMain, /it looks like a proposal and is not/],
   ["names: HEAD", "refs/heads/HEAD", onMain, CONFUSING],
+  ["names: HEAD in one letter", "refs/heads/@", onMain, CONFUSING],
   ["names: a branch that is called like main in full", "refs/heads/refs/heads/main", onMain, CONFUSING],
   ["names: a branch that is called like an object", `refs/heads/${"a".repeat(40)}`, onMain, CONFUSING],
   ["names: an option", "refs/heads/--upload-pack=x", onMain, /a name that commands would read as an option/],

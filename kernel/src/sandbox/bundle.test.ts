@@ -60,6 +60,7 @@ test("bundle: what cannot be built: code, file, line and column", async () => {
     [`import _ from "lodash"; export default _;`, "build.import", /cannot import "lodash"$/, 1],
     [`import x from "./missing.ts"; export default x;`, "build.import", /cannot import "\.\/missing\.ts"$/, 1],
     [`const os = require("os"); export default os;`, "build.import", /cannot import "os"$/, 1],
+    [`import x from "https://example.com/x.js"; export default x;`, "build.import", /^module\.ts:1:15: cannot import "https:\/\/example\.com\/x\.js"$/, 1],
     [`export default import("node:http");`, "build.import", /cannot import "node:http"$/, 1],
     [`\nexport default (;`, "build.syntax", /^module\.ts:2:17: Unexpected ";"$/, 2],
     [`await 1; export default 2;`, "build.syntax", /^module\.ts:1:1: Top-level await/, 1],
@@ -76,6 +77,6 @@ test("bundle: what cannot be built: code, file, line and column", async () => {
       return true;
     });
   }
-  assert.equal(rows.length, 10);
+  assert.equal(rows.length, 11);
   await assert.rejects(bundleReducer({ entry: join(tmpdir(), "aos-no-such-module.ts") }), (error: unknown) => error instanceof AosError && error.code === "build.entry");
 });

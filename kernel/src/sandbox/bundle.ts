@@ -85,6 +85,8 @@ const sdkPlugin: Plugin = {
     const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
     const path = fileURLToPath(new URL(`../sdk/index${extension}`, import.meta.url));
     hooks.onResolve({ filter: /^@agentos\/kernel\/sdk$/ }, () => ({ path, sideEffects: false }));
+    // The bundler would leave these to a browser.
+    hooks.onResolve({ filter: /^(?:https?:)?\/\// }, (given) => ({ errors: [{ text: `Could not resolve ${JSON.stringify(given.path)}` }] }));
   },
 };
 

@@ -7,7 +7,7 @@ import { assemble } from "./fixtures/assemble.ts";
 import { buildScript, stepInput } from "./fixtures/hostile.ts";
 import { COUNTER_SCRIPT, PURE_SCRIPT } from "./fixtures/scripts.ts";
 import { COUNTER_MULTI, COUNTER_POINTER, HOSTILE_WAT, stepModule } from "./fixtures/wat.ts";
-import { inspectModule } from "./inspect.ts";
+import { entriesOf, inspectModule } from "./inspect.ts";
 import { engineHash } from "./runner.ts";
 
 test("inspect: admitted modules: kind, entries, memory, functions", async () => {
@@ -28,6 +28,7 @@ test("inspect: admitted modules: kind, entries, memory, functions", async () => 
     const report = inspectModule(artifact);
     for (const [field, value] of Object.entries(expected)) assert.deepEqual(report[field as keyof typeof report], value, field);
     assert.deepEqual([report.hash, report.size, report.refused, report.sample], [hashBytes(artifact), artifact.length, undefined, undefined]);
+    assert.deepEqual(entriesOf(artifact), report.kind === "js" ? undefined : report.entries.map((entry) => entry.name));
   }
   assert.equal(rows.length, 7);
 });
@@ -54,6 +55,8 @@ test("inspect: refused modules: the byte, the reason, and what can be read all t
     const report = inspectModule(artifact);
     for (const [field, value] of Object.entries(expected)) assert.deepEqual(report[field as keyof typeof report], value, `${name}: ${field}`);
     assert.equal(report.refused?.code, "module.refused", name);
+    if (name === "a bundle that throws") assert.equal(entriesOf(artifact), undefined, "a bundle is not run");
+    else assert.throws(() => entriesOf(artifact), { code: "module.refused" }, name);
     assert.match(report.refused?.reason ?? "", reason, name);
     assert.equal(typeof report.refused?.offset, offset === "offset" ? "number" : "undefined", name);
   }

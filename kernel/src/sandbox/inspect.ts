@@ -9,7 +9,7 @@ import { engineCode } from "./engine-code.ts";
 import { sharedEngine } from "./js-engine.ts";
 import { loadJs } from "./js-module.ts";
 import { scanModule } from "./scan.ts";
-import { abiOf, loadWasm } from "./wasm-runner.ts";
+import { abiOf, admittedEntries, loadWasm } from "./wasm-runner.ts";
 import type { LoadedModule, Signature } from "./wasm-runner.ts";
 import { Reader } from "./wasm-reader.ts";
 import { Wasm } from "./webassembly.ts";
@@ -66,6 +66,17 @@ export function inspectModule(artifact: Uint8Array, options: InspectOptions = {}
     kind: "unknown", entries: [], exports: [], imports: [], ...parts, hash: digestOf(artifact), size: artifact.length,
     ...(tried.refused === undefined ? {} : { refused: tried.refused }), ...(sample === undefined ? {} : { sample }),
   };
+}
+
+/**
+ * The entries an artifact has, looked at without being made ready: a matter of milliseconds.
+ * @returns of a bundle undefined: that takes the engine
+ * @throws AosError `module.refused`
+ */
+export function entriesOf(artifact: Uint8Array): readonly Entry["name"][] | undefined {
+  if (artifactKind(artifact) === "wasm") return [...admittedEntries(artifact).keys()];
+  bundleOfArtifact(artifact);
+  return undefined;
 }
 
 type Draft = { -readonly [Field in keyof ModuleReport]: ModuleReport[Field] };

@@ -58,12 +58,22 @@ function admitted(bytes: Uint8Array, cache: ModuleCache | undefined): Admitted {
   const source = cache === undefined ? undefined : digestOf(bytes);
   const entry = source === undefined ? undefined : cache?.read(source);
   if (entry !== undefined) return { rewritten: rewrittenOf(entry), signatures: entry.get("signatures") as Admitted["signatures"] };
-  const scan = scanModule(bytes, "author");
-  validate(bytes);
+  const scan = validScan(bytes);
   const signatures = abiOf(scan);
   const rewritten = rewriteModule(scan, { keepExports: ABI_EXPORTS, track: "auto" });
   if (source !== undefined) cache?.write(source, { ...rewrittenEntry(rewritten), signatures: new Map(signatures) });
   return { rewritten, signatures };
+}
+
+/** The entries of a module that is admitted by what it says, not yet by what its start does. @throws AosError `module.refused` */
+export function admittedEntries(bytes: Uint8Array): ReadonlyMap<"step" | "run", Signature> {
+  return abiOf(validScan(bytes));
+}
+
+function validScan(bytes: Uint8Array): ModuleScan {
+  const scan = scanModule(bytes, "author");
+  validate(bytes);
+  return scan;
 }
 
 /** The engine of the host decides whether the module is well-formed; only then do our indices mean what they say. */

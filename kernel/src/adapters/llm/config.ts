@@ -152,5 +152,5 @@ function objectOf(value: unknown, at: string): Readonly<Record<string, unknown>>
 }
 
 function bad(at: string, what: string): AosError {
-  return new AosError("llm.config", `${at}: ${what}`);
+  return new AosError("llm.config", `${at}: ${what}`, { hint: "it stands in `<git folder>/aos/adapters.json`" });
 }
