@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -80,10 +81,13 @@ test("aos module inspect: what no world takes: exit 2 with the reason, and the b
 
 test("aos build: again, with --check, baked: cached; --check with another: refused", async (t) => {
   const folder = await counterWorld(t);
+  const hashes: string[] = [];
   const outcome = async (...words: readonly string[]): Promise<readonly string[]> => {
     const { code, stdout, stderr } = await aos(["build", ...words, "--json"], { cwd: folder });
     assert.equal(code, 0, stderr);
-    return (JSON.parse(stdout) as { readonly modules: readonly { readonly outcome: string }[] }).modules.map((row) => row.outcome);
+    const { modules } = JSON.parse(stdout) as { readonly modules: readonly { readonly outcome: string; readonly hash: string }[] };
+    hashes.push(modules.at(-1)?.hash ?? "");
+    return modules.map((row) => row.outcome);
   };
   assert.deepEqual(await outcome(), ["cached"]);
   assert.deepEqual(await outcome("--check"), ["cached"]);
@@ -91,6 +95,12 @@ test("aos build: again, with --check, baked: cached; --check with another: refus
   assert.deepEqual(await outcome("--bake", "b"), ["cached", "baked"]);
   const [a, b] = await Promise.all(["a", "b"].map((name) => readFile(join(folder, name, "demo/CounterSM@1.wasm"))));
   assert.ok(a !== undefined && b !== undefined && a.equals(b), "baked twice, the same bytes");
+  const baked = `sha256:${createHash("sha256").update(a).digest("hex")}`;
+  assert.deepEqual([hashes.slice(2), hashes[0] === baked], [[baked, baked], false], "the hash told of a file is that file's");
+  for (const target of ["", "air/manifest.air.json"]) {
+    const { code, stderr } = await aos(["build", "--bake", target], { cwd: folder });
+    assert.deepEqual([code, /: not a folder\n/.test(stderr)], [2, true], stderr);
+  }
   assert.equal((await aos(["build", "--check", "--bake", "c"], { cwd: folder })).code, 2);
   assert.deepEqual((await readdir(folder)).filter((name) => name === "c"), []);
 });

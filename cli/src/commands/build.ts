@@ -1,8 +1,8 @@
 // aos build: every source of the sync map becomes a module artifact.
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { AosError, bake, InvariantError } from "@agentos/kernel";
+import { AosError, bake, hashBytes, InvariantError } from "@agentos/kernel";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { failureOf } from "../failure.ts";
@@ -25,7 +25,7 @@ export default command({
   async run(cx, { check, watch, bake }) {
     if (check && (watch || bake !== undefined)) throw new AosError("cli.usage", `--check writes nothing, so it does not go with ${watch ? "--watch" : "--bake"}`, { hint: "leave one of them out" });
     const folder = await worldFolder(cx);
-    const target = bake === undefined ? undefined : resolve(cx.cwd, bake);
+    const target = bake === undefined ? undefined : await bakeFolder(cx, bake);
     if (watch) return watchWorld(folder, (round) => buildAgain(cx, { folder, target, round }));
     const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(folder, (total) => shown.step({ total })));
     if (!check) await writeModules(folder, modules);
@@ -35,6 +35,14 @@ export default command({
     if (first !== undefined) throw new AosError(`module.${first.outcome}`, `${first.path}: the module is ${first.outcome}`, { at: { file: first.path }, hint: "run `aos build`" });
   },
 });
+
+/** @throws AosError `cli.usage` for what is there and no folder */
+async function bakeFolder(cx: Context, typed: string): Promise<string> {
+  const folder = resolve(cx.cwd, typed);
+  const there = await stat(folder).catch(() => undefined);
+  if (typed !== "" && (there === undefined || there.isDirectory())) return folder;
+  throw new AosError("cli.usage", `--bake ${typed === "" ? '""' : typed}: not a folder`, { hint: "name a folder; it is made where there is none" });
+}
 
 interface Round {
   readonly folder: string;
@@ -71,12 +79,12 @@ function rowOf({ name, hash, artifact, path, state }: ModuleBuild, mode: "check"
 /** Writes `<folder>/<module>.wasm` for each module. */
 async function bakeAll(modules: readonly ModuleBuild[], folder: string): Promise<readonly ModuleRow[]> {
   const rows: ModuleRow[] = [];
-  for (const { name, hash, artifact } of modules) {
+  for (const { name, artifact } of modules) {
     const bytes = await bake(artifact);
     const path = join(folder, `${name}.wasm`);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
-    rows.push({ name, hash, bytes: bytes.length, path, outcome: "baked" });
+    rows.push({ name, hash: hashBytes(bytes), bytes: bytes.length, path, outcome: "baked" });
   }
   return rows;
 }

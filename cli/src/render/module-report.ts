@@ -16,7 +16,7 @@ export function reportLines(report: ModuleReport, style: Style): readonly string
     ["exports", joined(report.exports)],
     ["imports", joined(report.imports) ?? (report.exports.length === 0 ? undefined : "none")],
     ["functions", report.functions?.toString()],
-    ["memory", report.memory === undefined ? undefined : `${report.memory.pages} pages of 64 KiB${report.memory.max === undefined ? "" : `, at most ${report.memory.max}`}`],
+    ["memory", report.memory === undefined ? undefined : `${report.memory.pages} ${report.memory.pages === 1 ? "page" : "pages"} of 64 KiB${report.memory.max === undefined ? "" : `, at most ${report.memory.max}`}`],
     ["instances", report.freshInstances === true ? "a fresh one for each call: it writes what cannot be put back" : undefined],
     ["reason", report.refused?.reason],
     ["at byte", report.refused?.offset?.toString()],
