@@ -1,7 +1,7 @@
 // Who signed, by the trust file of a commit.
 
 import { AosError } from "@agentos/kernel";
-import { keyId, parseTrust, principalOfKey, TRUST_PATH, type ObjectStore, type Oid, type Principal, type SigningKey, type Trust } from "@agentos/controller";
+import { keyId, MERGERS, parseTrust, principalOfKey, TRUST_PATH, type ObjectStore, type Oid, type Principal, type SigningKey, type Trust } from "@agentos/controller";
 
 /** The trust file of a commit; undefined when it has none. */
 export async function readTrustOf(store: ObjectStore, commit: Oid): Promise<Trust | undefined> {
@@ -26,6 +26,6 @@ export function requirePrincipal(trust: Trust, key: SigningKey): Principal {
 /** Who merges: agents and CI propose and report, they put nothing in force. @throws AosError `merge.kind`; as requirePrincipal */
 export function requireMerger(trust: Trust, key: SigningKey): Principal {
   const principal = requirePrincipal(trust, key);
-  if (principal.kind === "person" || principal.kind === "controller") return principal;
+  if (MERGERS.includes(principal.kind)) return principal;
   throw new AosError("merge.kind", `${principal.name}: only persons and controllers merge, and its kind is ${principal.kind}`, { class: "refused", hint: "somebody else runs `aos merge`, or name another key with --key PATH" });
 }

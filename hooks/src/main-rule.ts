@@ -3,9 +3,9 @@
 import { AosError, isHash } from "@agentos/kernel";
 import type { Hash } from "@agentos/kernel";
 import {
-  MAIN_REF, TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
+  MAIN_REF, MERGERS, TRUST_PATH, commitSigner, configGet, firstParents, gatherDecision, gitIn, isAncestor, parseMergeMessage, parseOid, readRules, signerOf, trustHash, trustInput,
 } from "@agentos/controller";
-import type { Local, Oid, PrincipalKind, Repo } from "@agentos/controller";
+import type { Local, Oid, Repo } from "@agentos/controller";
 import type { Push, RefMove } from "./push.ts";
 import { PROPOSAL_LIMITS, broughtBy } from "./size.ts";
 
@@ -31,9 +31,6 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
   }
   return [];
 }
-
-/** Agents and CI propose and report; they put nothing in force. */
-const MERGERS: readonly PrincipalKind[] = ["person", "controller"];
 
 /** What the controller calls a proposal that its merge does not name. */
 const UNNAMED = "unnamed";

@@ -12,6 +12,8 @@ export const TRUST_PATH = ".aos/trust.json";
 export const ALLOWED_SIGNERS_PATH = ".aos/allowed_signers";
 
 export type PrincipalKind = "person" | "agent" | "ci" | "controller";
+/** Who merges: agents and CI propose and report; they put nothing in force. */
+export const MERGERS: readonly PrincipalKind[] = ["person", "controller"];
 export interface Principal {
   /** A lower-case letter, then lower-case letters, digits and `-`; at most 32 characters. */
   readonly name: string;

@@ -8,7 +8,7 @@ import { deriveAgain, recordedInputs, verifyRecordedSignatures } from "../govern
 import type { DecisionInputs } from "../governance/decision.ts";
 import { signerOf } from "../governance/signer.ts";
 import { keyId, type KeyId } from "../governance/ssh-key.ts";
-import { parseTrust, trustHash, TRUST_PATH } from "../governance/trust.ts";
+import { MERGERS, parseTrust, trustHash, TRUST_PATH } from "../governance/trust.ts";
 import { isOid, verifyCommit, type Oid } from "../git/objects.ts";
 import { sshsigVerify } from "../git/sshsig.ts";
 import { filesOfCommit } from "../world-files.ts";
@@ -62,6 +62,7 @@ async function checkMerge(check: Checking, record: JournalRecord<"applied">, { b
   if (found.tree !== merge.tree) throw unverified("applied.tree", `${place}: its tree is not the merge of its parents`);
   const signer = signerOf(found.trust, await commitKey(check, commit));
   if (!signer.known && found.trust.merges !== "forge") throw unverified("applied.signature", `${place}: the merge is not signed by a principal: ${signer.why}`);
+  if (signer.known && !MERGERS.includes(signer.kind)) throw unverified("applied.signature", `${place}: the merge is signed by ${signer.name}: only persons and controllers merge`);
   const wrong = readAgainOf(inputs).find((field) => hashValue(jsonOf(sorted(inputs)[field])) !== hashValue(jsonOf(sorted(found)[field])));
   if (wrong !== undefined) throw unverified("decision.inputs", `${place}: its decision was made of another ${wrong} than the repository holds`);
   if (inputs.proposal !== (parseMergeMessage(merge.message)?.slug ?? "unnamed")) throw unverified("decision.inputs", `${place}: its decision was made of another proposal than the merge names`);

@@ -13,7 +13,7 @@ import { keyId } from "../governance/ssh-key.ts";
 import type { DecisionInputs } from "../governance/decision.ts";
 import { decisionValue } from "../governance/decision-value.ts";
 import { windowOpens } from "../governance/judge-policy.ts";
-import { principalOfKey, trustHash, TRUST_PATH } from "../governance/trust.ts";
+import { MERGERS, principalOfKey, trustHash, TRUST_PATH } from "../governance/trust.ts";
 import { parseOid, verifyCommit, type Oid } from "../git/objects.ts";
 import { mergeTree, type Repo } from "../git/repo.ts";
 import type { ObjectStore } from "../git/store.ts";
@@ -119,14 +119,16 @@ function outsideOfWindow(commit: Oid, { policy, time }: DecisionInputs, failing:
   return new AosError("merge.window", `${commit.slice(0, 12)} waits until ${until}: ${failing.join("; ")}`, { class: "outside", data: { untilMs } });
 }
 
-/** The merge itself must be signed by somebody the base knows, unless the base leaves merging to a forge. */
+/** The merge itself must be signed by somebody whom the base knows and who may merge; a forge's key is unknown where the base leaves merging to it. */
 async function checkSigner(parts: Parts, commit: Oid, base: Oid): Promise<void> {
   const object = await parts.store.read(commit);
   const signer = object === undefined ? undefined : verifyCommit(object.bytes);
   const { trust } = await readRules(parts.store, base);
+  const principal = signer === undefined ? undefined : principalOfKey(trust, signer.publicKey);
+  if (principal !== undefined && !MERGERS.includes(principal.kind)) throw held("merge.kind", `${commit.slice(0, 12)} is signed by ${principal.name}: only persons and controllers merge`);
   if (trust.merges === "forge") return;
   if (signer === undefined) throw held("merge.signature", `${commit.slice(0, 12)} is not signed, or its signature does not hold`);
-  if (principalOfKey(trust, signer.publicKey) === undefined) throw held("merge.signer", `${commit.slice(0, 12)} is signed by an unknown key (${keyId(signer.publicKey)})`);
+  if (principal === undefined) throw held("merge.signer", `${commit.slice(0, 12)} is signed by an unknown key (${keyId(signer.publicKey)})`);
 }
 
 /** Nobody could seal after a merge that ends the key of who applies it: the next key must be in force before this one goes. */

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { createModuleRunner } from "@agentos/kernel";
+import { generateKey, publicKeyLine } from "../git/keys.ts";
 import { readRef } from "../git/refs.ts";
 import { openRepo } from "../git/repo.ts";
 import { outsideWorld, safeUpgradeRepo } from "../testing/world-repo.ts";
@@ -62,6 +63,25 @@ test("controller: a push to main past the review: held with the reason, the last
     assert.equal(status.appliedRevision, appliedRevision);
     assert.match(status.held[0]?.reason ?? "", /not a merge of a proposal/);
     assert.equal(status.stalled.reason, "Held");
+  } finally {
+    await controller.stop();
+    await world.remove();
+  }
+});
+
+test("controller: an approved proposal that an agent merged: held with the reason", { timeout: 120_000 }, async () => {
+  const { key } = generateKey("helper");
+  const world = await safeUpgradeRepo({ trust: (principals) => ({ principals: { ...principals, helper: { kind: "agent", keys: [publicKeyLine(key)] } } }) });
+  const controller = await start(world);
+  try {
+    const { appliedRevision } = await until(controller, ({ ready }) => ready.status === "True");
+    const head = await world.proposeUpgrade("up");
+    await until(controller, ({ proposals }) => proposals[0]?.shadow === "done");
+    await approve(world, "up", head);
+    await merge(world, "up", head, { key, principal: "helper" });
+    const status = await until(controller, ({ held }) => held.length > 0);
+    assert.match(status.held[0]?.reason ?? "", /^[0-9a-f]{12} is signed by helper: only persons and controllers merge$/);
+    assert.equal(status.appliedRevision, appliedRevision);
   } finally {
     await controller.stop();
     await world.remove();

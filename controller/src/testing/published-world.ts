@@ -3,6 +3,7 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateKey, publicKeyLine, writeKey } from "../git/keys.ts";
 import { git } from "../git/run.ts";
 import type { Oid } from "../git/objects.ts";
 import { outsideWorld, safeUpgradeRepo, type WorldRepo } from "./world-repo.ts";
@@ -19,9 +20,11 @@ export interface PublishedWorld {
   remove(): Promise<void>;
 }
 
-/** Genesis, one event with a receipt, a merge, one event with two receipts, each in seals of their own. */
+/** An agent `helper` is among its principals. Genesis, one event with a receipt, a merge, one event with two receipts, each in seals of their own. */
 export async function publishedWorld(): Promise<PublishedWorld> {
-  const world = await safeUpgradeRepo();
+  const helper = generateKey("helper");
+  const world = await safeUpgradeRepo({ trust: (principals) => ({ principals: { ...principals, helper: { kind: "agent", keys: [publicKeyLine(helper.key)] } } }) });
+  await writeKey(`${world.folder}/helper`, helper);
   const outside = await outsideWorld();
   const path = `${world.folder}/world`;
   const controller = await start(world);

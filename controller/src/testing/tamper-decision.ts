@@ -120,7 +120,7 @@ function noCommit(t: Tampering): Promise<unknown> {
 }
 
 /** The merge commit made again with a change, on main and in the journal. */
-async function otherMerge(t: Tampering, change: { readonly files?: ReadonlyMap<string, Uint8Array>; readonly signer?: "author" | "nobody"; readonly parents?: (parents: readonly string[]) => readonly string[] }): Promise<void> {
+async function otherMerge(t: Tampering, change: { readonly files?: ReadonlyMap<string, Uint8Array>; readonly signer?: "author" | "helper" | "nobody"; readonly parents?: (parents: readonly string[]) => readonly string[] }): Promise<void> {
   const parents = (await t.git(["rev-parse", `${MAIN}^1`, `${MAIN}^2`])).split("\n");
   const tree = change.files === undefined ? await t.git(["rev-parse", `${MAIN}^{tree}`]) : await t.tree(`${MAIN}^{tree}`, change.files);
   const message = await t.git(["log", "-1", "--format=%B", MAIN]);
@@ -139,6 +139,7 @@ async function otherMerge(t: Tampering, change: { readonly files?: ReadonlyMap<s
 const main: readonly Row[] = [
   { name: "a merge whose tree is not the merge of its parents", tamper: (t) => otherMerge(t, { files: new Map([["smuggled.txt", utf8("x")]]) }), code: "applied.tree", says: /its tree is not the merge of its parents/, names: PLACES },
   { name: "a merge that is not signed", tamper: (t) => otherMerge(t, { signer: "nobody" }), code: "applied.signature", says: /the merge is not signed by a principal/, names: PLACES },
+  { name: "a merge that an agent signed", tamper: (t) => otherMerge(t, { signer: "helper" }), code: "applied.signature", says: /the merge is signed by helper: only persons and controllers merge/, names: PLACES },
   { name: "a merge that leaves the proposal out of its parents", tamper: (t) => otherMerge(t, { parents: ([base]) => [base ?? ""] }), code: "applied.parents", says: /does not join a proposal to the commit applied before/, names: PLACES },
   { name: "a merge the other way round", tamper: (t) => otherMerge(t, { parents: ([base, head]) => [head ?? "", base ?? ""] }), code: "applied.parents", says: /does not join/, names: PLACES },
   {

@@ -42,7 +42,7 @@ export interface Tampering {
   bytesAt(commit: string, path: string): Promise<Uint8Array>;
   /** A tree with changed files; `base` null: nothing else. */
   tree(base: string | null, changes: FileChange): Promise<Oid>;
-  commit(of: { readonly tree: string; readonly parents: readonly string[]; readonly message: string; readonly time?: number; readonly signer: Signer }): Promise<Oid>;
+  commit(of: { readonly tree: string; readonly parents: readonly string[]; readonly message: string; readonly time?: number; readonly signer: Signer | "helper" }): Promise<Oid>;
   setRef(ref: string, oid: string): Promise<void>;
   /** Seals from the first to the tip, as they are. */
   seals(): Promise<readonly { readonly oid: Oid; readonly message: string; readonly tree: Oid; readonly parents: readonly Oid[]; readonly time: number; readonly checkpoint: Checkpoint; readonly draft: SealDraft }[]>;

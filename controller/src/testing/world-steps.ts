@@ -71,12 +71,12 @@ export async function approve(world: WorldRepo, slug: string, head: string): Pro
 }
 
 /** Merges an approved proposal; main moves. */
-export async function merge(world: WorldRepo, slug: string, head: string): Promise<Oid> {
+export async function merge(world: WorldRepo, slug: string, head: string, by = { key: world.keys.author, principal: "author" }): Promise<Oid> {
   const local = await openLocal(`${world.folder}/world`);
   try {
     const base = await mainOf(local.repo.commonDir);
     const answer = await gatherDecision(local, { base, head: parseOid(head), slug, world: world.trust });
-    const { commit, release } = await mergeCommit(local, answer, { title: "follow up", key: world.keys.author, principal: "author", timeSeconds: nowSeconds() });
+    const { commit, release } = await mergeCommit(local, answer, { title: "follow up", ...by, timeSeconds: nowSeconds() });
     assert.equal(await casRef(local.repo.commonDir, "refs/heads/main", base, commit), "updated");
     await release();
     return commit;
