@@ -13,10 +13,10 @@ export const SENDER = items("sender");
 export const ENTROPY = items("entropy");
 export const EVENT_HASH = items("event_hash");
 export const LOGICAL_NS = items("logical_ns");
-const FUEL = items("fuel");
-const STEPPED_CAUSE = items("kind", "stepped", "cause");
-const STATE = items("state");
-const REDUCER = items("reducer");
+export const FUEL = items("fuel");
+export const STEPPED_CAUSE = items("kind", "stepped", "cause");
+export const STATE = items("state");
+export const REDUCER = items("reducer");
 
 const ENTROPY_BYTES = 32;
 const HASH_CHARS = 71;

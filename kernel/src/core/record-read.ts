@@ -1,8 +1,8 @@
-// The record that is read most, an event's, read straight from its canonical bytes; all that is written otherwise is for the general way.
+// The records that are read most, an event's and its step's, read straight from their canonical bytes; all that is written otherwise is for the general way.
 
 import { asciiAt } from "../air/cbor.ts";
 import type { Hash, Seq } from "../air/value.ts";
-import { ENTROPY, EVENT_HASH, EVENT_VALUE, KEY, LOGICAL_NS, NOW_NS, SCHEMA, SENDER, SEQ } from "./record-bytes.ts";
+import { ENTROPY, EVENT_HASH, EVENT_VALUE, FUEL, KEY, LOGICAL_NS, NOW_NS, REDUCER, SCHEMA, SENDER, SEQ, STATE, STEPPED_CAUSE } from "./record-bytes.ts";
 import type { JournalRecord } from "./record.ts";
 
 const HASH_CHARS = 71;
@@ -15,12 +15,17 @@ let bytes: Uint8Array = new Uint8Array(0);
 let at = 0;
 const chars: number[] = Array.from({ length: HASH_CHARS }, () => 0);
 
-/** The event that these are the canonical bytes of; undefined for all other bytes, and for some that are rare. */
-export function readEventRecord(record: Uint8Array): JournalRecord<"event"> | undefined {
+/** The event or step that these are the canonical bytes of; undefined for all other bytes, and for some that are rare. */
+export function readCommonRecord(record: Uint8Array): JournalRecord<"event" | "stepped"> | undefined {
   bytes = record;
   at = 4;
-  const count = record[3];
-  if (record[0] !== 0xd9 || record[1] !== 0xd9 || record[2] !== 0xf7 || (count !== 0xa9 && count !== 0xaa)) return undefined;
+  const count = record[3] ?? 0;
+  if (record[0] !== 0xd9 || record[1] !== 0xd9 || record[2] !== 0xf7) return undefined;
+  if (count === 0xa9 || count === 0xaa) return readEvent(record, count);
+  return count >= 0xa5 && count <= 0xa7 ? readStepped(record, count) : undefined;
+}
+
+function readEvent(record: Uint8Array, count: number): JournalRecord<"event"> | undefined {
   const key = count === 0xaa ? bytesAfter(KEY) : undefined;
   if (count === 0xaa && key === undefined) return undefined;
   const seq = after(SEQ) ? argument(0x00) : undefined;
@@ -38,6 +43,24 @@ export function readEventRecord(record: Uint8Array): JournalRecord<"event"> | un
   return key === undefined
     ? { seq: seq as Seq, kind: "event", schema, value, event_hash, sender, now_ns, logical_ns, entropy }
     : { seq: seq as Seq, kind: "event", schema, value, key, event_hash, sender, now_ns, logical_ns, entropy };
+}
+
+function readStepped(record: Uint8Array, count: number): JournalRecord<"stepped"> | undefined {
+  const isKeyed = bytes[at] === KEY[0] && bytes[at + 1] === KEY[1];
+  const key = isKeyed ? bytesAfter(KEY) : undefined;
+  if (isKeyed && key === undefined) return undefined;
+  const seq = after(SEQ) ? argument(0x00) : undefined;
+  const fuel = after(FUEL) ? argument(0x00) : undefined;
+  const cause = after(STEPPED_CAUSE) ? argument(0x00) : undefined;
+  const hasState = count === (isKeyed ? 0xa7 : 0xa6);
+  const state = hasState ? hashAfter(STATE) : undefined;
+  const reducer = textAfter(REDUCER);
+  if (seq === undefined || fuel === undefined || cause === undefined || (hasState && state === undefined) || reducer === undefined) return undefined;
+  if (at !== record.length || count !== 0xa5 + (isKeyed ? 1 : 0) + (hasState ? 1 : 0)) return undefined;
+  const place = seq as Seq;
+  if (state === undefined) return { seq: place, kind: "stepped", reducer, ...(key === undefined ? {} : { key }), fuel, cause };
+  if (key === undefined) return { seq: place, kind: "stepped", reducer, state, fuel, cause };
+  return { seq: place, kind: "stepped", reducer, key, state, fuel, cause };
 }
 
 /** Steps over items that stand next; false where others do, and then nothing is read any more. */

@@ -4,7 +4,7 @@ import { canonical, decode, plain } from "../air/cbor.ts";
 import { AosError, InvariantError } from "../air/error.ts";
 import { hashValue, isHash } from "../air/hash.ts";
 import { Float, type Encodable, type Value } from "../air/value.ts";
-import { readEventRecord } from "./record-read.ts";
+import { readCommonRecord } from "./record-read.ts";
 import { decodeRecord, encodeRecord, isInput, place, placeInput, RECORD_KINDS, stampOf, type Draft, type JournalRecord, type RecordKind } from "./record.ts";
 
 const HASH = hashValue("x");
@@ -202,16 +202,16 @@ test("record: those written field by field: the bytes of their shape, and read b
   }
 });
 
-test("record: an event read field by field: canonical bytes alone, whatever byte is changed, cut or added", () => {
-  const whole = [place(FULL.event, 300), place({ ...FULL.event, now_ns: 5n, logical_ns: 70_000n, value: new Uint8Array(30) }, 24)].map(encodeRecord);
+test("record: an event or a step read field by field: canonical bytes alone, whatever byte is changed, cut or added", () => {
+  const whole = [place(FULL.event, 300), place({ ...FULL.event, now_ns: 5n, logical_ns: 70_000n, value: new Uint8Array(30) }, 24), place(FULL.stepped, 300), place({ kind: "stepped", reducer: "a/R@1", fuel: 70_000, cause: 2 }, 3)].map(encodeRecord);
   let read = 0;
   let left = 0;
   const check = (bytes: Uint8Array): void => {
-    const event = readEventRecord(bytes);
-    if (event === undefined) left++;
+    const record = readCommonRecord(bytes);
+    if (record === undefined) left++;
     else {
       read++;
-      assert.deepEqual(canonical(event as Encodable), bytes);
+      assert.deepEqual(canonical(record as Encodable), bytes);
     }
   };
   for (const bytes of whole) {

@@ -4,7 +4,7 @@ import { canonicalOf, decode } from "../air/cbor.ts";
 import { AosError, assert } from "../air/error.ts";
 import { bytesEqual, isHash } from "../air/hash.ts";
 import { eventRecordBytes, steppedRecordBytes } from "./record-bytes.ts";
-import { readEventRecord } from "./record-read.ts";
+import { readCommonRecord } from "./record-read.ts";
 import type { Encodable, Hash, Seq, Value } from "../air/value.ts";
 
 /** How a field travels: in memory on the left, on the wire on the right; a `?` behind the word means it may be absent. */
@@ -141,8 +141,8 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
  * @throws AosError `record.invalid` (unverified) naming the field
  */
 export function decodeRecord(bytes: Uint8Array): JournalRecord {
-  const event = readEventRecord(bytes);
-  if (event !== undefined) return event;
+  const common = readCommonRecord(bytes);
+  if (common !== undefined) return common;
   const map = read(bytes);
   if (!(map instanceof Map)) throw invalid("a record is a map");
   const { kind, seq } = { kind: map.get("kind"), seq: map.get("seq") };
