@@ -41,7 +41,7 @@ export interface Running {
 }
 
 /** A world with the notes in force, and the turns that made it so. */
-export function started({ control, modules }: Notes): { readonly running: Running; readonly turns: readonly JournalTurn[] } {
+function started({ control, modules }: Notes): { readonly running: Running; readonly turns: readonly JournalTurn[] } {
   const deps = { modules, control: () => control };
   const take = (world: World | undefined, input: Parameters<typeof step>[1]): { readonly world: World; readonly turn: JournalTurn } => {
     const made = step(world, input, deps);

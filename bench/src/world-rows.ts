@@ -10,7 +10,7 @@ import { stateRoot, type World } from "@agentos/kernel";
 import { longJournal, noteOffer, notes, worldOfCells, type Notes, type Running } from "./many-cells.ts";
 import { expect, type Row, type Work } from "./measure.ts";
 
-export interface WorldSizes {
+interface WorldSizes {
   readonly records: number;
   readonly tail: number;
   readonly cells: number;

@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-import "../dist/examples/main.js";
+// The worlds of the ladder.
+const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+
+await require("./start.cjs").built("examples/main.js");

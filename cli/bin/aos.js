@@ -3,6 +3,7 @@
 const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
 
 const words = process.argv.slice(2);
-const program = require("./start.cjs").whole();
+const start = require("./start.cjs");
+const program = start.whole();
 if (program !== undefined) await program.aos(words);
-else await (await import("../dist/main.js")).main(words);
+else await (await start.built("main.js")).main(words);

@@ -14,12 +14,26 @@ const PLACE = join(__dirname, "..", "dist", "bundle", "program.js");
 /**
  * The program in one piece.
  *
- * @returns what runs `aos` and what runs a hook, by their words; undefined where there is none, or one that is older than a part
+ * @returns what runs `aos`, a hook, and what signs for git, by their words; undefined where there is none, or one that is older than a part
  */
 function whole() {
   const made = modified(PLACE);
   if (made === 0 || PARTS.some((name) => modified(join(__dirname, "..", "..", name, "dist", ".tsbuildinfo")) > made)) return undefined;
   return run(compile(PLACE));
+}
+
+/**
+ * Loads a file of `cli/dist`; says what to do and ends where nothing is built yet.
+ *
+ * @returns what it exports
+ */
+async function built(name) {
+  const file = join(__dirname, "..", "dist", name);
+  if (modified(file) === 0) {
+    console.error(`error: ${file}: AgentOS is not built\nhint: npm ci && npm run build, in ${join(__dirname, "..", "..")}`);
+    process.exit(1);
+  }
+  return import(pathToFileURL(file).href);
 }
 
 /**
@@ -52,4 +66,4 @@ function read(file) {
   }
 }
 
-module.exports = { PARTS, PLACE, whole, compile, run };
+module.exports = { PARTS, PLACE, whole, built, compile, run };

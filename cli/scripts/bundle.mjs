@@ -21,10 +21,11 @@ const scripts = ["bundle.mjs", "bundle-plugins.mjs", "warm.mjs"].map((name) => j
 const changed = Math.max(...[...PARTS.map((name) => built(name, ".tsbuildinfo")), ...scripts].map(modified));
 if (modified(file) < changed) keep(await bundled());
 
-/** The program's text: a function that gives what runs `aos`, what runs a hook, and the sandbox's version; each is loaded when it is called. */
+/** The program's text: a function that gives what runs `aos`, what runs a hook, what signs for git, and the sandbox's version; each is loaded when it is called. */
 async function bundled() {
   const entry = `export const aos = async (words) => (await import(${JSON.stringify(built("cli", "main.js"))})).main(words);
 export const hook = async (words) => (await import(${JSON.stringify(built("hooks", "run.js"))})).runHook(words);
+export const sshKeygen = async (words) => (await import(${JSON.stringify(built("cli", "ssh-keygen.js"))})).main(words);
 export const sandbox = async () => (await import(${JSON.stringify(built("kernel", "sandbox/version.js"))})).SANDBOX_VERSION;`;
   const indexes = Object.fromEntries(["kernel", "controller", "hooks"].map((name) => [`@agentos/${name}`, built(name, "index.js")]));
   const { outputFiles: [made], metafile } = await build({

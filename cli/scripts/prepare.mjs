@@ -1,7 +1,7 @@
-// Makes a fresh clone ready: installs what is missing, builds what changed. Plain JavaScript: it runs before anything is built.
+// Makes a fresh clone ready: installs what is missing, builds what changed, stands in for OpenSSH. Plain JavaScript: it runs before anything is built.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -18,6 +18,15 @@ export function prepare() {
   console.error("building (tsc -b) …");
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
   run(process.execPath, [join(root, "cli", "scripts", "bundle.mjs")]);
+  standIn();
+}
+
+/** Git signs with OpenSSH's ssh-keygen. Where that is not installed, what is started from here finds ours under its name. */
+function standIn() {
+  const path = process.env.PATH ?? "";
+  if (path.split(delimiter).some((folder) => existsSync(join(folder, "ssh-keygen")))) return;
+  console.error("OpenSSH is not installed: cli/bin/openssh/ssh-keygen signs for git in its place");
+  process.env.PATH = [join(root, "cli", "bin", "openssh"), path].join(delimiter);
 }
 
 /** Runs a program in the root folder with this terminal; its failure is ours. */

@@ -18,17 +18,17 @@ export interface CellsAnswer {
   readonly next?: string;
   readonly seq: number;
 }
-export interface PlansAnswer {
+interface PlansAnswer {
   readonly plans: readonly PlanRow[];
   readonly next?: number;
   readonly seq: number;
 }
 /** A part of a list: at most so many, after the cursor that a page before gave. */
-export interface Page<C> {
+interface Page<C> {
   readonly after: C | undefined;
   readonly limit: number;
 }
-export interface JournalAnswer {
+interface JournalAnswer {
   readonly records: readonly RecordJson[];
   /** Seq to ask from next. */
   readonly next: number;

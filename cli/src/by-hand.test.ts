@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { aos, aosProcess, eventually, git, startAos, temporaryFolder, type Ran } from "./testing/aos.ts";
+import { aos, aosProcess, eventually, git, json, ok, startAos, temporaryFolder } from "./testing/aos.ts";
 
 const EVENT = "demo/CounterEvent@1";
 const REDUCER = "demo/CounterSM@1";
@@ -159,13 +159,3 @@ test("by hand: the journal: a damaged one is cut, and comes back whole from what
   ok(await aos(["run", "--once"], { cwd: world }));
   assert.match(ok(await aos(["journal", "verify"], { cwd: world })).stdout, /^ok {2}2 records/);
 });
-
-function ok(ran: Ran): Ran {
-  assert.equal(ran.code, 0, `${ran.stdout}${ran.stderr}`);
-  return ran;
-}
-
-/** The one object a command printed. */
-function json(ran: Ran): Readonly<Record<string, unknown>> {
-  return JSON.parse(ok(ran).stdout) as Readonly<Record<string, unknown>>;
-}

@@ -10,11 +10,13 @@ const TEXT: Readonly<Record<string, string>> = {
   "module.refused": "The sandbox does not take the code of a module: docs/modules.md says what it may hold.",
   "module.stale": "The built module that lies in the world is not what its source gives.",
   "module.twice": "A module has two artifacts, one built and one prebuilt, and nothing says which is meant.",
+  "module.undefined": "The sync map builds a source for a module that no definition asks for.",
   "policy.invalid": "The policy `.aos/policy.json` says what a proposal needs: version 1, the fields of its JSON Schema, and no others.",
   "scenario.invalid": "A scenario is an object with events to send and answers for effects.",
   "sync.invalid": "The sync map `aos.sync.json` says where a world keeps its parts: version 1, relative paths, and no other keys.",
   "trust.invalid": "The trust file `.aos/trust.json` says whose keys count: version 1, the fields of its JSON Schema and no others, and at least one person and one controller with a key in force.",
   "world.file": "A file of a world is UTF-8 text of bounded size.",
+  "world.link": "A symbolic link, or a repository of its own, stands where the world's files do: neither is followed, so what it holds would be missing in silence.",
 };
 
 /** One sentence for each. */

@@ -1,9 +1,9 @@
 // What is wrong with the files of a world: its AIR, its sync map, its scenarios, its policy and keys, its modules against their sources.
 
-import { AosError, readJson, type Diagnostic } from "@agentos/kernel";
-import { filesOfFolder, loadWorld, parsePolicy, parseTrust, POLICY_PATH, TRUST_PATH, type LoadedWorld, type WorldFiles } from "@agentos/controller";
+import { AosError, isName, nearest, readJson, type Diagnostic } from "@agentos/kernel";
+import { filesOfFolder, loadWorld, parsePolicy, parseTrust, passedOver, POLICY_PATH, SYNC_FILE, TRUST_PATH, type LoadedWorld, type WorldFiles } from "@agentos/controller";
 import { codeDiagnostics } from "./module-code.ts";
-import { buildDiagnostic, buildModules, moduleDiagnostics, withModules, type ModuleBuild } from "./modules.ts";
+import { buildDiagnostic, moduleDiagnostics, tryModules, withModules, type ModuleBuild } from "./modules.ts";
 
 export interface Checked {
   /** Undefined where a file that everything depends on cannot be read. */
@@ -20,15 +20,37 @@ export interface Checked {
  */
 export async function checkFolder(folder: string, built?: readonly ModuleBuild[]): Promise<Checked> {
   const files = built === undefined ? filesOfFolder(folder) : withModules(filesOfFolder(folder), built);
-  const modules = built === undefined ? await buildModules(folder).then(moduleDiagnostics, (error: unknown) => problemsOf(error, files)) : [];
+  const modules = built === undefined ? await sourceProblems(folder, files) : [];
   const { world, problems } = await loadAll(files);
   // What is stale is told as such, once.
   const stale = new Set(modules.map(({ file }) => file));
   const code = world === undefined ? [] : (await codeDiagnostics(world, files)).filter(({ file }) => !stale.has(file));
-  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules, ...code, ...(await rulesProblems(files))].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
+  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules, ...code, ...(await unasked(world, files)), ...(await rulesProblems(files))].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
   const diagnostics = [...found.values()].sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code));
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   return { world, diagnostics, errors, warnings: diagnostics.length - errors };
+}
+
+/** What is wrong with the sources of modules, and with what lies in the place of what they give. */
+async function sourceProblems(folder: string, files: WorldFiles): Promise<readonly Diagnostic[]> {
+  try {
+    const { built, failed } = await tryModules(folder);
+    return [...(await Promise.all(failed.map((error) => problemsOf(error, files)))).flat(), ...moduleDiagnostics(built)];
+  } catch (error) {
+    return problemsOf(error, files);
+  }
+}
+
+/** Sources of modules that no definition asks for: a name that was mistyped, or a definition that is gone. */
+async function unasked(world: LoadedWorld | undefined, files: WorldFiles): Promise<readonly Diagnostic[]> {
+  const { control, sync } = world ?? {};
+  if (control === undefined || sync === undefined) return [];
+  const locate = await locatorOf(SYNC_FILE, files);
+  const place = { file: SYNC_FILE, pointer: "/build", ...locate("/build") };
+  return [...sync.sources.keys()].filter((name) => isName(name) && !control.modules.has(name)).map((name) => {
+    const meant = nearest(name, [...control.modules.keys()].filter((one) => !sync.sources.has(one)));
+    return { severity: "warning", code: "module.undefined", ...place, message: `the source of \`${name}\` is built, and no module of that name is defined`, hint: meant === undefined ? "define it, or take the source out" : `did you mean \`${meant}\`?` } as const;
+  });
 }
 
 /** Loads again without each file that stands for itself and cannot be read, so that everything else is judged as well. */
@@ -52,7 +74,7 @@ async function loadAll(files: WorldFiles): Promise<{ readonly world: LoadedWorld
 
 /** What is wrong with the files that say who decides, where the world has them. */
 async function rulesProblems(files: WorldFiles): Promise<readonly Diagnostic[]> {
-  const problems: Diagnostic[] = [];
+  const problems: Diagnostic[] = [...(await passedOver(files, [POLICY_PATH, TRUST_PATH]))];
   for (const [file, parse] of [[POLICY_PATH, parsePolicy], [TRUST_PATH, parseTrust]] as const) {
     const bytes = await files.read(file);
     if (bytes === undefined) continue;

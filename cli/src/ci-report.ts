@@ -6,11 +6,11 @@ import { AosError, fromUtf8, hashValue, readJson } from "@agentos/kernel";
 import { consequencesHashOf, judgeCiWord, stateIn, type ReportWord } from "@agentos/controller";
 
 /** The one file that is looked at; whatever else an artifact holds stays where it is. */
-export const REPORT_FILE = "report.json";
-export const REPORT_BYTES_MAX = 8 << 20;
+const REPORT_FILE = "report.json";
+const REPORT_BYTES_MAX = 8 << 20;
 const FILES_MAX = 16;
 
-export type CiReport = { readonly kind: "absent" } | { readonly kind: "unreadable"; readonly why: string } | { readonly kind: "read"; readonly word: ReportWord };
+type CiReport = { readonly kind: "absent" } | { readonly kind: "unreadable"; readonly why: string } | { readonly kind: "read"; readonly word: ReportWord };
 
 /** Reads the report of a folder that an artifact was unpacked to. Nothing in it is run, followed or believed. */
 export async function readCiReport(folder: string): Promise<CiReport> {

@@ -5,7 +5,7 @@ import { AosError } from "@agentos/kernel";
 import { isOid, type Oid, type Pull } from "@agentos/controller";
 import { memberOf } from "./member-of.ts";
 
-export interface CiRun {
+interface CiRun {
   readonly head: Oid;
   /** Of the repository that the head is in: a fork's, or ours. */
   readonly repositoryId: number;

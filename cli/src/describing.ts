@@ -5,7 +5,7 @@ import { casRef, commitObject, describingMessage, readRules, type Oid, type Sign
 import { requirePrincipal } from "./signers.ts";
 import type { Upstream } from "./upstream.ts";
 
-export interface Description {
+interface Description {
   readonly slug: string;
   readonly text: string;
   /** The branch at hand, and where it is. */

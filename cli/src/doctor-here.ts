@@ -7,6 +7,7 @@ import {
 } from "@agentos/controller";
 import { clientHooksOf, serverHooksOf, SERVER_HOOKS } from "@agentos/hooks";
 import type { Context } from "./context.ts";
+import { isProgram, SSH_PROGRAM, STAND_IN } from "./openssh.ts";
 import { genesisTrust, personKey, placeOf } from "./world.ts";
 
 /** `bad` stands in the way; `odd` is worth knowing. */
@@ -49,21 +50,30 @@ export async function gitVersion(): Promise<string> {
 export async function checkHere(cx: Context, repo: Repo, store: ObjectStore): Promise<Checks> {
   const main = (await readRef(repo.commonDir, MAIN_REF)) ?? (await readRef(repo.commonDir, "refs/remotes/origin/main"));
   if (main === undefined) return [bad("main", "there is no branch main", "begin a world with `aos init DIR`, or fetch: git fetch origin main")];
-  const rules = await readRules(store, main).catch((error: unknown) => {
-    if (error instanceof AosError) return error;
-    throw error;
-  });
-  if (rules instanceof AosError) return [bad("rules", rules.message, rules.hint ?? "mend .aos on main, in a proposal")];
+  const { check, rules } = await checkRules(store, main);
+  if (rules === undefined) return [check];
   return [
-    fine("rules", `principals: ${rules.trust.principals.length}, approvals needed: ${rules.policy.approvals}`),
+    check,
     checkTrust(await readPinnedTrust(repo), await genesisTrust(repo, store, main)),
-    await checkKey(cx, repo, rules),
+    ...(await checkKey(cx, repo, rules)),
     await checkSigners(repo, store, { main, rules }),
+    ...(await checkSigning(repo)),
     await checkHooks(repo),
     await checkClock(repo, main),
     await checkNotes(repo),
     await checkController(repo),
   ];
+}
+
+/** @returns `rules` undefined where they cannot be read: the check says why */
+export async function checkRules(store: ObjectStore, main: Oid): Promise<{ readonly check: Check; readonly rules: Rules | undefined }> {
+  try {
+    const rules = await readRules(store, main);
+    return { check: fine("rules", `principals: ${rules.trust.principals.length}, approvals needed: ${rules.policy.approvals}`), rules };
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    return { check: bad("rules", error.message, error.hint ?? "mend .aos on main, in a proposal"), rules: undefined };
+  }
 }
 
 function checkTrust(pinned: Hash | undefined, genesis: Hash | undefined): Check {
@@ -72,7 +82,13 @@ function checkTrust(pinned: Hash | undefined, genesis: Hash | undefined): Check 
   return pinned === genesis ? fine("trust", `pinned: ${pinned}`) : bad("trust", `pinned is ${pinned}, main begins with ${genesis}`, "this is another world than the one you pinned, or its history was rewritten: believe nothing in it before you know why");
 }
 
-async function checkKey(cx: Context, repo: Repo, { trust }: Rules): Promise<Check> {
+/** Who has no branch at hand signs nothing there: in a bare repository a key that is not there is no lack. */
+export async function checkKey(cx: Context, repo: Repo, rules: Rules): Promise<Checks> {
+  const check = await keyOf(cx, repo, rules);
+  return repo.bare && check.state === "odd" ? [] : [check];
+}
+
+async function keyOf(cx: Context, repo: Repo, { trust }: Rules): Promise<Check> {
   try {
     const key = await personKey(cx, repo);
     const principal = principalOfKey(trust, key.publicKey);
@@ -85,7 +101,15 @@ async function checkKey(cx: Context, repo: Repo, { trust }: Rules): Promise<Chec
 }
 
 /** By this file stock git believes signatures. */
-async function checkSigners(repo: Repo, store: ObjectStore, at: { readonly main: Oid; readonly rules: Rules }): Promise<Check> {
+/** Whether git finds what it signs with. Nobody commits in a bare repository. */
+async function checkSigning(repo: Repo): Promise<Checks> {
+  if (repo.workTree === undefined) return [];
+  const program = await configGet(repo, SSH_PROGRAM);
+  if (isProgram(program ?? "ssh-keygen")) return [fine("signing", program === undefined ? "git signs with OpenSSH's ssh-keygen" : `git signs with ${program}`)];
+  return [bad("signing", `${program ?? "ssh-keygen"} is not here, and git signs with it`, `install OpenSSH, or take what stands in for it: git config ${SSH_PROGRAM} '${STAND_IN}'`)];
+}
+
+export async function checkSigners(repo: Repo, store: ObjectStore, at: { readonly main: Oid; readonly rules: Rules }): Promise<Check> {
   const there = await store.readPath(at.main, ".aos/allowed_signers");
   if (there === undefined || Buffer.from(there).toString("utf8") !== renderTrustSigners(at.rules.trust)) return odd("signers", ".aos/allowed_signers on main does not say what the trust file says", "stock git judges by it: write it anew in the next change of .aos");
   if (repo.workTree !== undefined && (await configGet(repo, "gpg.ssh.allowedSignersFile")) === undefined) return odd("signers", "git does not know whose keys to believe here", "git config gpg.ssh.allowedSignersFile .aos/allowed_signers");
@@ -96,7 +120,7 @@ async function checkHooks(repo: Repo): Promise<Check> {
   if (repo.bare) {
     const found = await serverHooksOf(repo.gitDir);
     const missing = SERVER_HOOKS.filter((hook) => !found.includes(hook));
-    return missing.length === 0 ? fine("hooks", found.join(", ")) : odd("hooks", `missing: ${missing.join(", ")}`, "if people push here: aos hooks install --server PATH");
+    return missing.length === 0 ? fine("hooks", found.join(", ")) : odd("hooks", `missing: ${missing.join(", ")}`, `if people push here: aos hooks install --server ${repo.gitDir}`);
   }
   const { state, looksIn } = await clientHooksOf(repo);
   if (state === "in-force") return fine("hooks", "in force");
@@ -105,7 +129,7 @@ async function checkHooks(repo: Repo): Promise<Check> {
 }
 
 /** Commits and seals are dated later than what they follow: a clock that is behind makes them wait or lie. */
-async function checkClock(repo: Repo, main: Oid): Promise<Check> {
+export async function checkClock(repo: Repo, main: Oid): Promise<Check> {
   const { stdout } = await gitIn(repo, ["log", "-1", "--format=%ct", main]);
   const ahead = Number(stdout.toString("utf8").trim()) - Math.floor(Date.now() / 1000);
   return ahead > CLOCK_SECONDS_MAX ? bad("clock", `main is dated ${ahead} s in the future of this machine`, "set this machine's clock, by NTP best") : fine("clock", "not behind main");

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { chmod } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ACCOUNTS, ALL_GRANTS, apiOf, githubDouble, safeUpgradeRepo, type GithubDouble } from "@agentos/controller/testing";
 import { checkBranch, checkGithub } from "./doctor-github.ts";
 import { checkVersions, type Checks } from "./doctor-here.ts";
-import { aos } from "./testing/aos.ts";
+import { aos, git, temporaryFolder } from "./testing/aos.ts";
 
 const states = (checks: Checks): Readonly<Record<string, string>> => Object.fromEntries(checks.map(({ name, state }) => [name, state]));
 
@@ -74,8 +74,57 @@ test("aos doctor: a world as it should be, then a key that others read: exit 0, 
   const wrong = await aos(["doctor", "--github", "nonsense"], { cwd });
   assert.equal(wrong.code, 2, wrong.stderr);
   await chmod(join(world.folder, "author"), 0o600);
+  await world.git("config", "gpg.ssh.program", "/nowhere/ssh-keygen");
+  const unsigned = await aos(["doctor"], { cwd });
+  assert.equal(unsigned.code, 3);
+  assert.match(unsigned.stdout, /no\s+signing\s+\/nowhere\/ssh-keygen is not here, and git signs with it\n\s+→ .*git config gpg\.ssh\.program '.*\/openssh\/ssh-keygen'/);
+  await world.git("config", "--unset", "gpg.ssh.program");
   await world.git("config", "aos.trust", `sha256:${"0".repeat(64)}`);
   const other = await aos(["doctor"], { cwd });
   assert.equal(other.code, 3);
   assert.match(other.stdout, /no\s+trust\s+pinned is sha256:0+, main begins with sha256:/);
+});
+
+test("aos doctor: a server's repository: empty, pinned, with a world, with another one, without hooks, with hooks that run nothing", async (t) => {
+  const world = await safeUpgradeRepo();
+  t.after(() => world.remove());
+  const folder = await temporaryFolder(t);
+  await git(folder, "init", "--quiet", "--bare", "server.git");
+  const server = join(folder, "server.git");
+  const install = async (...words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await aos(["hooks", "install", "--server", server, ...words], { cwd: folder });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  let looked = 0;
+  const expect = async (expected: Readonly<Record<string, readonly [state: string, says: RegExp, mend?: RegExp]>>, exit: 0 | 3): Promise<void> => {
+    const { code, stdout } = await aos(["doctor", "-w", server, "--json"], { cwd: folder });
+    assert.equal(code, exit, stdout);
+    const checks = new Map((JSON.parse(stdout.split("\n")[0] ?? "") as { readonly checks: Checks }).checks.map((check) => [check.name, check]));
+    assert.ok(!checks.has("key") && !checks.has("trust"), stdout);
+    for (const [name, [state, says, mend]] of Object.entries(expected)) {
+      const check = checks.get(name);
+      assert.equal(check?.state, state, `${name} in ${stdout}`);
+      assert.match(check.says, says);
+      assert.equal(check.mend === undefined, mend === undefined);
+      assert.match(check.mend ?? "", mend ?? /^$/);
+    }
+    looked++;
+  };
+  const byHooks = new RegExp(`aos hooks install --server ${server}`);
+  await expect({ main: ["odd", /no world was pushed yet/, /git push .*server\.git main/], world: ["odd", /none is pinned/, byHooks], hooks: ["odd", /Every push is taken/, byHooks] }, 0);
+  assert.match(await install("--trust", world.trust, "--controller", "beside.git"), /^pinned {3}sha256:[0-9a-f]{64}: no world is here yet to compare it with; a main that begins another is refused/m);
+  await expect({ main: ["odd", /no world/, /git push/], world: ["fine", /^pinned: sha256:.*any other is refused/], hooks: ["fine", /^pre-receive, post-receive$/], controller: ["odd", /beside\.git, which is not there/, /aos controller --repo/] }, 0);
+  await world.git("push", "--quiet", server, "main");
+  await expect({ rules: ["fine", /principals: 3/], world: ["fine", new RegExp(`^pinned: ${world.trust}$`)], published: ["odd", /the world has not begun/, /aos controller --repo/], clock: ["fine", /not behind/], signers: ["fine", /trust file/] }, 0);
+  assert.match(await install(), new RegExp(`^pinned {3}${world.trust}, the world that is here$`, "m"));
+  await git(server, "config", "aos.world", `sha256:${"0".repeat(64)}`);
+  await writeFile(join(server, "hooks", "post-receive"), "#!/bin/sh\n");
+  await expect({ world: ["bad", new RegExp(`pinned is sha256:0+, here is ${world.trust}`), byHooks], hooks: ["odd", /missing: post-receive\. Nobody is told/, byHooks] }, 3);
+  await git(server, "config", "--unset", "aos.world");
+  const script = join(server, "hooks", "pre-receive");
+  assert.match(await install(), /^no pin {3}it holds the world sha256:/m);
+  await writeFile(script, (await readFile(script, "utf8")).replace(process.execPath, "/nowhere/node"));
+  await expect({ world: ["odd", new RegExp(`none is pinned, ${world.trust} is here`), byHooks], hooks: ["bad", /they run \/nowhere\/node, which is not there: every push is refused/, byHooks] }, 3);
+  assert.equal(looked, 5);
 });

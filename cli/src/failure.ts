@@ -48,7 +48,7 @@ function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) && "syscall" in error;
 }
 
-export interface Typed {
+interface Typed {
   readonly argv: readonly string[];
   /** The command as far as it was understood. */
   readonly path: readonly string[];

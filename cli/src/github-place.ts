@@ -6,7 +6,7 @@ import { AosError } from "@agentos/kernel";
 import { GITHUB_API, parseLoopback, type GithubAuth, type GithubOptions, type GithubPlace } from "@agentos/controller";
 import type { Context } from "./context.ts";
 
-export interface GithubArgs {
+interface GithubArgs {
   readonly github: string | undefined;
   readonly "github-api": string | undefined;
   readonly "github-app": number | undefined;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { aos, eventually, git, startAos, temporaryFolder, type Ran } from "./testing/aos.ts";
+import { aos, eventually, git, json, ok, startAos, temporaryFolder } from "./testing/aos.ts";
 
 /** A world, the guarded repository it is pushed to, and its controller beside it, which looks again only when it is told to. */
 async function shared(t: TestContext): Promise<{ readonly folder: string; readonly author: string; readonly controller: Awaited<ReturnType<typeof startAos>> }> {
@@ -76,13 +76,3 @@ test("aos hooks: wrong input: exit 2, the code, a hint", async (t) => {
   }
   assert.equal(rows, 7);
 });
-
-function ok(ran: Ran): Ran {
-  assert.equal(ran.code, 0, `${ran.stdout}${ran.stderr}`);
-  return ran;
-}
-
-/** The one object a command printed. */
-function json(ran: Ran): Readonly<Record<string, unknown>> {
-  return JSON.parse(ok(ran).stdout) as Readonly<Record<string, unknown>>;
-}

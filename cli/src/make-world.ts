@@ -11,9 +11,10 @@ import {
 import { governanceFiles, principal, templateFiles, type GenesisPrincipal, type Template } from "./genesis.ts";
 import { githubFiles, type ActionsPlace } from "./github-files.ts";
 import { buildModules, writeModules } from "./modules.ts";
+import { signingSettings } from "./openssh.ts";
 import type { MadeWorld } from "./render/init.ts";
 
-export interface WorldPlan {
+interface WorldPlan {
   readonly template: Template;
   readonly name: string;
   readonly author: string;
@@ -140,6 +141,7 @@ async function configure(repo: Repo, author: { readonly principal: string; reado
     // A pattern, although only one ref fits it: git warns of a ref that does not exist yet, and says nothing of a pattern.
     ["notes.displayRef", "refs/notes/ao[s]"],
     ["aos.key", author.keyPath],
+    ...signingSettings(),
   ];
   for (const [key, value] of settings) await configSet(repo, key, value);
   if ((await configGet(repo, "user.name")) === undefined) await configSet(repo, "user.name", author.principal);

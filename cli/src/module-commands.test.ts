@@ -77,6 +77,10 @@ test("aos module inspect: what no world takes: exit 2 with the reason, and the b
   const noHex = await aos(["module", "inspect", "text.wasm", "--call", "xyz"], { cwd: folder });
   assert.equal(noHex.code, 2);
   assert.match(noHex.stderr, /--call: expected hex digits/);
+  const noCall = await aos(["module", "inspect", "text.wasm", "--entry", "run"], { cwd: folder });
+  assert.deepEqual([noCall.code, /--entry: .*--call is missing/.test(noCall.stderr)], [2, true], noCall.stderr);
+  const noInput = await aos(["module", "inspect", "text.wasm", "--call", "@none"], { cwd: folder });
+  assert.deepEqual([noInput.code, /none: no such file\nhint: name a file with the envelope's bytes/.test(noInput.stderr)], [2, true], noInput.stderr);
 });
 
 test("aos build: again, with --check, baked: cached; --check with another: refused", async (t) => {

@@ -5,14 +5,29 @@ import { casRef, commitSigner, commitsOf, gitIn, isAncestor, proposalText, push,
 import { proposalRef, type Upstream } from "./upstream.ts";
 
 /** The commits to offer. @throws AosError `git.diverged`, `git.nothing`, `git.unsigned` */
-export async function offerable({ local, main, remote }: Upstream, head: Oid): Promise<{ readonly commits: readonly Oid[]; readonly title: string }> {
-  const { repo, store } = local;
-  const base = remote === undefined ? "main" : `${remote}/main`;
-  if (await isAncestor(repo, head, main)) throw new AosError("git.nothing", `HEAD (${head.slice(0, 12)}): ${base} has it already`, { hint: "commit a change on this branch first" });
-  if (!(await isAncestor(repo, main, head))) {
-    throw new AosError("git.diverged", `HEAD (${head.slice(0, 12)}): it does not contain ${base} (${main.slice(0, 12)})`, { hint: `git rebase ${base}, then \`aos propose\` again` });
+export async function offerable(upstream: Upstream, head: Oid): Promise<{ readonly commits: readonly Oid[]; readonly title: string }> {
+  const { local: { repo, store }, main } = upstream;
+  if (await isAncestor(repo, head, main)) throw new AosError("git.nothing", `HEAD (${head.slice(0, 12)}): ${baseOf(upstream)} has it already`, { hint: "commit a change on this branch first" });
+  const commits = await requireOfferable(upstream, [head], { head, again: "aos propose" });
+  const messages = (await Promise.all(commits.map((commit) => store.readCommit(commit)))).map(({ message }) => message);
+  return { commits, title: proposalText(messages).title };
+}
+
+/**
+ * May a commit with these parents, or the one there is, be offered?
+ *
+ * @param said.head - the commit at hand, `again` the command that offers it: for what is told
+ * @returns the commits that main does not have
+ * @throws AosError `git.diverged`, `git.unsigned`
+ */
+export async function requireOfferable(upstream: Upstream, tips: readonly Oid[], said: { readonly head: Oid; readonly again: "aos propose" | "aos push" }): Promise<readonly Oid[]> {
+  const { local: { repo, store }, main } = upstream;
+  const base = baseOf(upstream);
+  const holding = await Promise.all(tips.map((tip) => isAncestor(repo, main, tip)));
+  if (!holding.includes(true)) {
+    throw new AosError("git.diverged", `HEAD (${said.head.slice(0, 12)}): it does not contain ${base} (${main.slice(0, 12)})`, { hint: `${said.again === "aos push" ? "git rebase --autostash" : "git rebase"} ${base}, then \`${said.again}\` again` });
   }
-  const commits = await commitsOf(repo, main, head);
+  const commits = [...new Set((await Promise.all(tips.map((tip) => commitsOf(repo, main, tip)))).flat())];
   const rules = await readRules(store, main);
   const trust = trustInput(rules.trust, rules.trustHash);
   for (const commit of commits) {
@@ -23,8 +38,11 @@ export async function offerable({ local, main, remote }: Upstream, head: Oid): P
       });
     }
   }
-  const messages = (await Promise.all(commits.map((commit) => store.readCommit(commit)))).map(({ message }) => message);
-  return { commits, title: proposalText(messages).title };
+  return commits;
+}
+
+function baseOf({ remote }: Upstream): string {
+  return remote === undefined ? "main" : `${remote}/main`;
 }
 
 /** Moves the proposal's branch; where the remote says no, it is as it was. @throws AosError `proposal.diverged`, `proposal.lost`, `git.rejected`, `git.remote` */

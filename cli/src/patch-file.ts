@@ -6,7 +6,7 @@ import { AosError, parsePatchDoc, readJson, type PatchDoc } from "@agentos/kerne
 import { readAirText } from "./air-text.ts";
 import type { Context } from "./context.ts";
 
-export interface PatchFile {
+interface PatchFile {
   readonly doc: PatchDoc;
   readonly shown: string;
   readonly locate: ReturnType<typeof readJson>["locate"];

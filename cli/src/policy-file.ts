@@ -7,7 +7,7 @@ import { parsePolicy, parseTrust, POLICY_PATH, TRUST_PATH, type Policy, type Tru
 import type { Context } from "./context.ts";
 import { worldFolder } from "./world.ts";
 
-export interface PolicyFile {
+interface PolicyFile {
   /** As errors name it. */
   readonly file: string;
   readonly policy: Policy;

@@ -21,7 +21,7 @@ export interface ProgressPlace {
   /** Calls again and again. @returns what ends that */
   every(ms: number, call: () => void): () => void;
 }
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly total?: number;
   /** What is counted; things unless told. */
   readonly unit?: "bytes" | "count";

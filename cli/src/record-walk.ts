@@ -4,7 +4,7 @@ import { AosError } from "@agentos/kernel";
 import type { RecordJson } from "@agentos/controller";
 import type { Answers } from "./answer.ts";
 
-export interface WalkStep {
+interface WalkStep {
   readonly relation: "asked" | "because of" | "answers" | "about" | "granted by" | "answered by";
   readonly record: RecordJson;
 }

@@ -3,7 +3,7 @@
 import { mkdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-export interface FileChange {
+interface FileChange {
   /** Absolute. */
   readonly path: string;
   /** Undefined: the file goes. */

@@ -6,7 +6,7 @@ import { AosError } from "@agentos/kernel";
 const INPUT_BYTES_MAX = 64 * 1024 + 2;
 
 /** As much of `process.stdin` as is used here. */
-export interface SecretSource extends AsyncIterable<string | Uint8Array> {
+interface SecretSource extends AsyncIterable<string | Uint8Array> {
   readonly isTTY?: boolean;
   setRawMode?(mode: boolean): unknown;
 }

@@ -58,7 +58,7 @@ export async function untilIdle(cx: Context, controller: Pick<RunningController,
     const waits = reconciling.reason === WAITING_FOR_WINDOW;
     const done = observedRevision !== undefined && (reconciling.status !== "True" || waits) && openIntents.length === 0;
     const reported = proposals.every(({ shadow }) => shadow !== "pending");
-    if (done && stalled.status === "True") throw new AosError("run.stalled", `${stalled.reason}: ${stalled.message}`, { class: "refused", hint: "`aos status` says more; what is in force keeps running" });
+    if (done && stalled.status === "True") throw new AosError("run.stalled", `${stalled.reason}: ${stalled.message}`, { class: "refused", hint: "what is in force stays so; docs/operations.md says what to do" });
     if (done && waits) return cx.out.notice(reconciling.message);
     if (done && ready.status === "True" && reported) return;
     if (Date.now() > until) throw new AosError("run.busy", "the world did not come to rest", { class: "outside", hint: "run it without --once, and look at `aos status`" });

@@ -1,7 +1,7 @@
 // aos shadow and aos ci shadow: windows of recorded traffic, several proposals together, pages and CI jobs, in real repositories.
 
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { aos, git, startAos, temporaryFolder, type Ran } from "./testing/aos.ts";
@@ -50,6 +50,13 @@ test("aos shadow: a recorded world, two proposals: windows, both together, a pag
   await propose(world, "by-three", (source) => source.replace("now.remaining - 1", "now.remaining - 3"));
   await git(world, "switch", "--quiet", "main");
 
+  const governance = ["shadow", "--worktree"] as const;
+  await writeFile(join(world, ".aos/notes.txt"), "new\n");
+  assert.match(ok(await aos(governance, { cwd: world })).stdout, /^rules: it changes \.aos\/notes\.txt, which say who decides\..*\n\n## Shadow run: /);
+  assert.deepEqual(json(await aos([...governance, "--json"], { cwd: world }))["rules"], [".aos/notes.txt"]);
+  await rm(join(world, ".aos/notes.txt"));
+  assert.deepEqual(json(await aos([...governance, "--json"], { cwd: world }))["rules"], []);
+
   const same = json(await aos(["shadow", "--worktree", "--last", "3", "--json"], { cwd: world })) as unknown as Told;
   assert.deepEqual([same.report.window?.inputs, same.report.divergence?.turns, same.report.cells], [3, 0, []]);
   const last = json(await aos(["shadow", "by-two", "--last", "2", "--json"], { cwd: world })) as unknown as Told;
@@ -92,6 +99,10 @@ const REFUSED: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["no number", ["shadow", "a", "--last", "0"], /whole number/],
   ["no date", ["shadow", "a", "--since", "yesterday"], /neither a seq nor a date/],
   ["a window of two proposals", ["shadow", "a", "b", "--last", "2"], /for one proposal/],
+  ["a proposal and the folder", ["shadow", "a", "--worktree"], /--worktree is about this folder, and a is named too/],
+  ["waiting for what runs here", ["shadow", "a", "--wait", "--last", "2"], /--wait is for the controller's report, and --last runs here/],
+  ["waiting for the folder", ["shadow", "--worktree", "--wait"], /and --worktree runs here/],
+  ["one proposal twice", ["shadow", "a", "b", "a"], /a is named twice/],
   ["no job", ["ci", "shadow", "--head", "nowhere"], /no such commit/],
 ];
 test("aos shadow: arguments that do not fit: exit 2, said why", async (t) => {
@@ -104,5 +115,5 @@ test("aos shadow: arguments that do not fit: exit 2, said why", async (t) => {
     assert.match(stderr, says, name);
     rows++;
   }
-  assert.equal(rows, 5);
+  assert.equal(rows, 9);
 });

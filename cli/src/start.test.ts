@@ -99,6 +99,17 @@ test("aos: started through a link, as npm installs it: the same program", async 
   assert.equal(stdout, "0.1.0\n");
 });
 
+test("start: nothing is built yet: the command says what to do, no trace", async (t) => {
+  const { folder } = await installed(t);
+  const bin = join(folder, "cli", "bin");
+  await writeFile(join(folder, "package.json"), '{"type":"module"}');
+  const said = { code: 1, stdout: "", stderr: /^error: .*: AgentOS is not built\nhint: npm ci && npm run build, in .*\n$/ };
+  for (const name of ["aos.js", "aos-examples.js"]) {
+    await copyFile(fileURLToPath(new URL(`../bin/${name}`, import.meta.url)), join(bin, name));
+    await assert.rejects(promisify(execFile)(process.execPath, [join(bin, name)], { cwd: folder }), said, name);
+  }
+});
+
 /** What a module exports that was put into one piece with these plugins; `asked` collects what it requires of Node, when it does. */
 async function bundled(contents: string, options: { readonly folder: string; readonly use: readonly Plugin[]; readonly asked?: string[]; readonly plain?: true }): Promise<Record<string, unknown>> {
   const { outputFiles } = await build({ stdin: { contents, resolveDir: options.folder, sourcefile: "entry.js" }, bundle: true, platform: "node", format: "cjs", write: false, external: ["esbuild"], plugins: [...options.use], logLevel: "silent" });

@@ -9,7 +9,7 @@ import { gitNameOf, type Workspaces } from "@agentos/controller";
 import { draftIn } from "./sync/drafts.ts";
 import { writeNew } from "./sync/new-file.ts";
 
-export interface Checkout {
+interface Checkout {
   readonly root: Hash;
   /** The directory of the tree; undefined: all of it. */
   readonly path: string | undefined;

@@ -7,7 +7,7 @@ import type { DiffRow, DiffSide } from "./render/ws-diff.ts";
 /** Larger files are told to differ, and not how. */
 const FILE_BYTES_MAX = 4 << 20;
 
-export interface CompareOptions {
+interface CompareOptions {
   /** Only what is at or below this path. */
   readonly prefix?: string;
   /** Whether contents are wanted. */
@@ -56,7 +56,7 @@ async function textsOf(blobs: trees.ReadBlobs, hash: Hash | undefined): Promise<
 }
 
 /** What a value says, its JSON where that is no text, or its hash where it is neither or not stored. */
-export async function noteText(blobs: trees.ReadBlobs, hash: Hash): Promise<string> {
+async function noteText(blobs: trees.ReadBlobs, hash: Hash): Promise<string> {
   const bytes = await blobs.get(hash);
   if (bytes === undefined || hashBytes(bytes) !== hash) return hash;
   try {

@@ -45,7 +45,7 @@ export async function entryAt(workspaces: Workspaces, place: WorkspacePlace): Pr
   return { version, entry };
 }
 
-export function notFound({ workspace, path }: WorkspacePlace, { version }: VersionRow): AosError {
+function notFound({ workspace, path }: WorkspacePlace, { version }: VersionRow): AosError {
   return new AosError("tree.not_found", `${workspace}@${version}: ${path}: there is no such file or directory`, { hint: `\`aos ws ls -R ${workspace}\` lists what there is` });
 }
 
@@ -55,11 +55,11 @@ export const CHANGE_OPTIONS = {
   message: { alias: "m", type: "string", requiresArg: true, describe: "What the version is about" },
 } as const;
 
-export interface ChangeArgs {
+interface ChangeArgs {
   readonly owner: string | undefined;
   readonly message: string | undefined;
 }
-export interface Change {
+interface Change {
   /** The tree the version is made from; the empty one where the workspace is new. */
   readonly root: Hash;
   readonly blobs: StagedBlobs;
@@ -67,7 +67,7 @@ export interface Change {
   readonly workspaces: Workspaces;
 }
 /** The version that was made, or the one that is as it should be already. */
-export interface Changed {
+interface Changed {
   readonly workspace: string;
   readonly version: number;
   readonly root: Hash;

@@ -5,7 +5,7 @@ import { loadWorld, requireControl, type WorldFiles } from "@agentos/controller"
 import { nodesOfText, type NodeText } from "./air-text.ts";
 
 /** By path in the world; an undefined text takes the file away. */
-export type TextChanges = ReadonlyMap<string, string | undefined>;
+type TextChanges = ReadonlyMap<string, string | undefined>;
 
 /** Keys of a node that its author wrote for people and editors; they reach no hash. */
 const PROSE: readonly string[] = ["$schema", "$comment", "description"];
@@ -52,6 +52,7 @@ export function textChanges(texts: ReadonlyMap<string, string>, worlds: { readon
 export async function requireSame(files: WorldFiles, changes: TextChanges, next: ControlPlane): Promise<void> {
   const overlay: WorldFiles = {
     place: files.place,
+    passedOver: files.passedOver,
     async read(path) {
       const text = changes.get(path);
       return changes.has(path) ? (text === undefined ? undefined : new TextEncoder().encode(text)) : files.read(path);

@@ -1,6 +1,5 @@
 // The controller as other packages see it: Git, governance, the forge, and a world that follows a repository.
 
-export * from "./git/allowed-signers.ts";
 export * from "./git/ed25519.ts";
 export * from "./git/edit-tree.ts";
 export * from "./git/keys.ts";
@@ -19,24 +18,22 @@ export * from "./governance/decision-value.ts";
 export * from "./governance/policy.ts";
 export { explainPolicy, type Clause } from "./governance/policy-words.ts";
 export { policyWarnings } from "./governance/policy-warnings.ts";
-export { simulate, underPolicy, type Simulated } from "./governance/simulate.ts";
+export { simulate, type Simulated } from "./governance/simulate.ts";
 export * from "./governance/review.ts";
 export * from "./governance/signer.ts";
 export * from "./governance/ssh-key.ts";
 export * from "./governance/trust.ts";
-export { SHADOW_NAMESPACE, parseShadowNote } from "./governance/shadow-claim.ts";
 
-export { ciFaults, controllersWords, hookReport, hookReports, type Rehearsed } from "./forge/ci-faults.ts";
+export { controllersWords, hookReport, hookReports, type Rehearsed } from "./forge/ci-faults.ts";
 export { consequencesHashOf } from "./forge/report-facts.ts";
 export { judgeCiWord, stateIn, type ReportWord } from "./governance/ci-word.ts";
 export * from "./forge/forge.ts";
 export * from "./forge/github/api.ts";
 export * from "./forge/github/client.ts";
 export { gitAccess, type GitAccess } from "./forge/github/git-access.ts";
-export { BODY_MAX, escapeLine, marker, tameMarkdown } from "./forge/github/comment.ts";
 export { subjectsOf, type Subject } from "./forge/github/subjects.ts";
 export { ownReport } from "./forge/github/own-report.ts";
-export { DECISION_CONTEXT, nothingPosted, postComment, postDecision, postStatus } from "./forge/github/post.ts";
+export { DECISION_CONTEXT, nothingPosted, postDecision } from "./forge/github/post.ts";
 export type { WebhookPlace } from "./forge/github/webhook.ts";
 export * from "./forge/gather.ts";
 export * from "./forge/local.ts";
@@ -49,20 +46,20 @@ export { describingMessage, proposalText, type ProposalText } from "./forge/prop
 export * from "./forge/rules.ts";
 export * from "./forge/signatures.ts";
 
-export { controlClient, type ControlClient } from "./control/client.ts";
+export type { ControlClient } from "./control/client.ts";
 export { connectWorld } from "./control/connect.ts";
 export { parseLoopback, type LoopbackPlace } from "./control/loopback.ts";
 export { readApprovals, readCells, readEffects, readPlan, readPlans, readState, kindsOf } from "./control/questions.ts";
 export type { ApprovalRow, EffectRow, PlanDetail, PlanRow, Times, WaitRow } from "./control/views.ts";
 export { plainJson, recordJson, valueFromJson, type RecordJson } from "./control/record-json.ts";
 
-export { NOTES_REF, publishedBlobs, readSeals, readSegment, readTip, type Seal } from "./publish/published.ts";
+export { NOTES_REF, publishedBlobs, readSeals, readTip } from "./publish/published.ts";
 export { readRecordedDecision } from "./publish/recorded-decision.ts";
 export { decodeSegment, encodeSegment, segmentPath } from "./publish/segment.ts";
 export type { VerifyReport } from "./publish/verify.ts";
 export type { Problem } from "./publish/verify-check.ts";
 export type { GithubOptions } from "./reconcile/hosting.ts";
-export { placesIn, repositoryModules, sourcePlaces, type Places, type Thrown } from "./script-places.ts";
+export { placesIn, repositoryModules, type Places, type Thrown } from "./script-places.ts";
 export { checkPublished } from "./publish/restore.ts";
 export { worldVault } from "./reconcile/adapters.ts";
 export { startController, type ControllerOptions, type RunningController } from "./reconcile/controller.ts";
@@ -77,12 +74,10 @@ export { editAnnotations } from "./sync/sync-map-edit.ts";
 export { BLOB_BYTES_MAX } from "./control/blob-requests.ts";
 export * from "./workspaces/access.ts";
 export type { Resolved, VersionRow, WorkspaceRow } from "./workspaces/answers.ts";
-export { treeOfGit, type GitSource } from "./workspaces/from-git.ts";
-export { ANNOTATIONS_FILE, gitNameOf, nameOfGit } from "./workspaces/git-name.ts";
-export { WORKSPACE_COMMIT, WORKSPACE_REDUCER, workspaceHistory, workspaceNames, type WorkspaceHistory, type WorkspaceVersion } from "./workspaces/history.ts";
-export { gitTreeOf, type GitTwin, type ToGit } from "./workspaces/to-git.ts";
-export { MESSAGE_KEY, parseVersionMessage, workspaceRef, WORKSPACES_PREFIX, type VersionFacts } from "./workspaces/version-commit.ts";
-export { writeVersions, type VersionWriter, type WrittenVersions } from "./workspaces/write-versions.ts";
+export { gitNameOf } from "./workspaces/git-name.ts";
+export { WORKSPACE_COMMIT, workspaceHistory, workspaceNames, type WorkspaceHistory, type WorkspaceVersion } from "./workspaces/history.ts";
+export { annotatedMessage, MESSAGE_KEY } from "./workspaces/version-commit.ts";
 export * from "./world-access.ts";
 export { filesOfCommit, filesOfFolder, readSyncMap, type WorldFiles } from "./world-files.ts";
+export { rulesChanged } from "./rules-changed.ts";
 export * from "./world-source.ts";

@@ -29,7 +29,7 @@ export interface OfflineWorld {
   close(): Promise<void>;
 }
 
-export interface OfflineOptions {
+interface OfflineOptions {
   readonly modules: ModuleRunner;
   /** `snapshot`: the local journal is taken up from its newest good snapshot, and only what follows is replayed; by default all of it is. */
   readonly from?: "start" | "snapshot";

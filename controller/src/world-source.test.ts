@@ -26,7 +26,11 @@ async function folderOf(t: TestContext, files: Files): Promise<string> {
 
 /** The same files as a folder and as a commit. */
 async function bothOf(t: TestContext, files: Files): Promise<readonly WorldFiles[]> {
-  const folder = await folderOf(t, files);
+  return committed(t, await folderOf(t, files));
+}
+
+/** A folder as it lies, and all of it as a commit. */
+async function committed(t: TestContext, folder: string): Promise<readonly WorldFiles[]> {
   const repo = await initRepo(folder, { kind: "worktree" });
   await gitIn(repo, ["add", "--all"]);
   await gitIn(repo, ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--message", "x"]);
@@ -48,11 +52,27 @@ test("world files: a folder and a commit: the same files, sorted, each below the
   }
 });
 
-test("world files: symbolic links: not followed out of the world's folders", async (t) => {
-  const folder = await folderOf(t, { "air/a.json": "{}", "outside/secret.json": "{}" });
-  await symlink(join(folder, "outside"), join(folder, "air", "link"));
-  await symlink(join(folder, "outside", "secret.json"), join(folder, "air", "secret.json"));
-  assert.deepEqual(await filesOfFolder(folder).list("air"), ["air/a.json"]);
+test("world files: links and repositories in a world's folders: never listed, and told of in a folder as in a commit", async (t) => {
+  const folder = await folderOf(t, { "aos.sync.json": SYNC, "air/m.json": MANIFEST, "outside/secret.json": "{}", "air/own/x.json": "{}" });
+  const links = [["air/link", "../outside"], ["air/secret.json", "../outside/secret.json"], ["air/deep/nowhere.json", "gone"], ["modules", "outside"], ["shadow", "outside"], ["air/.#m.json", "me@host.1:2"]] as const;
+  await mkdir(join(folder, "air/deep"));
+  for (const [path, target] of links) await symlink(target, join(folder, path));
+  const own = await initRepo(join(folder, "air/own"), { kind: "worktree" });
+  await gitIn(own, ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--allow-empty", "--message", "x"]);
+  const both = await committed(t, folder);
+  const told = ["air/deep/nowhere.json", "air/link", "air/own", "air/secret.json", "modules", "shadow"];
+  for (const files of both) {
+    assert.deepEqual((await files.list("air")).filter((path) => !path.startsWith("air/own/")), ["air/m.json"]);
+    assert.deepEqual((await files.passedOver("air")).map(({ path }) => path), told.slice(0, 4), files.place);
+    assert.deepEqual(await files.passedOver("modules/demo"), [{ path: "modules", what: "link" }]);
+    assert.deepEqual(await files.passedOver("nowhere"), []);
+    const { diagnostics } = await loadWorld({ ...files, list: async (path) => (await files.list(path)).filter((one) => !one.startsWith("air/own/") && !one.startsWith("shadow/") && !one.startsWith("modules/")) });
+    const errors = diagnostics.filter(({ code }) => code === "world.link");
+    assert.deepEqual(errors.map(({ file, severity }) => `${severity} ${file}`), told.map((path) => `error ${path}`));
+    assert.match(errors[2]?.message ?? "", /^a repository of its own/);
+    assert.match(errors[1]?.message ?? "", /^a symbolic link: links are not followed/);
+  }
+  assert.equal(both.length, 2);
 });
 
 test("sync map: defaults, and everything named", async (t) => {

@@ -3,7 +3,7 @@
 import {
   AosError, hashBytes, loadFiles, parseScenario, readJson, type ControlPlane, type Diagnostic, type Hash, type Scenario,
 } from "@agentos/kernel";
-import type { SyncMap } from "./sync/sync-map.ts";
+import { SYNC_FILE, type SyncMap } from "./sync/sync-map.ts";
 import { readSyncMap, readText, type WorldFiles } from "./world-files.ts";
 
 export interface LoadedWorld {
@@ -23,9 +23,19 @@ export async function loadWorld(files: WorldFiles): Promise<LoadedWorld> {
   const texts = await Promise.all(air.map(async (path) => ({ path, text: await readText(files, path) })));
   const { artifacts, moduleHashes } = await readArtifacts(files, sync);
   const { control, diagnostics } = loadFiles(texts, { moduleHashes });
+  const passed = await passedOver(files, [SYNC_FILE, sync.airDir, sync.modulesDir, SHADOW_DIR]);
   const paths = (await files.list(SHADOW_DIR)).filter((path) => path.endsWith(".json"));
   const scenarios = await Promise.all(paths.map(async (path) => parseScenario(readJson(await readText(files, path), path).json, path)));
-  return { control, diagnostics, artifacts, scenarios, sync };
+  return { control, diagnostics: [...passed, ...diagnostics], artifacts, scenarios, sync };
+}
+
+/** What people would take for a part of the world at these paths and is none: an error each, so that nothing is left out in silence. */
+export async function passedOver(files: WorldFiles, paths: readonly string[]): Promise<readonly Diagnostic[]> {
+  const found = await Promise.all(paths.map((path) => files.passedOver(path)));
+  return found.flat().map(({ path: file, what }) => {
+    const message = what === "link" ? "a symbolic link: links are not followed, so what it leads to is no part of the world" : "a repository of its own, such as a submodule: what it holds is no part of the world";
+    return { severity: "error", code: "world.link", file, pointer: "", line: 1, column: 1, message, hint: what === "link" ? "put the file or folder itself there" : "put its files themselves there" };
+  });
 }
 
 /** The control plane of files that must be valid. @throws AosError `air.invalid` with the first problem and their number */

@@ -84,6 +84,27 @@ test("pre-commit: a policy or keys that cannot be read: refused, with the place"
   assert.deepEqual([told, await head(clone)], [2, before]);
 });
 
+test("pre-commit: a link or a submodule among the world's files: refused, with the place", async (t) => {
+  const clone = await cloneOf(t);
+  const before = await head(clone);
+  const target = await clone.git("rev-parse", `HEAD:${PLAN}`);
+  const rows: readonly (readonly [mode: string, oid: string, path: string, says: RegExp])[] = [
+    ["120000", target, "air/linked.json", /aos: air\/linked\.json:1:1: a symbolic link/],
+    ["120000", target, "shadow", /aos: shadow:1:1: a symbolic link/],
+    ["160000", before, "air/sub", /aos: air\/sub:1:1: a repository of its own/],
+  ];
+  for (const [mode, oid, path, says] of rows) {
+    await clone.git("rm", "--cached", "-r", "--quiet", "--ignore-unmatch", path);
+    await clone.git("update-index", "--add", "--cacheinfo", `${mode},${oid},${path}`);
+    const { code, said } = await clone.run(["commit", "-m", "Not here"]);
+    assert.notEqual(code, 0, said);
+    assert.match(said, says);
+    assert.equal(await head(clone), before);
+    await clone.git("reset", "--quiet");
+  }
+  assert.equal(rows.length, 3);
+});
+
 test("pre-commit: a definition removed that others need: refused; with --no-verify it is committed, and holds up no other change", async (t) => {
   const clone = await cloneOf(t);
   await clone.git("rm", "--quiet", PLAN);

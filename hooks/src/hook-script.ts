@@ -34,9 +34,15 @@ export function serverScript(hook: "pre-receive" | "post-receive", { nodePath, e
   ].join("\n");
 }
 
+/** What a script of `serverScript` runs; undefined for another script, and where its paths hold a quote. */
+export function programIn(script: string): Program | undefined {
+  const [, nodePath, entry] = /\| '([^']+)' '([^']+)' (?:pre|post)-receive\b/.exec(script) ?? [];
+  return nodePath === undefined || entry === undefined ? undefined : { nodePath, entry };
+}
+
 /** Hooks of a clone that this package has something to say in. */
 export const CLIENT_HOOKS = ["pre-commit", "commit-msg", "pre-push"] as const;
-export type ClientHook = (typeof CLIENT_HOOKS)[number];
+type ClientHook = (typeof CLIENT_HOOKS)[number];
 
 /**
  * A clone's hook: the one of that name in the folder where git looked before, then ours. Where this package is gone, a person

@@ -7,7 +7,7 @@ import type { Hash } from "@agentos/kernel";
 import { configGet, configSet, configureAuthoritative, gitIn, openLocal, openRepo } from "@agentos/controller";
 import type { Repo } from "@agentos/controller";
 import { clientFolder } from "./client-install.ts";
-import { SERVER_MARK, readHook, serverScript } from "./hook-script.ts";
+import { SERVER_MARK, programIn, readHook, serverScript } from "./hook-script.ts";
 import { WORLD_SETTING, worldHeld } from "./main-rule.ts";
 import { CONTROLLER_SETTING } from "./nudge.ts";
 
@@ -31,12 +31,14 @@ export interface ServerHooks {
  * Installs the hooks and the settings of an authoritative repository. A hook that was there becomes `<hook>.local` and is asked
  * first. Installing again renews the hooks.
  *
+ * @returns the id of the world that it holds already; undefined: it holds none, so a pinned one is compared when main is pushed
  * @throws AosError `hooks.exists` when there is another hook and a `.local` one too: neither is overwritten, nothing is installed;
  *   `hooks.world` where the repository holds another world than `world`
  */
-export async function installServerHooks({ gitDir, nodePath, entry, world, controller }: ServerHooks): Promise<void> {
+export async function installServerHooks({ gitDir, nodePath, entry, world, controller }: ServerHooks): Promise<Hash | undefined> {
   const repo = await openRepo(gitDir);
-  if (world !== undefined) await assertHolds(gitDir, world);
+  const held = await heldBy(gitDir);
+  if (world !== undefined && held !== undefined && held !== world) throw new AosError("hooks.world", `${gitDir}: it holds the world ${held}, not ${world}`, { hint: "`aos init` printed the hash of the world it made" });
   const paths = await Promise.all(SERVER_HOOKS.map(async (hook) => ({ hook, path: await hookPath(repo, hook) })));
   const foreign: string[] = [];
   for (const { path } of paths) {
@@ -53,20 +55,20 @@ export async function installServerHooks({ gitDir, nodePath, entry, world, contr
   if ((await configGet(repo, "receive.maxInputSize")) === undefined) await configSet(repo, "receive.maxInputSize", INPUT_BYTES_MAX);
   if (world !== undefined) await configSet(repo, WORLD_SETTING, world);
   if (controller !== undefined) await configSet(repo, CONTROLLER_SETTING, controller);
+  return held;
 }
 
-async function assertHolds(gitDir: string, world: Hash): Promise<void> {
+async function heldBy(gitDir: string): Promise<Hash | undefined> {
   const local = await openLocal(gitDir);
   try {
-    const held = await worldHeld(local);
-    if (held !== undefined && held !== world) throw new AosError("hooks.world", `${gitDir}: it holds the world ${held}, not ${world}`, { hint: "`aos init` printed the hash of the world it made" });
+    return await worldHeld(local);
   } finally {
     await local.close();
   }
 }
 
 /** Puts a script in place whole: a push meanwhile runs the old one or the new one. */
-export async function placeHook(path: string, script: string): Promise<void> {
+async function placeHook(path: string, script: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.new`, script, { mode: 0o755 });
   await chmod(`${path}.new`, 0o755);
@@ -97,6 +99,18 @@ export async function serverHooksOf(gitDir: string): Promise<readonly string[]> 
   const found: string[] = [];
   for (const hook of SERVER_HOOKS) if ((await readHook(await hookPath(repo, hook)))?.includes(SERVER_MARK) === true) found.push(hook);
   return found;
+}
+
+/** What the server's hooks would run and is not there any more: every push is refused then. */
+export async function programsGone(gitDir: string): Promise<readonly string[]> {
+  const repo = await openRepo(gitDir);
+  const gone = new Set<string>();
+  for (const hook of SERVER_HOOKS) {
+    const script = await readHook(await hookPath(repo, hook));
+    const program = script?.includes(SERVER_MARK) === true ? programIn(script) : undefined;
+    for (const path of program === undefined ? [] : [program.nodePath, program.entry]) if (!(await exists(path))) gone.add(path);
+  }
+  return [...gone];
 }
 
 /** Where git looks for the hook, `core.hooksPath` considered; the folder of client hooks hands on to the repository's own. */

@@ -21,7 +21,7 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
   if (from !== null && !(await isAncestor(repo, from, to))) return ["not a fast-forward: main is never rewritten"];
   const { faults: oversize } = await broughtBy(repo, to, { known: from === null ? [] : [from], limits: PROPOSAL_LIMITS });
   if (oversize.length > 0) return oversize;
-  if (from === null || !push.begun) return [];
+  if (from === null || !push.begun) return judgeBeginning(push, { from, to });
   const world = await worldOf(push, from);
   let base = from;
   for (const step of await firstParents(repo, from, to)) {
@@ -30,6 +30,24 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
     base = step;
   }
   return [];
+}
+
+/**
+ * A repository whose world is pinned takes no main that would begin another. One that comes whole may be of a world that has begun
+ * elsewhere and changed its keys since.
+ */
+async function judgeBeginning({ local: { repo, store } }: Push, { from, to }: { readonly from: Oid | null; readonly to: Oid }): Promise<readonly string[]> {
+  const pinned = await pinnedWorld(repo);
+  if (pinned === undefined) return [];
+  const worldAt = async (commit: Oid): Promise<Hash | undefined> => {
+    const bytes = await store.readPath(commit, TRUST_PATH);
+    return bytes === undefined ? undefined : trustHash(bytes);
+  };
+  const earlier = from === null ? await listOids(repo, ["--first-parent", to, "--", TRUST_PATH]) : [];
+  for (const commit of [to, ...earlier]) if ((await worldAt(commit)) === pinned) return [];
+  const world = await worldAt(to);
+  const only = `only the world ${pinned} is taken here (${WORLD_SETTING})`;
+  return [world === undefined ? `it has no ${TRUST_PATH}, and ${only}` : `it would begin the world ${world}, the hash of its ${TRUST_PATH}, and ${only}`];
 }
 
 /** What the controller calls a proposal that its merge does not name. */
@@ -78,17 +96,21 @@ const GENESIS_LINE = /^0 genesis of world (sha256:[0-9a-f]{64})$/m;
  */
 async function worldOf({ local, before }: Push, main: Oid): Promise<Hash> {
   const { repo, store } = local;
-  const pinned = await configGet(repo, WORLD_SETTING);
-  if (pinned !== undefined) {
-    if (isHash(pinned)) return pinned;
-    throw new AosError("hooks.world", `${WORLD_SETTING}: ${JSON.stringify(pinned)} is not the id of a world`, { hint: "sha256: and 64 hex digits" });
-  }
+  const pinned = await pinnedWorld(repo);
+  if (pinned !== undefined) return pinned;
   const said = await sealedWorld(local, await before.read("refs/notes/aos"));
   if (said !== undefined) return said;
   const [first] = await listOids(repo, ["--first-parent", "--reverse", main, "--", TRUST_PATH]);
   const bytes = first === undefined ? undefined : await store.readPath(first, TRUST_PATH);
   if (bytes === undefined) throw new AosError("trust.missing", `main has never had a ${TRUST_PATH}, so nobody's key counts`);
   return trustHash(bytes);
+}
+
+/** The id of the only world that a repository takes, where its configuration names one. @throws AosError `hooks.world` for what is no id */
+export async function pinnedWorld(repo: Repo): Promise<Hash | undefined> {
+  const pinned = await configGet(repo, WORLD_SETTING);
+  if (pinned === undefined || isHash(pinned)) return pinned;
+  throw new AosError("hooks.world", `${WORLD_SETTING}: ${JSON.stringify(pinned)} is not the id of a world`, { hint: "sha256: and 64 hex digits" });
 }
 
 /** What the first seal of a published journal says. */

@@ -10,7 +10,7 @@ import { fieldsOf } from "./client-repo.ts";
 import type { Verdict } from "./pre-receive.ts";
 
 /** The verdict, and what was done that a person should know. */
-export type CommitVerdict = Verdict & { readonly notes: readonly string[] };
+type CommitVerdict = Verdict & { readonly notes: readonly string[] };
 
 const FINE: CommitVerdict = { ok: true, notes: [] };
 const ERRORS_SHOWN = 20;
@@ -23,7 +23,7 @@ const ERRORS_SHOWN = 20;
  * @returns errors that the commit would bring: those in staged files, and those that HEAD does not have
  */
 export async function preCommit(repo: Repo): Promise<CommitVerdict> {
-  const staged = await fieldsOf(repo, ["diff", "--cached", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules"], { end: "\0" });
+  const staged = await fieldsOf(repo, ["diff", "--cached", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty"], { end: "\0" });
   if (staged.length === 0 || !(await isWorld(repo))) return FINE;
   const store = openStore(repo.commonDir, { env: repo.env });
   try {

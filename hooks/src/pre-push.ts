@@ -8,7 +8,7 @@ import type { Verdict } from "./pre-receive.ts";
 import { ALLOW_SECRET, findSecrets } from "./secrets.ts";
 
 /** One ref as git tells the hook. */
-export interface PrePushLine {
+interface PrePushLine {
   readonly localOid: string;
   readonly remoteRef: string;
   readonly remoteOid: string;

@@ -1,6 +1,6 @@
 // Finds what looks like a secret in a text, and tells where, never what.
 
-export interface SecretFound {
+interface SecretFound {
   /** From 1. */
   readonly line: number;
   readonly what: string;

@@ -4,12 +4,12 @@ import { gitIn, parseOid } from "@agentos/controller";
 import type { Oid, Repo } from "@agentos/controller";
 
 /** New commits a ref; more are not looked at. */
-export const COMMITS_MAX = 10_000;
+const COMMITS_MAX = 10_000;
 /** Refs one push may move. */
 export const REFS_MAX = 1000;
 
 /** Bytes of one new object, by its type. Letters and what is published bring files of workspaces, which may be bigger than those of a proposal. */
-export interface ObjectLimits {
+interface ObjectLimits {
   readonly commit: number;
   readonly tree: number;
   readonly tag: number;
@@ -20,7 +20,7 @@ export const LETTER_LIMITS: ObjectLimits = { ...PROPOSAL_LIMITS, blob: 64 << 20 
 export const PUBLISHED_LIMITS: ObjectLimits = { ...PROPOSAL_LIMITS, blob: 256 << 20 };
 
 /** What a ref would have that nothing known has. */
-export interface Brought {
+interface Brought {
   /** Oldest first. */
   readonly commits: readonly Oid[];
   /** What is wrong with how much it is. */

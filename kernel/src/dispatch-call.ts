@@ -20,14 +20,14 @@ export interface CallDeps {
   /** Gets pieces of answers as they arrive, redacted. */
   readonly progress?: ((intentSeq: number, chunk: string) => void) | undefined;
 }
-export interface CallOf {
+interface CallOf {
   readonly adapter: Adapter;
   readonly intent: OpenIntent;
   readonly control: ControlPlane;
   /** The adapter says that it no longer waits. */
   readonly awake: () => void;
   /** Called before a wait between attempts; gives what is to be called the moment it is over. */
-  readonly resting?: () => () => void;
+  readonly resting: () => () => void;
 }
 export interface RunningCall {
   /** Never rejects; undefined when the call was cut off: its outcome is not known. */
@@ -121,7 +121,7 @@ async function attempt(deps: Limited, { adapter, intent, control, awake, resting
     if (result.transient !== true || tried >= ATTEMPTS_MAX || signal.aborted || adapter.retry?.(call) !== true) return result;
     const waitMs = Math.max(backoffMs(tried, deps.entropy), result.retryAfterMs ?? 0);
     if (waitMs >= leftMs()) return result;
-    if (waitMs > 0) await pause(waitMs, { clock: deps.clock, signal, over: resting?.() });
+    if (waitMs > 0) await pause(waitMs, { clock: deps.clock, signal, over: resting() });
     if (signal.aborted) return result;
   }
 }

@@ -7,7 +7,7 @@ import { trieGet } from "./core/trie.ts";
 import type { World } from "./core/world.ts";
 import type { Clock } from "./ports.ts";
 
-export interface DueWatch {
+interface DueWatch {
   /** Watches all that a world waits for. */
   start(world: World): void;
   /** Takes up what a durable turn began, and lets go of what it ended. Nothing before `start`. */

@@ -79,6 +79,6 @@ export async function fold(
 
 async function need(blobs: Pick<Blobs, "get">, hash: Hash, what: string): Promise<Uint8Array> {
   const bytes = await blobs.get(hash);
-  if (bytes === undefined) throw new AosError("blob.missing", `${what}: the store does not hold ${hash}`, { class: "unverified" });
+  if (bytes === undefined) throw new AosError("blob.missing", `${what}: the store does not hold ${hash}`, { class: "unverified", hint: "restore the blobs from a copy; docs/operations.md says how to make them again" });
   return bytes;
 }

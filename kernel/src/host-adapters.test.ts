@@ -8,7 +8,7 @@ import { hex, utf8 } from "./air/hash.ts";
 import { trieSize, trieEntries } from "./core/trie.ts";
 import type { Host, HostOptions } from "./host.ts";
 import type { Adapter, AdapterCall, AdapterResult, Blobs } from "./ports.ts";
-import { applyFetch, end, fetchParts, openOn, quiet, recordsOf, startOffer, turnsIn, journalOf, type HostParts } from "./testing/host-kit.ts";
+import { applyFetch, end, fetchParts, leftBy, openOn, quiet, recordsOf, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
 import { faultServer } from "./testing/fault-server.ts";
 import { FETCH_STEPS, fetchWorld } from "./testing/fetch-world.ts";
 import { controlFrom } from "./testing/test-world.ts";
@@ -83,7 +83,7 @@ test("timer: after a crash: set again from what is open, also those whose time p
   crashed.startEffects();
   for (const seconds of [5, 10, 3_000_000]) await crashed.submit(inSeconds(seconds));
   await crashed.settled();
-  const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+  const left = await leftBy(parts);
   const turns = (await turnsIn(parts.journal)).length;
   await crashed.stop();
   assert.equal((await turnsIn(parts.journal)).length, turns, "a stop answers no timer");
@@ -150,7 +150,7 @@ test("timer: of a plan: waits without holding anything up, fires at its time, an
   await host.settled();
   const ended = async (of: HostParts): Promise<unknown> => (await recordsOf(of.journal, "plan_ended")).map(({ instance, status, code }) => [instance, status, code]);
   assert.deepEqual(await ended(parts), [[0, "ok", undefined]]);
-  const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+  const left = await leftBy(parts);
   await end(host, parts);
   left.clock.advance(50n * SECOND);
   const again: Host = await openOn(left, { adapters: [timerAdapter({ clock: left.clock, world: () => again.world })] });
@@ -258,7 +258,7 @@ for (const { method, key, again } of crashes) {
     crashed.startEffects();
     await crashed.submit({ ...startOffer(), value: new Map([["url", `${server.url}/a`]]) });
     await server.reached(1);
-    const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+    const left = await leftBy(parts);
 
     server.fail("unavailable", 2);
     const host = await openOn(left, options());

@@ -11,7 +11,7 @@ import { trieEntries, trieSize } from "./core/trie.ts";
 import { stateRoot } from "./core/world.ts";
 import { controlShelf, fold } from "./fold.ts";
 import type { Adapter, AdapterCall, AdapterResult } from "./ports.ts";
-import { applyFetch, begin, end, fetchParts, heldAdapter, journalOf, openOn, quiet, recordsOf, startOffer, turnsIn, watched } from "./testing/host-kit.ts";
+import { applyFetch, begin, end, fetchParts, heldAdapter, journalOf, leftBy, openOn, quiet, recordsOf, startOffer, turnsIn, watched } from "./testing/host-kit.ts";
 import { httpReceipt, stubAdapter } from "./testing/stub-adapter.ts";
 
 const OK: AdapterResult = { status: "ok", payload: canonical(httpReceipt(200)) };
@@ -29,7 +29,7 @@ for (const { name, resend } of crashes) {
     await crashed.submit(startOffer());
     await quiet();
     assert.equal(first.calls.length, 1);
-    const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+    const left = await leftBy(parts);
 
     const second = stubAdapter(["http.request"], [{ payload: httpReceipt(201) }], resend);
     const host = await openOn(left, { adapters: [second] });
@@ -63,7 +63,7 @@ test("crash after the receipt: reopened: nothing is open, nothing is called", as
   host.startEffects();
   await host.submit(startOffer());
   await host.settled();
-  const left = { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
+  const left = await leftBy(parts);
   const again = await openOn(left, { adapters: [adapter] });
   assert.equal(stateRoot(again.world), stateRoot(host.world));
   again.startEffects();
@@ -172,7 +172,7 @@ test("receipt: for an intent that is closed, unknown or another one: refused, no
   await host.stop();
   const shelf = controlShelf(parts.modules, parts.blobs);
   const held = heldAdapter();
-  const open = await openOn({ ...parts, journal: await journalOf(await turnsIn(parts.journal)) }, { adapters: [held] });
+  const open = await openOn(await leftBy(parts), { adapters: [held] });
   await open.submit(startOffer());
   const [[, intent] = []] = trieEntries(open.world.intents);
   assert.ok(intent !== undefined);

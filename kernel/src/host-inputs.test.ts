@@ -3,17 +3,12 @@ import { test } from "node:test";
 import { AosError } from "./air/error.ts";
 import { trieSize } from "./core/trie.ts";
 import type { Host } from "./host.ts";
-import { end, heldAdapter, journalOf, openOn, quiet, recordsOf, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
+import { end, heldAdapter, leftBy, openOn, quiet, recordsOf, startOffer, type HostParts } from "./testing/host-kit.ts";
 import { applyNotes, notesParts } from "./testing/notes-kit.ts";
 
 const HOUR = 3_600_000_000_000n;
 const ASK = { policyRules: [{ when: { effect_kind: "http.request" }, decision: "require_approval", approval_ttl_ns: Number(HOUR) }] };
 const WORD = { by: "ada", signer: new Uint8Array(32), signature: new Uint8Array(64) } as const;
-
-/** The same parts as a crash at this moment leaves them. */
-async function crashed(parts: HostParts): Promise<HostParts> {
-  return { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
-}
 
 async function heldSeq(parts: HostParts): Promise<number> {
   return (await recordsOf(parts.journal, "held")).at(-1)?.seq ?? assert.fail("an effect is held");
@@ -49,7 +44,7 @@ for (const restarted of ["while it runs", "after a restart"]) {
     host.startEffects();
     await host.submit(startOffer());
     if (restarted === "after a restart") {
-      parts = await crashed(parts);
+      parts = await leftBy(parts);
       await host.stop();
       host = await openOn(parts);
       host.startEffects();
@@ -120,7 +115,7 @@ test("host: stopped with times to come: no timer is left, they are taken up when
   assert.notEqual(parts.clock.nextWakeNs, undefined);
   await host.stop();
   assert.equal(parts.clock.nextWakeNs, undefined);
-  const after = await crashed(parts);
+  const after = await leftBy(parts);
   const next = await openOn(after);
   assert.equal(after.clock.nextWakeNs, undefined);
   next.startEffects();

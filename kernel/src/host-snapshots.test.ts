@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, open, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { openFileJournal } from "./adapters/journal/file.ts";
 import { fileSnapshots } from "./adapters/snapshots/file.ts";
 import { memorySnapshots } from "./adapters/snapshots/memory.ts";
@@ -17,15 +14,11 @@ import { openWorld, type WorldCheckpoint } from "./opening.ts";
 import type { Journal, JournalTurn, SnapshotStore } from "./ports.ts";
 import { recordedWindow } from "./recorded-window.ts";
 import { openSnapshots, type TakenSnapshot } from "./snapshots.ts";
+import { folder } from "./testing/folder.ts";
+import { bytesRead } from "./testing/file-handles.ts";
 import { end, journalOf, openOn, quiet, startOffer, turnsIn, type HostParts } from "./testing/host-kit.ts";
-import { applyNotes, NOTES_ACTS, noteOffer, notesParts } from "./testing/notes-kit.ts";
+import { applyNotes, NOTES_ACTS, notesBegun, noteOffer, notesParts } from "./testing/notes-kit.ts";
 import { assertOpens, TEST_SANDBOX, TEST_WORLD_ID } from "./testing/test-world.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-host-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 /** What a host says of the snapshots that it takes by itself. */
 function heard(host: Host): (TakenSnapshot | AosError)[] {
@@ -142,8 +135,6 @@ test("host: without a place for snapshots: none is taken, asking for one is an e
   await assert.rejects(after.snapshot(), (error) => error instanceof AosError && error.code === "world.stopping");
 });
 
-type Read = (this: FileHandle, bytes: Uint8Array, offset: number, length: number, position: number) => Promise<{ readonly bytesRead: number }>;
-
 test("host: opening: reads the tail since the last snapshot, whatever is before it", async (t) => {
   const dir = await folder(t);
   const parts = notesParts();
@@ -161,16 +152,7 @@ test("host: opening: reads the tail since the last snapshot, whatever is before 
   const size = (await stat(join(place.dir, segment ?? ""))).size;
   assert.ok(size > 3_000_000, `${size} bytes of journal`);
 
-  const probe = await open(join(place.dir, segment ?? ""), "r");
-  const handles = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const read = handles.read as unknown as Read;
-  let bytes = 0;
-  t.mock.method(handles, "read", async function (this: FileHandle, ...args: Parameters<Read>) {
-    const done = await read.apply(this, args);
-    bytes += done.bytesRead;
-    return done;
-  });
+  const readSince = await bytesRead(t);
   let calls = 0;
   const modules = { ...parts.modules, call: (call: Parameters<typeof parts.modules.call>[0]) => (calls++, parts.modules.call(call)) };
   const again = await openOn({ ...parts, modules, journal: await openFileJournal(place) }, { snapshots: fileSnapshots(join(dir, "snapshots")) });
@@ -179,14 +161,13 @@ test("host: opening: reads the tail since the last snapshot, whatever is before 
   assert.equal(snapshot?.nextSeq, opened.snapshotSeq);
   assert.equal(calls, 10);
   assert.equal(stateRoot(again.world), stateRoot(world));
+  const bytes = readSince();
   assert.ok(bytes < 600_000, `${bytes} bytes read`);
   await again.stop();
 });
 
 test("host: opening: on its way the world must be what is vouched for; a snapshot of another state is passed over", async () => {
-  const parts = notesParts();
-  const host = await openOn(parts);
-  await NOTES_ACTS[0]?.(host, parts);
+  const { parts, host } = await notesBegun();
   const { world } = host;
   const last = (await turnsIn(parts.journal)).at(-1)?.records.at(-1) ?? assert.fail();
   await host.submit(noteOffer("note 1", "later"));
@@ -227,9 +208,7 @@ test("host: opening: on its way the world must be what is vouched for; a snapsho
 });
 
 test("host: opening: a snapshot that does not lead to what the journal holds: passed over and told; a journal that is wrong itself is refused", async () => {
-  const parts = notesParts();
-  const host = await openOn(parts);
-  await NOTES_ACTS[0]?.(host, parts);
+  const { parts, host } = await notesBegun();
   const early = host.world;
   const lastOf = async (): Promise<Uint8Array> => (await turnsIn(parts.journal)).at(-1)?.records.at(-1) ?? assert.fail();
   const lastEarly = await lastOf();
@@ -347,10 +326,8 @@ async function openFrom(journal: Journal, snapshots: SnapshotStore, shelf: Contr
 
 test("crash: killed while a snapshot is written, at any byte: a draft is no snapshot, the world is opened from the one before", async (t) => {
   const dir = await folder(t);
-  const parts = notesParts();
   const snapshots = fileSnapshots(join(dir, "snapshots"));
-  const host = await openOn(parts, { snapshots });
-  await NOTES_ACTS[0]?.(host, parts);
+  const { parts, host } = await notesBegun({ snapshots });
   await host.snapshot();
   await NOTES_ACTS[1]?.(host, parts);
   const taken = await host.snapshot();

@@ -36,7 +36,7 @@ export interface HostOptions {
   readonly sandbox: string;
   /** The world's id; written as the genesis record of an empty journal, compared otherwise. */
   readonly world: Hash;
-  /** How long one effect may take. */
+  /** How long an effect may take whose adapter has no limit of its own; 30 s unless told. */
   readonly effectTimeoutMs?: number;
   /** Where secret values are found when an effect is sent. */
   readonly secrets?: SecretSource;

@@ -27,9 +27,11 @@ export function thousands(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+const CODE_CHARS = 160;
+
 /** Text as inline code, also inside a table: a code span where that is safe, else a `code` element. */
-export function code(text: string, charsMax = 160): string {
-  const shown = visible(middle(text, charsMax));
+export function code(text: string): string {
+  const shown = visible(middle(text, CODE_CHARS));
   if (shown === "") return "(empty)";
   if (/^[^`|\\\s](?:[^`|\\]*[^`|\\\s])?$/u.test(shown)) return `\`${shown}\``;
   return `<code>${shown.replace(/[^A-Za-z0-9 ]/gu, entity)}</code>`;

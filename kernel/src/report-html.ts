@@ -6,13 +6,13 @@ import type { ControlPlane, DefPlan } from "./air/types.ts";
 import { consequencesHash, consequencesOf, reportHash, type CellRow, type EffectRow, type ShadowReport } from "./core/shadow-report.ts";
 import { escapeHtml, middle, thousands, visible } from "./markdown-text.ts";
 import { planGraph, type StepMark } from "./report-graph.ts";
-import { cellDiff, notesOf, summaryOf } from "./report-markdown.ts";
+import { ANSWERED, cellDiff, notesOf, summaryOf } from "./report-markdown.ts";
 
 /** Rows of one list; what is beyond is counted. */
 const ROWS_MAX = 500;
 const PLANS_MAX = 40;
 
-export interface Planes {
+interface Planes {
   /** The control plane in force; undefined where there is none. */
   readonly before: ControlPlane | undefined;
   readonly after: ControlPlane;
@@ -108,10 +108,6 @@ function timeline({ effects, removed }: ShadowReport): string {
   const more = moments.length - shown.length;
   return `<div class="wide"><svg class="time" role="img" aria-label="effects in time" width="${ROW.width}" height="${height}" viewBox="0 0 ${ROW.width} ${height}"><line x1="80" y1="5" x2="80" y2="${height - 5}"/>${rows.join("")}</svg></div>${more > 0 ? `<p>… and ${thousands(more)} more</p>` : ""}`;
 }
-
-const ANSWERED: Readonly<Record<EffectRow["answered_by"], string>> = {
-  scenario: "the scenario", recorded_intent: "the recorded receipt of this call", recorded_grant: "a recorded receipt of its kind", schema: "a made-up value", virtual_time: "time, which jumps to it", none: "nothing",
-};
 
 function toldOf({ answered_by, status, code, waits_for }: EffectRow): string {
   if (waits_for !== undefined) return waits_for === "approval" ? " · waits for a person's approval" : " · its time is behind the window";

@@ -113,7 +113,8 @@ function effectLines(report: ShadowReport): readonly (readonly string[])[] {
   ]);
 }
 
-const ANSWERS: Readonly<Record<EffectRow["answered_by"], string>> = {
+/** What answered an effect, in words. */
+export const ANSWERED: Readonly<Record<EffectRow["answered_by"], string>> = {
   scenario: "the scenario",
   recorded_intent: "the recorded receipt of this call",
   recorded_grant: "a recorded receipt of its kind",
@@ -122,12 +123,12 @@ const ANSWERS: Readonly<Record<EffectRow["answered_by"], string>> = {
   none: "nothing",
 };
 
-/** What answered an effect, in words of Markdown. */
-export function answerText({ answered_by, status, code: why, waits_for }: EffectRow): string {
+/** The answer of an effect, as Markdown. */
+function answerText({ answered_by, status, code: why, waits_for }: EffectRow): string {
   if (waits_for === "approval") return "nothing: it waits for a person's approval";
   if (waits_for === "timer") return "nothing: its time is behind the window";
   const outcome = status === undefined || status === "ok" ? "" : `: ${status}`;
-  return `${ANSWERS[answered_by]}${outcome}${why === undefined ? "" : ` ${code(why)}`}`;
+  return `${ANSWERED[answered_by]}${outcome}${why === undefined ? "" : ` ${code(why)}`}`;
 }
 
 function origin({ by, step }: { readonly by: string; readonly step?: string }): string {

@@ -10,7 +10,7 @@ import type { IntentOrigin } from "./core/world.ts";
 import type { Redact, SecretSource } from "./ports.ts";
 
 /** A value that was injected; `name` is `alias@version`. */
-export interface NamedSecret {
+interface NamedSecret {
   readonly name: string;
   readonly value: Uint8Array;
 }

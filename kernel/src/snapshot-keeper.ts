@@ -14,12 +14,12 @@ export interface SnapshotPace {
 export const SNAPSHOT_PACE: SnapshotPace = { records: 10_000, ms: 10 * 60_000 };
 
 /** A world between two turns, with the bytes of its last record. */
-export interface Durable {
+interface Durable {
   readonly world: World;
   readonly last: Uint8Array;
 }
 
-export interface KeeperOptions {
+interface KeeperOptions {
   readonly clock: Clock;
   readonly pace: SnapshotPace;
   /** The world as it is durable. */

@@ -6,18 +6,23 @@ import { hashValue } from "./air/hash.ts";
 import { cellsOf } from "./core/cells.ts";
 import { trieEntries, trieGet, trieSize } from "./core/trie.ts";
 import { stateRoot, type PlanInstance, type World } from "./core/world.ts";
-import { controlShelf, fold } from "./fold.ts";
+import { controlShelf, fold, type ControlShelf } from "./fold.ts";
 import { openWorld } from "./opening.ts";
 import type { FilePart, Journal, SnapshotStore } from "./ports.ts";
 import { openSnapshots, recordAt } from "./snapshots.ts";
-import { journalOf, openOn, recordsOf, turnsIn, type HostParts } from "./testing/host-kit.ts";
-import { NOTES_ACTS, noteOffer, notesParts } from "./testing/notes-kit.ts";
+import { journalOf, leftBy, openOn, recordsOf, turnsIn, type HostParts } from "./testing/host-kit.ts";
+import { NOTES_ACTS, notesBegun, noteOffer, notesParts } from "./testing/notes-kit.ts";
 import { assertOpens, TEST_SANDBOX, TEST_WORLD_ID } from "./testing/test-world.ts";
 
 const IDENTITY = { world: TEST_WORLD_ID, sandbox: TEST_SANDBOX };
 
+interface Told {
+  readonly worlds: readonly World[];
+  readonly seqs: readonly number[];
+}
+
 /** A notes world told in acts, with a snapshot after each; the world and the seq of each. */
-async function told(parts: HostParts, snapshots: SnapshotStore, acts = NOTES_ACTS): Promise<{ readonly worlds: readonly World[]; readonly seqs: readonly number[] }> {
+async function told(parts: HostParts, snapshots: SnapshotStore, acts = NOTES_ACTS): Promise<Told> {
   const host = await openOn(parts, { snapshots });
   const worlds: World[] = [];
   for (const act of acts) {
@@ -30,6 +35,16 @@ async function told(parts: HostParts, snapshots: SnapshotStore, acts = NOTES_ACT
   return { worlds, seqs: worlds.map(({ nextSeq }) => nextSeq) };
 }
 
+/** A world of two acts, and the newest of its snapshots. */
+async function twoActs(): Promise<Told & { readonly parts: HostParts; readonly snapshots: SnapshotStore; readonly newest: Omit<FilePart, "offset">; readonly shelf: ControlShelf }> {
+  const parts = notesParts();
+  const snapshots = memorySnapshots();
+  const ended = await told(parts, snapshots, NOTES_ACTS.slice(0, 2));
+  const newest = (await snapshots.list()).at(-1);
+  assert.ok(newest !== undefined);
+  return { parts, snapshots, ...ended, newest, shelf: controlShelf(parts.modules, parts.blobs) };
+}
+
 /** The bytes of every file of a store, by number. */
 async function bytesOf(store: SnapshotStore): Promise<ReadonlyMap<number, string>> {
   return new Map((await store.list()).map(({ file, bytes }) => [file, Buffer.from(store.read({ file, offset: 0, bytes })).toString("hex")]));
@@ -37,11 +52,6 @@ async function bytesOf(store: SnapshotStore): Promise<ReadonlyMap<number, string
 
 async function open(parts: HostParts, snapshots: SnapshotStore, journal: Journal = parts.journal, shelf = controlShelf(parts.modules, parts.blobs)): ReturnType<typeof openWorld> {
   return openWorld(journal, shelf, { ...IDENTITY, snapshots: openSnapshots(snapshots, shelf, IDENTITY) });
-}
-
-/** The same parts with the journal open again. */
-async function reopened(parts: HostParts): Promise<HostParts> {
-  return { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
 }
 
 /** The store of another, with a file's bytes changed. */
@@ -136,12 +146,9 @@ test("snapshot: full: the same bytes whatever was written before; older files go
 });
 
 test("snapshot: after few changes in many cells: few bytes, and what is loaded to write them is little", async () => {
-  const parts = notesParts();
   const inner = memorySnapshots();
   let reads = 0;
-  const snapshots: SnapshotStore = { ...inner, read: (part: FilePart) => (reads++, inner.read(part)) };
-  const host = await openOn(parts, { snapshots });
-  await NOTES_ACTS[0]?.(host, parts);
+  const { host } = await notesBegun({ snapshots: { ...inner, read: (part: FilePart) => (reads++, inner.read(part)) } });
   await Promise.all(Array.from({ length: 3000 }, (_, index) => host.submit(noteOffer(`many ${index}`, "x"))));
   const whole = await host.snapshot();
   reads = 0;
@@ -157,10 +164,8 @@ test("snapshot: after few changes in many cells: few bytes, and what is loaded t
 });
 
 test("snapshot: chains: written anew when most of it is old, and then one file is left", async () => {
-  const parts = notesParts();
   const snapshots = memorySnapshots();
-  const host = await openOn(parts, { snapshots });
-  await NOTES_ACTS[0]?.(host, parts);
+  const { parts, host } = await notesBegun({ snapshots });
   const large = "x".repeat(60_000);
   let rewrites = 0;
   let most = 0;
@@ -181,10 +186,8 @@ test("snapshot: chains: written anew when most of it is old, and then one file i
 });
 
 test("snapshot: a deleted cell: gone from the root, the listing and the bytes of the next full snapshot", async () => {
-  const parts = notesParts();
   const snapshots = memorySnapshots();
-  const host = await openOn(parts, { snapshots });
-  await NOTES_ACTS[0]?.(host, parts);
+  const { host } = await notesBegun({ snapshots });
   const before = cellsOf(host.world, "demo/Notes@1", { limit: 100 }).cells.map(({ hash }) => hash).sort();
   await host.submit(noteOffer("a secret", "that must go"));
   await host.snapshot();
@@ -201,12 +204,8 @@ test("snapshot: a deleted cell: gone from the root, the listing and the bytes of
 });
 
 test("snapshot: a newest file cut at any byte: passed over and told, the one before is taken up, the same world", async () => {
-  const parts = notesParts();
-  const snapshots = memorySnapshots();
-  const { worlds, seqs } = await told(parts, snapshots, NOTES_ACTS.slice(0, 2));
-  const { file, bytes } = (await snapshots.list()).at(-1) ?? { file: 0, bytes: 0 };
+  const { parts, snapshots, worlds, seqs, newest: { file, bytes }, shelf } = await twoActs();
   const root = stateRoot(worlds.at(-1) as World);
-  const shelf = controlShelf(parts.modules, parts.blobs);
   let cuts = 0;
   for (let length = 0; length < bytes; length += length > bytes - 600 || length < 40 ? 1 : 97, cuts++) {
     const { world, opened } = await open(parts, await harmed(snapshots, file, (whole) => whole.subarray(0, length)), parts.journal, shelf);
@@ -217,12 +216,8 @@ test("snapshot: a newest file cut at any byte: passed over and told, the one bef
 });
 
 test("snapshot: any byte of the newest file flipped: passed over, or refused when that node is asked for; never another world", async () => {
-  const parts = notesParts();
-  const snapshots = memorySnapshots();
-  const { worlds, seqs } = await told(parts, snapshots, NOTES_ACTS.slice(0, 2));
-  const { file, bytes } = (await snapshots.list()).at(-1) ?? { file: 0, bytes: 0 };
+  const { parts, snapshots, worlds, seqs, newest: { file, bytes }, shelf } = await twoActs();
   const root = stateRoot(worlds.at(-1) as World);
-  const shelf = controlShelf(parts.modules, parts.blobs);
   const expected = [...trieEntries((worlds[1] as World).cells)];
   const outcomes = new Map<string, number>();
   for (let at = 0; at < bytes; at += 7) {
@@ -247,7 +242,7 @@ test("snapshot: state that cannot be read in the middle of a turn: the host stop
   const first = notesParts();
   const inner = memorySnapshots();
   await told(first, inner, NOTES_ACTS.slice(0, 1));
-  const parts = await reopened(first);
+  const parts = await leftBy(first);
   let broken = false;
   const snapshots: SnapshotStore = {
     ...inner,
@@ -267,7 +262,7 @@ test("snapshot: state that cannot be read in the middle of a turn: the host stop
   await host.stop();
   // The same while the tail is replayed: that snapshot is passed over, and the journal has the whole world.
   broken = false;
-  const tail = await reopened(parts);
+  const tail = await leftBy(parts);
   const good = await openOn(tail, { snapshots: inner });
   await good.submit(noteOffer("note 7", "new"));
   await good.stop();

@@ -28,7 +28,7 @@ export interface PassedOver {
   readonly code: string;
   readonly reason: string;
 }
-export interface LoadedSnapshot {
+interface LoadedSnapshot {
   readonly world: World | undefined;
   readonly file: number | undefined;
   /** Newest first. */

@@ -5,6 +5,7 @@ import { githubApi, githubClient, MAIN_REF, readRef, readRules, type Repo } from
 import { command } from "../command.ts";
 import { checkGithub } from "../doctor-github.ts";
 import { checkHere, checkVersions, gitVersion, type Checks } from "../doctor-here.ts";
+import { checkServer, isServer } from "../doctor-server.ts";
 import type { Context } from "../context.ts";
 import { githubAuth, githubPlace } from "../github-place.ts";
 import { doctorLines } from "../render/doctor.ts";
@@ -23,7 +24,7 @@ export default command({
     const alone = (["github-api", "github-app", "github-app-key"] as const).find((flag) => args.github === undefined && args[flag] !== undefined);
     if (alone !== undefined) throw new AosError("cli.usage", `--${alone}: it says how to ask GitHub, and --github is missing`, { hint: "aos doctor --github OWNER/NAME" });
     const repo = await worldRepo(cx);
-    const checks = [...checkVersions({ node: process.versions.node, git: await gitVersion() }), ...(await withStore(repo, (store) => checkHere(cx, repo, store))), ...(args.github === undefined ? [] : await askGithub(cx, repo, { ...args, github: args.github }))];
+    const checks = [...checkVersions({ node: process.versions.node, git: await gitVersion() }), ...(await withStore(repo, async (store) => ((await isServer(repo)) ? checkServer : checkHere)(cx, repo, store))), ...(args.github === undefined ? [] : await askGithub(cx, repo, { ...args, github: args.github }))];
     cx.out.result({ checks }, doctorLines(checks, cx.out.style));
     const wrong = checks.filter(({ state }) => state === "bad").map(({ name }) => name);
     if (wrong.length > 0) throw new AosError("doctor.found", `to mend: ${wrong.join(", ")}`, { class: "refused", hint: "each line says how" });

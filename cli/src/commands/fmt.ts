@@ -35,5 +35,6 @@ async function airFiles(cx: Context): Promise<readonly string[]> {
   const folder = await worldFolder(cx);
   const files = filesOfFolder(folder);
   const { airDir } = await readSyncMap(files);
+  for (const { path } of await files.passedOver(airDir)) cx.out.notice(`${path}: left as it is, and no part of the world: \`aos explain world.link\` says why`);
   return (await files.list(airDir)).filter((path) => path.endsWith(".json")).map((path) => resolve(folder, path));
 }

@@ -3,10 +3,11 @@
 import { resolve } from "node:path";
 import { AosError, isHash } from "@agentos/kernel";
 import { gitIn, MAIN_REF, openRepo, readRef } from "@agentos/controller";
-import { CLIENT_HOOKS, installClientHooks, installServerHooks, SERVER_HOOKS } from "@agentos/hooks";
+import { CLIENT_HOOKS, installClientHooks, installServerHooks, pinnedWorld, SERVER_HOOKS } from "@agentos/hooks";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { cloneAt, hooksProgram, serverAt } from "../hooks-at.ts";
+import { worldLines } from "../render/hooks.ts";
 
 export default command({
   positionals: {},
@@ -16,7 +17,7 @@ export default command({
     controller: { type: "string", requiresArg: true, describe: "With --server: the folder of the controller beside it, to be told of pushes" },
   },
   epilogue:
-    "In a clone: pre-commit lays out and checks staged AIR, commit-msg names the proposal, pre-push stops secrets and proposals that\ndo not compile. With --server: pre-receive takes main only by merges whose decision can be derived again, and keeps what is published\nappend-only; post-receive tells the controller. Hooks that are there already go on working. With --json: {folder|server, hooks}.",
+    "In a clone: pre-commit lays out and checks staged AIR, commit-msg names the proposal, pre-push stops secrets and proposals that\ndo not compile. With --server: pre-receive takes main only by merges whose decision can be derived again, and keeps what is published\nappend-only; post-receive tells the controller. Hooks that are there already go on working. With --json: {folder, hooks, before}, or {server, hooks, trust?, world?}:\n`trust` is the world that is pinned, `world` the one that is there.",
   async run(cx, { server, trust, controller }) {
     if (server === undefined) {
       if (trust !== undefined || controller !== undefined) throw new AosError("cli.usage", "aos hooks install: --trust and --controller are for --server", { hint: "aos hooks install --server REPO.git" });
@@ -24,9 +25,12 @@ export default command({
     }
     const gitDir = await serverAt(cx, server);
     if (trust !== undefined && !isHash(trust)) throw new AosError("cli.trust", `--trust ${trust}: expected sha256: and 64 hex digits`, { hint: "`aos init` printed it" });
-    await installServerHooks({ gitDir, ...hooksProgram(), ...(trust === undefined ? {} : { world: trust }), ...(controller === undefined ? {} : { controller: resolve(cx.cwd, controller) }) });
+    const held = await installServerHooks({ gitDir, ...hooksProgram(), ...(trust === undefined ? {} : { world: trust }), ...(controller === undefined ? {} : { controller: resolve(cx.cwd, controller) }) });
     await pointAtMain(gitDir);
-    cx.out.result({ server: gitDir, hooks: [...SERVER_HOOKS], trust }, [`${cx.out.style.green("guarded")}  ${gitDir}: pre-receive judges every push, post-receive tells the controller`]);
+    const pinned = await pinnedWorld(await openRepo(gitDir));
+    cx.out.result({ server: gitDir, hooks: [...SERVER_HOOKS], trust: pinned, world: held }, [
+      `${cx.out.style.green("guarded")}  ${gitDir}: pre-receive judges every push, post-receive tells the controller`, ...worldLines({ pinned, held }, cx.out.style),
+    ]);
   },
 });
 

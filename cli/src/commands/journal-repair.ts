@@ -10,7 +10,7 @@ import { worldRepo } from "../world.ts";
 export default command({
   positionals: {},
   options: {},
-  epilogue: "Only for a journal that `aos run` refuses. Published records that are cut come back from refs/notes/aos:\nmove the whole state folder away instead, and the next run restores it.",
+  epilogue: "Only for a journal that a start refuses, and for records that are nowhere else. Those that were published come back from refs/notes/aos:\nmove the folder `journal` away instead, and the next start makes it anew (docs/operations.md).",
   async run(cx) {
     const folder = stateFolderAt(await worldRepo(cx));
     await access(folder.journal).catch((cause: unknown) => {
@@ -20,7 +20,7 @@ export default command({
     try {
       const { droppedTurns, keptFile, nextSeq } = await repairJournal({ dir: folder.journal });
       await dropSnapshots(folder.snapshots, { beyondSeq: nextSeq });
-      const lines = keptFile === undefined ? [`nothing to repair: all ${count(nextSeq, "record")} can be read`] : [`cut the journal after seq ${nextSeq - 1}: ${count(droppedTurns, "turn")} dropped`, `what was cut is kept in ${keptFile}`];
+      const lines = keptFile === undefined ? [`nothing to repair: all ${count(nextSeq, "record")} can be read`] : [`${nextSeq === 0 ? "cut the whole journal" : `cut the journal after seq ${nextSeq - 1}`}: ${count(droppedTurns, "turn")} dropped`, `what was cut is kept in ${keptFile}`];
       cx.out.result({ droppedTurns, keptFile, nextSeq }, lines);
     } finally {
       await lock.release();

@@ -19,7 +19,8 @@ export default command({
   },
   epilogue: "Exit code 2 when a world would refuse the module: the reason names the byte. The envelopes are in docs/modules.md.\nWith --json: {kind, hash, size, engine?, entries, exports, imports, functions?, memory?, refused?, sample?}.",
   async run(cx, { file, call, entry }) {
-    const artifact = await readBytes(cx, file);
+    if (entry !== undefined && call === undefined) throw new AosError("cli.usage", "--entry: it says what to call, and --call is missing", { hint: "--call HEX, or --call @FILE" });
+    const artifact = await readBytes(cx, file, { hint: "name a .wasm or .js.cbor file, such as those that `aos build` writes" });
     const input = call === undefined ? undefined : await inputOf(cx, call);
     const about = inspectModule(artifact);
     const name = entry ?? about.entries[0]?.name ?? "step";
@@ -37,16 +38,16 @@ function json(report: ModuleReport): unknown {
   return { ...rest, sample: { kind: sample.kind, fuel: sample.fuelUsed, ...told } };
 }
 
-async function readBytes(cx: Context, path: string): Promise<Uint8Array> {
+async function readBytes(cx: Context, path: string, { hint }: { readonly hint: string }): Promise<Uint8Array> {
   const bytes = await readFile(resolve(cx.cwd, path)).catch((cause: NodeJS.ErrnoException) => {
-    throw new AosError("module.file", `${path}: ${cause.code === "ENOENT" ? "no such file" : cause.code === "EISDIR" ? "it is a folder" : "cannot be read"}`, { at: { file: path }, hint: "name a .wasm or .js.cbor file, such as those that `aos build` writes", cause });
+    throw new AosError("module.file", `${path}: ${cause.code === "ENOENT" ? "no such file" : cause.code === "EISDIR" ? "it is a folder" : "cannot be read"}`, { at: { file: path }, hint, cause });
   });
-  if (bytes.length > ARTIFACT_BYTES_MAX) throw new AosError("module.file", `${path}: ${bytes.length} bytes is over the limit of ${ARTIFACT_BYTES_MAX}`, { at: { file: path } });
+  if (bytes.length > ARTIFACT_BYTES_MAX) throw new AosError("module.file", `${path}: ${bytes.length} bytes is over the limit of ${ARTIFACT_BYTES_MAX}`, { at: { file: path }, hint });
   return new Uint8Array(bytes);
 }
 
 async function inputOf(cx: Context, text: string): Promise<Uint8Array> {
-  if (text.startsWith("@")) return readBytes(cx, text.slice(1));
+  if (text.startsWith("@")) return readBytes(cx, text.slice(1), { hint: "name a file with the envelope's bytes: docs/modules.md has one to begin with" });
   if (/^(?:[0-9a-f]{2})*$/i.test(text)) return new Uint8Array(Buffer.from(text, "hex"));
   throw new AosError("cli.call", "--call: expected hex digits, two a byte, or @FILE", { hint: "an envelope is CBOR: docs/modules.md has one to begin with" });
 }

@@ -8,6 +8,7 @@ import { describeProposal, requireText } from "../describing.ts";
 import { offerable, placeProposal } from "../offering.ts";
 import { diagnosticLines } from "../render/diagnostics.ts";
 import { proposedLines } from "../render/proposal.ts";
+import { requireTakeable } from "../takeable.ts";
 import { withUpstream } from "../upstream.ts";
 import { personKey, worldRepo } from "../world.ts";
 
@@ -25,17 +26,22 @@ export default command({
     const text = message === undefined ? undefined : requireText(message);
     const { branch, head: found } = await standing(repo);
     const slug = typed ?? slugOf(branch);
-    if (!isSlug(slug)) throw new AosError("proposal.name", `${slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
+    if (!isSlug(slug)) {
+      const why = typed === undefined ? `${branch}: the branch's name gives no name for a proposal` : `${slug}: not a proposal's name`;
+      throw new AosError("proposal.name", why, { hint: `lower-case letters, digits and -, such as ${typed === undefined ? "`aos propose raise-limit`" : "raise-limit"}` });
+    }
     const { diagnostics, errors } = await checkFolder(workTree);
     if (errors > 0) {
       if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
       throw new AosError("check.failed", `${workTree}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, correct them, and commit" });
     }
     const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
-      // What may not be offered is not described either.
+      // What may not be offered, or no server would take, is not described either.
       if (text !== undefined) await offerable(upstream, found);
+      if (text !== undefined) await requireTakeable(upstream, { slug, head: found });
       const head = text === undefined ? found : await describeProposal(upstream, { slug, text, branch, head: found, key: await personKey(cx, repo), timeSeconds: Math.floor(Date.now() / 1000) });
       const { commits, title } = await offerable(upstream, head);
+      await requireTakeable(upstream, { slug, head });
       const outcome = await placeProposal(upstream, { slug, head, replace });
       return { slug, head, base: upstream.main, commits: commits.length, title, outcome, remote: upstream.remote };
     });

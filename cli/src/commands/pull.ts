@@ -1,17 +1,17 @@
 // aos pull: what changed in the world's workspaces comes into their folders, merged with what changed there.
 
-import { readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { connectWorld, filesOfFolder, openWorkspaces, readSyncMap, SYNC_FILE, type Repo, type Workspaces } from "@agentos/controller";
+import { connectWorld, filesOfFolder, openWorkspaces, readSyncMap, type Repo, type Workspaces } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { pulledLines } from "../render/sync.ts";
-import { draftIn, sweepDrafts } from "../sync/drafts.ts";
+import { sweepDrafts } from "../sync/drafts.ts";
+import { keepingAnnotations } from "../sync/keep-annotations.ts";
 import { chosenLinks } from "../sync/links.ts";
+import { afterwards } from "../sync/looks.ts";
+import { listed } from "../sync/plan-push.ts";
 import { pullLink, type LinkPulled, type PullOptions } from "../sync/pull-link.ts";
-import { listed } from "../sync/push-link.ts";
 import { worldFolder, worldRepo } from "../world.ts";
 
 export default command({
@@ -42,16 +42,21 @@ export default command({
       for (const link of links) {
         if (workspaces === undefined) break;
         const done = await withProgress(cx.out, `reading ${link.dir}`, (shown) => {
+          // A link of the sync map has its annotations there; one that was named on the command line has none.
+          const keeping: Pick<PullOptions, "keepAnnotations"> = sync.workspaces.includes(link) ? { keepAnnotations: (annotations) => keepingAnnotations(root, sync)(link, annotations) } : {};
           const place = { link, root, gitDir: repo.commonDir, workspaces, onFile: () => shown.step() };
           const onFile = (total: number): void => {
             shown.next(`writing ${link.dir}`);
             shown.step({ total });
           };
-          return pullLink(place, { extra: prune ? "prune" : "keep", changed: force ? "overwrite" : "keep", mode, onFile, ...keeping(root, sync.workspaces.indexOf(link)) });
+          return pullLink(place, { extra: prune ? "prune" : "keep", changed: force ? "overwrite" : "keep", mode, onFile, ...keeping });
         });
         pulled.push(done);
         if (text) cx.out.item(done, pulledLines(done, mode, cx.out.style));
       }
+    } catch (error) {
+      if (!text && pulled.length > 0) cx.out.result({ workspaces: pulled, dryRun: dry }, []);
+      throw afterwards(error, dry ? [] : pulled.filter(({ changes }) => changes.length > 0).map((link) => `${link.dir} brought to version ${link.version}`));
     } finally {
       await workspaces?.close();
     }
@@ -64,20 +69,6 @@ export default command({
     });
   },
 });
-
-/** A link of the sync map has its annotations there; one that was named on the command line has none. */
-function keeping(root: string, link: number): Pick<PullOptions, "keepAnnotations"> {
-  if (link < 0) return {};
-  const file = join(root, SYNC_FILE);
-  return {
-    async keepAnnotations(annotations) {
-      const draft = draftIn(root);
-      const { editAnnotations } = await import("@agentos/controller");
-      await writeFile(draft, editAnnotations(await readFile(file, "utf8"), link, annotations));
-      await rename(draft, file);
-    },
-  };
-}
 
 /** Where the world runs elsewhere, what it published is fetched first; a remote that is away leaves what was fetched before. */
 async function workspacesOf(cx: Context, repo: Repo): Promise<Workspaces> {

@@ -1,15 +1,21 @@
 // aos push: what changed in the world's folders goes into the world: files into their workspaces, the control plane as a proposal.
 
 import { AosError } from "@agentos/kernel";
-import { connectWorld, filesOfFolder, openWorkspaces, readSyncMap, type ControlClient, type Repo, type Workspaces } from "@agentos/controller";
+import { filesOfFolder, readSyncMap } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { progress, type Progress } from "../progress.ts";
+import { failureOf } from "../failure.ts";
+import { failureLines } from "../render/failure.ts";
 import { airPushedLines, pushedLines } from "../render/sync.ts";
+import { keepingAnnotations } from "../sync/keep-annotations.ts";
 import { chosenLinks, ownerOf } from "../sync/links.ts";
-import { socketOutlet, type Outlet } from "../sync/outlet.ts";
-import { pushLink, type LinkPushed } from "../sync/push-link.ts";
-import { personKey, placeOf, worldFolder, worldId, worldRepo } from "../world.ts";
+import { afterwards, looks, together } from "../sync/looks.ts";
+import type { AirPushed } from "../sync/push-air.ts";
+import { planBatches, pushBatch, rememberLooks } from "../sync/push-batches.ts";
+import { plannedPush, type LinkPushed } from "../sync/push-link.ts";
+import { keptBytes } from "../sync/scan.ts";
+import { openWay } from "../sync/way.ts";
+import { placeOf, worldFolder, worldRepo } from "../world.ts";
 
 export default command({
   positionals: {
@@ -20,81 +26,84 @@ export default command({
     message: { alias: "m", type: "string", requiresArg: true, describe: "What this is about: of the versions, and of the proposal" },
     "dry-run": { type: "boolean", default: false, describe: "Say what would happen, and change nothing" },
     prune: { type: "boolean", default: false, describe: "At the first push to a workspace that has files: remove those that are not here" },
-    force: { type: "boolean", default: false, describe: "Make the workspace what is here, whatever it has that is newer" },
+    force: { type: "boolean", default: false, describe: "Make workspace and proposal what is here, whatever they have that is newer" },
     proposal: { type: "string", requiresArg: true, describe: "Name of the control plane's proposal [default: push-YOU]" },
     detach: { type: "boolean", default: false, describe: "Through Git: do not wait for the controller's answer" },
     only: { choices: ["air", "workspaces"] as const, describe: "One of both" },
   },
   epilogue:
     "Workspaces go to the world that runs here, else through Git to the controller of the remote, which answers. A change of the control plane never goes around its review: it becomes a proposal, or a further\n" +
-    "commit on the one that the last push made. Exit code 3 where the workspace has something newer: pull first.",
+    "commit on the one that the last push made. All is looked at before anything is offered or sent. Exit code 3 where the workspace has something newer: pull first.",
   async run(cx, { dir, ref, message, "dry-run": dry, prune, force, proposal, only, detach }) {
+    if (only === "air" && dir !== undefined) throw new AosError("cli.usage", `${dir}: --only air leaves every folder out`, { hint: "leave out the one or the other" });
     const repo = await worldRepo(cx);
     const root = await worldFolder(cx);
     const sync = await readSyncMap(filesOfFolder(root));
-    const links = only === "air" ? [] : chosenLinks(sync, { dir, ref }, { root, cwd: cx.cwd });
-    const mode = dry ? "dry-run" : "push";
-    const { pushControl } = only === "workspaces" || dir !== undefined ? { pushControl: undefined } : await import("../sync/push-control.ts");
-    const air = await pushControl?.(cx, { repo, root, sync }, { mode, message, slug: proposal });
-    // In JSON everything is one answer; a person sees each part as it is done.
-    const text = cx.out.mode === "text";
-    if (air !== undefined && text) cx.out.item(air, airPushedLines(air, cx.out.style));
-    const pushed: LinkPushed[] = [];
-    const open = links.filter((link) => link.version === undefined || dir !== undefined);
-    if (open.length > 0) {
-      await withOutlet(cx, repo, detach ? "detach" : "wait", async (outlet, workspaces, shown) => {
-        for (const link of open) {
-          shown.next(`reading ${link.dir}`);
-          const onSent = (total: number): void => {
-            shown.next(`sending ${link.dir}`);
-            shown.step({ total });
-          };
-          const done = await pushLink(outlet(), { link, root, gitDir: repo.commonDir, workspaces, onFile: () => shown.step() }, {
-            extra: prune ? "prune" : "keep", newer: force ? "overwrite" : "refuse", mode, message, owner: () => ownerOf(repo), nowNs: BigInt(Date.now()) * 1_000_000n, onSent,
-          });
-          shown.hide();
-          pushed.push(done);
-          if (text) cx.out.item(done, pushedLines(done, mode, cx.out.style));
-        }
-      });
+    const chosen = only === "air" ? [] : chosenLinks(sync, { dir, ref }, { root, cwd: cx.cwd });
+    const links = chosen.filter((link) => link.version === undefined || dir !== undefined);
+    const control = only === "workspaces" || dir !== undefined ? undefined : await import("../sync/push-control.ts");
+    const [mode, newer] = [dry ? ("dry-run" as const) : ("push" as const), force ? ("overwrite" as const) : ("refuse" as const)];
+    const [looked, kept, told] = [looks(), keptBytes(), telling(cx, mode)];
+    const air = await looked.take(async () => control?.planControl(cx, { repo, root, sync }, { mode, newer, slug: proposal }));
+    const way = links.length === 0 ? undefined : await looked.take(() => openWay(cx, repo, { answer: detach ? "detach" : "wait", remote: control === undefined ? "fetch" : "fetched" }));
+    try {
+      const places = way === undefined ? [] : links.map((link) => ({ link, root, gitDir: repo.commonDir, workspaces: way.workspaces }));
+      const batches = way === undefined ? [] : await planBatches(way, places, { extra: prune ? "prune" : "keep", newer, missing: dir === undefined ? "empty" : "refuse", kept, looked });
+      if (dry || looked.refusals().length > 0) rememberLooks(batches);
+      refuseAll(cx, looked.refusals(), { place: placeOf(repo), others: dry ? 0 : batches.length + Number(air !== undefined) });
+      // From here on things are done: what is refused now could not be known before.
+      if (control !== undefined && air !== undefined) told.air(dry ? control.plannedAir(air) : await control.offerControl(repo, air, { message }));
+      const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner: () => ownerOf(repo), keepAnnotations: keepingAnnotations(root, sync) };
+      for (const batch of batches) {
+        const pushed = dry || way === undefined ? batch.plans.map(plannedPush) : await pushBatch(batch, way.shown, sending);
+        for (const one of pushed) told.link(one);
+      }
+    } catch (error) {
+      throw told.cutOff(error);
+    } finally {
+      await way?.close();
     }
-    if (!text) cx.out.result({ air: air ?? null, workspaces: pushed, dryRun: dry }, []);
-    else if (air === undefined && open.length === 0) cx.out.item(undefined, ["nothing to push: the control plane is as this branch has it, and no folder is linked"]);
+    told.end(links.length > 0 ? [] : [...(control === undefined ? [] : ["the control plane is as this branch has it"]), ...(only === "air" ? [] : [chosen.length === 0 ? "no folder is linked" : "no folder is linked but to one version"])]);
   },
 });
 
-/** The world that runs here; else the remote, whose controller answers through Git. @throws AosError `world.away` where there is neither */
-async function withOutlet(cx: Context, repo: Repo, answer: "detach" | "wait", use: (outlet: () => Outlet, workspaces: Workspaces, shown: Progress) => Promise<void>): Promise<void> {
-  const client = await connectWorld(repo);
-  return client === undefined ? throughGit(cx, repo, answer, use) : throughSocket(cx, repo, client, use);
+/** @throws AosError one for all of them; each of several is told before */
+function refuseAll({ out }: Context, refusals: readonly AosError[], push: { readonly place: string; readonly others: number }): void {
+  const failures = refusals.map(failureOf);
+  if (failures.length === 0) return;
+  if (failures.length === 1 && push.others > 0) out.notice("nothing was pushed");
+  if (failures.length > 1 && out.mode === "text") process.stderr.write(`${failures.flatMap((failure) => failureLines(failure, out.style)).join("\n")}\n`);
+  if (failures.length > 1 && out.mode === "json") out.result({ refused: failures.map(({ code, message, at, hint }) => ({ code, message, at, hint })) }, []);
+  throw together(refusals, push.place);
 }
 
-async function throughSocket(cx: Context, repo: Repo, client: ControlClient, use: Parameters<typeof withOutlet>[3]): Promise<void> {
-  const workspaces = await openWorkspaces(repo, { client });
-  const shown = progress(cx.out, "looking for the world");
-  try {
-    await use(() => socketOutlet(client, workspaces.blobs), workspaces, shown);
-  } finally {
-    shown.end();
-  }
-}
-
-async function throughGit(cx: Context, repo: Repo, answer: "detach" | "wait", use: Parameters<typeof withOutlet>[3]): Promise<void> {
-  const [{ createModuleRunner }, { openStore }] = [await import("@agentos/kernel"), await import("@agentos/controller")];
-  const [{ withUpstream }, { gitOutlet }] = [await import("../upstream.ts"), await import("../sync/git-outlet.ts")];
-  const { remote, main } = await withUpstream(repo, { fetch: cx.out }, async (upstream) => upstream);
-  if (remote === undefined) {
-    throw new AosError("world.away", `${placeOf(repo)}: the world is not running, so its workspaces cannot be pushed to`, { class: "outside", hint: "start it with `aos run`; `aos push --only air` proposes the control plane alone" });
-  }
-  const workspaces = await openWorkspaces(repo, { modules: createModuleRunner });
-  const store = openStore(repo.commonDir);
-  const shown = progress(cx.out, "looking for the world");
-  try {
-    const [world, key] = [await worldId(cx, repo, store), await personKey(cx, repo)];
-    await use(() => gitOutlet({ repo, store, remote, main, world, key, blobs: workspaces.blobs, answer, onWait: () => shown.next("waiting for the controller") }), workspaces, shown);
-  } finally {
-    shown.end();
-    await workspaces.close();
-    await store.close();
-  }
+/** Tells each part to a person as it is done; to a program all of it in one answer. `end` says why there is nothing, where there is. */
+function telling(cx: Context, mode: "push" | "dry-run"): { air(pushed: AirPushed): void; link(pushed: LinkPushed): void; cutOff(error: unknown): unknown; end(nothing: readonly string[]): void } {
+  const { out } = cx;
+  const text = out.mode === "text";
+  const workspaces: LinkPushed[] = [];
+  const done: string[] = [];
+  let air: AirPushed | null = null;
+  const answer = (): void => out.result({ air, workspaces, dryRun: mode === "dry-run" }, []);
+  return {
+    air(pushed) {
+      air = pushed;
+      if (pushed.outcome !== "unchanged") done.push(`proposal ${pushed.slug} ${pushed.outcome}`);
+      if (text) out.item(pushed, airPushedLines(pushed, out.style));
+    },
+    link(pushed) {
+      workspaces.push(pushed);
+      if (pushed.sent === true) done.push(`${pushed.dir} sent to ${pushed.ref}`);
+      else if (pushed.version !== pushed.from) done.push(`version ${pushed.version} of ${pushed.ref}`);
+      if (text) out.item(pushed, pushedLines(pushed, mode, out.style));
+    },
+    cutOff(error) {
+      if (!text && done.length > 0) answer();
+      return afterwards(error, done);
+    },
+    end(nothing) {
+      if (!text) answer();
+      else if (air === null && nothing.length > 0) out.item(undefined, [`nothing to push: ${nothing.join(", and ")}`]);
+    },
+  };
 }

@@ -3,11 +3,12 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AosError, createModuleRunner, renderHtml, type WindowWanted } from "@agentos/kernel";
-import { filesOfFolder, jointShadow, readRules, readShadowNote, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound } from "@agentos/controller";
+import { filesOfFolder, jointShadow, readRules, readShadowNote, rulesChanged, shadowLocally, signerOf, trustInput, type LocalShadow, type Repo, type ShadowFound } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { jointLines } from "../render/joint.ts";
 import { markdownLines } from "../render/markdown.ts";
+import { rulesLines } from "../render/shadow.ts";
 import { withProgress } from "../progress.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
@@ -24,10 +25,12 @@ export default command({
     last: { type: "number", describe: "Run the last N recorded inputs again" },
     html: { type: "string", describe: "Write the report as a page, too" },
   },
-  epilogue: "Prints the controller's signed report where there is one on the proposal's head, else runs the shadow here on the recorded state.\nWith --since, --last and --html it always runs here. Of several proposals each is run alone, and each two in both orders.\nWith --json: {by, report}; `by` is null for a run of this process; of several {runs, conflicts}.",
+  epilogue: "Prints the controller's signed report where there is one on the proposal's head, else runs the shadow here on the recorded state.\nWith --since, --last and --html it always runs here. Of several proposals each is run alone, and each two in both orders.\nA report speaks of the world: what would change below .aos, which says who decides, is named beside it.\nWith --json: {by, report, rules}; `by` is null for a run of this process, `rules` the files below .aos; of several {runs, conflicts, rules}.",
   async run(cx, { slug: slugs = [], worktree, wait, since, last, html }) {
-    if ((slugs.length === 0) !== worktree) throw new AosError("cli.usage", "aos shadow: name a proposal, or say --worktree", { hint: "aos shadow SLUG; `aos proposals` lists them" });
+    if ((slugs.length === 0) !== worktree) throw new AosError("cli.usage", `aos shadow: ${worktree ? `--worktree is about this folder, and ${slugs[0]} is named too` : "name a proposal, or say --worktree"}`, { hint: "aos shadow SLUG; `aos proposals` lists them" });
     const window = windowWanted(since, last);
+    const runsHere = worktree ? "--worktree" : html !== undefined ? "--html" : window === undefined ? undefined : since === undefined ? "--last" : "--since";
+    if (wait && runsHere !== undefined) throw new AosError("cli.usage", `aos shadow: --wait is for the controller's report, and ${runsHere} runs here`, { hint: "leave one of them out" });
     const repo = await worldRepo(cx);
     const [slug, ...others] = slugs;
     if (others.length > 0) return runTogether(cx, repo, { slugs, alone: html === undefined && window === undefined && !wait });
@@ -35,16 +38,17 @@ export default command({
     const found = slug === undefined || here ? undefined : await withProgress(cx.out, wait ? "waiting for a report" : "looking for a report", () => findReport(repo, slug, wait));
     if (found !== undefined) {
       cx.out.notice(`report of ${found.by}, signed`);
-      return print(cx, { by: found.by, report: found.entry.report, markdown: summaryOf(found.entry) });
+      return print(cx, { by: found.by, report: found.entry.report, markdown: summaryOf(found.entry), rules: found.rules });
     }
     if (slug !== undefined && !here) cx.out.notice("no report on this head yet: run here, on the recorded state");
     const folder = slug === undefined ? await worldFolder(cx) : undefined;
     const made = await withUpstream(repo, here && slug !== undefined ? { fetch: cx.out } : "as-is", async (upstream) => {
       const head = slug === undefined || folder !== undefined ? filesOfFolder(folder ?? cx.cwd) : (await openProposal(upstream, slug)).head;
-      return withProgress(cx.out, "rehearsing", () => shadowLocally(repo, { base: upstream.main, head, modules: createModuleRunner(), ...(window === undefined ? {} : { window }) }));
+      const shadow = await withProgress(cx.out, "rehearsing", () => shadowLocally(repo, { base: upstream.main, head, modules: createModuleRunner(), ...(window === undefined ? {} : { window }) }));
+      return { ...shadow, rules: await rulesChanged(repo, upstream.local.store, { base: upstream.main, head }) };
     });
     if (html !== undefined) await writePage(cx, html, made);
-    return print(cx, { by: null, report: made.json, markdown: made.markdown });
+    return print(cx, { by: null, report: made.json, markdown: made.markdown, rules: made.rules });
   },
 });
 
@@ -66,18 +70,23 @@ function windowWanted(since: string | undefined, last: number | undefined): Wind
 
 async function runTogether(cx: Context, repo: Repo, { slugs, alone }: { readonly slugs: readonly string[]; readonly alone: boolean }): Promise<void> {
   if (!alone) throw new AosError("cli.usage", "aos shadow: --since, --last, --html and --wait are for one proposal", { hint: `aos shadow ${slugs.join(" ")}` });
+  const twice = slugs.find((slug, index) => slugs.indexOf(slug) !== index);
+  if (twice !== undefined) throw new AosError("cli.usage", `aos shadow: ${twice} is named twice`, { hint: "several are different proposals; `aos proposals` lists them" });
   const joint = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
     const proposals = [];
     for (const slug of slugs) proposals.push({ slug, head: (await openProposal(upstream, slug)).head });
-    return jointShadow(repo, { base: upstream.main, proposals, modules: createModuleRunner() });
+    const rules = [];
+    for (const { slug, head } of proposals) rules.push({ slug, files: await rulesChanged(repo, upstream.local.store, { base: upstream.main, head }) });
+    return { ...(await jointShadow(repo, { base: upstream.main, proposals, modules: createModuleRunner() })), rules: rules.filter(({ files }) => files.length > 0) };
   });
-  cx.out.result(joint, jointLines(joint, cx.out.style));
+  cx.out.result(joint, [...joint.rules.flatMap(({ slug, files }) => rulesLines(files, cx.out.style, { slug })), ...jointLines(joint, cx.out.style)]);
 }
 
 async function writePage(cx: Context, file: string, made: LocalShadow): Promise<void> {
   const path = resolve(cx.cwd, file);
-  await writeFile(path, renderHtml(made.report, made.planes)).catch((cause: unknown) => {
-    throw new AosError("cli.write", `${path}: cannot be written`, { at: { file: path }, cause, hint: "is there such a folder?" });
+  await writeFile(path, renderHtml(made.report, made.planes)).catch((cause: NodeJS.ErrnoException) => {
+    const folder = cause.code === "EISDIR";
+    throw new AosError("cli.write", `${path}: ${folder ? "it is a folder" : "cannot be written"}`, { at: { file: path }, cause, hint: folder ? "name a file: --html page.html" : "is there such a folder?" });
   });
   cx.out.notice(`wrote ${path}`);
 }
@@ -85,6 +94,8 @@ async function writePage(cx: Context, file: string, made: LocalShadow): Promise<
 interface Found {
   readonly entry: ShadowFound;
   readonly by: string;
+  /** Files below `.aos` that the proposal changes. */
+  readonly rules: readonly string[];
 }
 
 /** Of each of many fetches nothing is said: what they are for says it. */
@@ -110,7 +121,7 @@ async function readReport(upstream: Upstream, slug: string): Promise<Found | und
   const { entries } = await readShadowNote(local, head);
   for (const entry of entries.toReversed()) {
     const signer = signerOf(trust, entry.key);
-    if (signer.known && (signer.kind === "controller" || signer.kind === "ci") && entry.claim.head === head && entry.claim.base === main) return { entry, by: signer.name };
+    if (signer.known && (signer.kind === "controller" || signer.kind === "ci") && entry.claim.head === head && entry.claim.base === main) return { entry, by: signer.name, rules: await rulesChanged(local.repo, local.store, { base: main, head }) };
   }
   return undefined;
 }
@@ -120,7 +131,8 @@ function summaryOf({ lines }: ShadowFound): string {
   return lines.split("\n").slice(0, -2).join("\n").trimEnd();
 }
 
-function print(cx: Context, told: { readonly by: string | null; readonly report: LocalShadow["json"]; readonly markdown: string }): void {
-  const { by, report, markdown } = told;
-  cx.out.result({ by, report }, markdownLines(markdown, { style: cx.out.style, for: cx.out.terminal ? "terminal" : "file" }));
+function print(cx: Context, told: { readonly by: string | null; readonly report: LocalShadow["json"]; readonly markdown: string; readonly rules: readonly string[] }): void {
+  const { by, report, markdown, rules } = told;
+  const lines = rulesLines(rules, cx.out.style);
+  cx.out.result({ by, report, rules }, [...lines, ...lines.map(() => ""), ...markdownLines(markdown, { style: cx.out.style, for: cx.out.terminal ? "terminal" : "file" })]);
 }

@@ -1,7 +1,6 @@
 // aos ws log: the versions of a workspace, newest first.
 
-import { AosError, fromUtf8, trees } from "@agentos/kernel";
-import { MESSAGE_KEY, type VersionRow, type Workspaces } from "@agentos/controller";
+import { annotatedMessage } from "@agentos/controller";
 import { command } from "../command.ts";
 import { countOf } from "../count.ts";
 import { briefVersionLines, versionLines, type LogRow } from "../render/ws.ts";
@@ -22,19 +21,8 @@ export default command({
       const { version: latest } = await versionAt(workspaces, { workspace, version: undefined });
       const newest = [...(await workspaces.versions(workspace))].reverse();
       const rows: LogRow[] = [];
-      for (const row of most === 0 ? newest : newest.slice(0, most)) rows.push({ ...row, message: await messageOf(workspaces, row) });
+      for (const row of most === 0 ? newest : newest.slice(0, most)) rows.push({ ...row, message: await annotatedMessage(workspaces.blobs, row.root) });
       cx.out.result({ workspace, latest, versions: rows }, oneline ? briefVersionLines(rows, cx.out.style) : versionLines(workspace, rows, cx.out.style));
     });
   },
 });
-
-/** What the root's annotation says; undefined where it says nothing, or is not stored here. */
-async function messageOf({ blobs }: Workspaces, { root }: VersionRow): Promise<string | undefined> {
-  try {
-    const hash = (await trees.annotations(blobs, root))?.get(MESSAGE_KEY);
-    return hash === undefined ? undefined : fromUtf8(await trees.readBlob(blobs, hash));
-  } catch (error) {
-    if (error instanceof AosError) return undefined;
-    throw error;
-  }
-}

@@ -18,7 +18,7 @@ interface DemoOptions {
   readonly seed: number;
 }
 
-export async function demo(options: DemoOptions): Promise<void> {
+async function demo(options: DemoOptions): Promise<void> {
   const started = Date.now();
   const base = options.keep === undefined ? await mkdtemp(join(tmpdir(), "aos-demo-")) : resolve(options.keep);
   await mkdir(base, { recursive: true });

@@ -13,7 +13,7 @@ export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
 }
-export interface Expectation {
+interface Expectation {
   /** The exit code that is right; anything else is an error. */
   readonly expect: number;
 }
@@ -25,7 +25,7 @@ export function exampleFolder(name: string): string {
 /** The world sees no configuration but its own. */
 export const ENVIRONMENT: NodeJS.ProcessEnv = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", NO_COLOR: "1" };
 
-export interface RunOptions extends Expectation {
+interface RunOptions extends Expectation {
   readonly env?: Readonly<Record<string, string>>;
 }
 

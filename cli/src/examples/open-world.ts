@@ -202,6 +202,7 @@ function endOf(example: Example, { world, made }: Live): Ended {
 function overlaid(base: WorldFiles, over: WorldFiles): WorldFiles {
   return {
     place: over.place,
+    passedOver: base.passedOver,
     read: async (path) => (path.startsWith("air/") ? await over.read(path.slice("air/".length)) : undefined) ?? base.read(path),
     async list(folder) {
       const below = await base.list(folder);

@@ -17,7 +17,7 @@ export function hashLines(rows: readonly HashRow[]): readonly string[] {
   return rows.map(({ hash, kind, name }) => `${hash} ${kind} ${name}`);
 }
 
-export interface DefRow extends HashRow {
+interface DefRow extends HashRow {
   readonly builtin: boolean;
 }
 
@@ -26,7 +26,7 @@ export function defLines(rows: readonly DefRow[], style: Style): readonly string
   return columns(rows.map(({ hash, kind, name, builtin }) => [style.dim(kind), name, short(hash), builtin ? style.dim("builtin") : ""]));
 }
 
-export interface RuleRow {
+interface RuleRow {
   readonly code: string;
   readonly text: string;
 }

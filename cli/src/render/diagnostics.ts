@@ -19,7 +19,7 @@ export function diagnosticLines(diagnostics: readonly Diagnostic[], options: { r
   });
 }
 
-export interface CheckedCounts {
+interface CheckedCounts {
   readonly definitions: number;
   readonly scenarios: number;
   readonly warnings: number;

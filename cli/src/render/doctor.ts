@@ -2,7 +2,7 @@
 
 import { columns, type Style } from "./style.ts";
 
-export interface CheckView {
+interface CheckView {
   readonly name: string;
   readonly state: "bad" | "fine" | "odd";
   readonly says: string;

@@ -3,7 +3,7 @@
 import { shown, type Style } from "./style.ts";
 import { patchLines } from "./ws-diff.ts";
 
-export interface FileRow {
+interface FileRow {
   readonly path: string;
   /** Undefined: there is no such file. */
   readonly before: string | undefined;

@@ -7,7 +7,7 @@ export function refusedLines(refused: { readonly slug: string; readonly head: st
   return [`${style.red("refused")}  ${style.bold(refused.slug)} at ${short(refused.head)} may not be merged:`, ...reasonLines(refused.reasons, style)];
 }
 
-export interface Merged {
+interface Merged {
   readonly slug: string;
   readonly head: string;
   readonly commit: string;

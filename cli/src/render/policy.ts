@@ -9,7 +9,7 @@ export interface PolicyProblem {
   readonly column: number;
   readonly message: string;
 }
-export interface PolicyWarning {
+interface PolicyWarning {
   readonly pointer: string;
   readonly message: string;
 }

@@ -2,7 +2,7 @@
 
 import { byteSize } from "./byte-size.ts";
 
-export interface Done {
+interface Done {
   readonly done: number;
   /** How many there are; undefined or 0 where that is not known. */
   readonly total: number | undefined;

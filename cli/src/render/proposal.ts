@@ -37,7 +37,7 @@ export function reasonLines(reasons: readonly ReasonRow[], style: Style): readon
   return reasons.map(({ holds, text }) => `  ${holds ? style.green("yes") : style.red("no ")}  ${shown(text)}`);
 }
 
-export interface Proposed {
+interface Proposed {
   readonly slug: string;
   readonly head: string;
   readonly commits: number;

@@ -3,7 +3,7 @@
 import { reasonLines, type ReasonRow } from "./proposal.ts";
 import { short, shown, type Style } from "./style.ts";
 
-export interface Reviewed {
+interface Reviewed {
   readonly slug: string;
   readonly head: string;
   readonly verdict: string;

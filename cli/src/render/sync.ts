@@ -2,7 +2,8 @@
 
 import type { AirPushed } from "../sync/push-air.ts";
 import type { LinkPulled, Pulled } from "../sync/pull-link.ts";
-import type { Change, LinkPushed } from "../sync/push-link.ts";
+import type { Change } from "../sync/plan-push.ts";
+import type { LinkPushed } from "../sync/push-link.ts";
 import { shown, type Style } from "./style.ts";
 
 const LINES_MAX = 50;
@@ -10,10 +11,11 @@ const LINES_MAX = 50;
 /** @param mode - `dry-run`: what would happen */
 export function pushedLines(link: LinkPushed, mode: "push" | "dry-run", style: Style): readonly string[] {
   const at = `${style.bold(shown(link.dir))} → ${shown(link.ref)}`;
+  const orphans = (link.orphans ?? []).slice(0, LINES_MAX).map((path) => `  ${style.red("-")} ${shown(path)}: its annotations ${mode === "dry-run" ? "would go" : "went"} out of aos.sync.json, as the file went`);
   if (link.sent === true) return [`${at}  ${style.yellow("sent")}: a controller takes it, and makes version ${link.from + 1} of it or refuses it`, ...changeLines(link.changes, style)];
-  if (link.version === link.from) return [`${at}  ${style.dim(`in step with version ${link.version}`)}`];
+  if (link.version === link.from) return [`${at}  ${style.dim(`in step with version ${link.version}`)}`, ...orphans];
   const version = link.from === 0 ? "version 1, the first" : `version ${link.from} → ${link.version}`;
-  return [`${at}  ${mode === "dry-run" ? "would make " : ""}${version}`, ...changeLines(link.changes, style)];
+  return [`${at}  ${mode === "dry-run" ? "would make " : ""}${version}`, ...changeLines(link.changes, style), ...orphans];
 }
 
 export function pulledLines(link: LinkPulled, mode: "pull" | "dry-run", style: Style): readonly string[] {

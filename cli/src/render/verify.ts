@@ -1,26 +1,17 @@
 // The verdict on a clone: what was looked at, what it came to, and what does not hold.
 
+import type { VerifyReport } from "@agentos/controller";
 import { count, short, shown, type Style } from "./style.ts";
 
-export interface VerifyView {
-  readonly ok: boolean;
-  readonly checked: { readonly seals: number; readonly records: number; readonly receipts: number; readonly approvals: number; readonly decisions: number; readonly reviews: number };
-  readonly replayed?: { readonly stateRoot: string; readonly seq: number };
-  /** Merges on main that are not applied yet. */
-  readonly pending: readonly string[];
-  readonly reworded: readonly string[];
-  readonly problems: readonly { readonly seq?: number; readonly commit?: string; readonly file?: string; readonly code: string; readonly message: string }[];
-}
-
 /** The place by seq, commit and file, as far as it is known, then the sentence. */
-export function problemText({ seq, commit, file, message }: VerifyView["problems"][number]): string {
+export function problemText({ seq, commit, file, message }: VerifyReport["problems"][number]): string {
   const place = [seq === undefined ? "" : `seq ${seq}`, commit === undefined ? "" : `commit ${short(commit)}`, file ?? ""].filter((part) => part !== "");
   return place.length === 0 ? message : `${place.join(", ")}: ${message}`;
 }
 
 const PROBLEMS_SHOWN = 10;
 
-export function verifyLines({ ok, checked, replayed, pending, reworded, problems }: VerifyView, style: Style): readonly string[] {
+export function verifyLines({ ok, checked, replayed, pending, reworded, problems }: VerifyReport, style: Style): readonly string[] {
   const counts = [count(checked.seals, "seal"), count(checked.records, "record"), count(checked.receipts, "receipt"), ...(checked.approvals === 0 ? [] : [count(checked.approvals, "approval")]), count(checked.decisions, "decision"), count(checked.reviews, "review")];
   const looked = `looked at ${counts.join(", ")}`;
   const failed = problems.slice(0, PROBLEMS_SHOWN).map((problem) => `${style.red("fails")} ${shown(problemText(problem))} ${style.dim(`(${problem.code})`)}`);

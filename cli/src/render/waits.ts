@@ -13,7 +13,7 @@ export interface WaitsView {
 const VALUE_CHARS_MAX = 200;
 
 /** `answer: the receipt of http.request under web #9, for 3 min (since seq 10)`. */
-export function waitText(wait: WaitRow, nowMs: number): string {
+function waitText(wait: WaitRow, nowMs: number): string {
   return `${shown(wait.step)}: ${thing(wait)}${lasting(wait.since, nowMs)} (since seq ${wait.sinceSeq})`;
 }
 

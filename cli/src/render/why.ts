@@ -71,7 +71,7 @@ function reviewSection({ reviews, shadows }: DecisionInputs, { counted, ignored 
   ];
 }
 
-export interface WalkRow {
+interface WalkRow {
   readonly relation: string;
   readonly record: RecordView;
 }

@@ -19,7 +19,7 @@ function realName(name: string): string {
   }
 }
 
-export interface ListingView {
+interface ListingView {
   readonly style: Style;
   readonly layout: "names" | "long";
   /** How wide the terminal is; undefined: one name a line. */

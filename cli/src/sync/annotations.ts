@@ -20,17 +20,22 @@ const NONE: ByKey<Hash> = new Map();
 /**
  * What a push sets: the sync map's annotations that the workspace has not, or has otherwise.
  *
- * @returns `behind`: paths at which the workspace got other ones since both were in step
- * @throws AosError `sync.annotation` for a path that is not in the folder
+ * @returns `behind`: paths at which the workspace got other ones since both were in step; `orphans`: paths that were in the workspace
+ *   and are gone, so that nothing is left to annotate
+ * @throws AosError `sync.annotation` for a path that neither is nor was in the folder
  */
 export async function annotationChanges(
   place: LinkPlace, seen: LinkState, options: { readonly newer: "refuse" | "overwrite" },
-): Promise<{ readonly changes: readonly AnnotationChange[]; readonly behind: readonly string[] }> {
+): Promise<{ readonly changes: readonly AnnotationChange[]; readonly behind: readonly string[]; readonly orphans: readonly string[] }> {
   const { link, workspaces } = place;
   const changes: AnnotationChange[] = [];
-  const behind: string[] = [];
+  const [behind, orphans]: [string[], string[]] = [[], []];
   for (const [path, values] of link.annotations) {
     if (path !== "" && !isInFolder(seen, path)) {
+      if (isGone(seen, path) || (await wasOnce(place, seen, path))) {
+        orphans.push(path);
+        continue;
+      }
       throw new AosError("sync.annotation", `aos.sync.json: annotations of ${path}: ${link.dir} has no such file or folder`, { at: { file: "aos.sync.json" }, hint: `paths are relative to ${link.dir}; where the file is gone for good, take its annotations out of aos.sync.json` });
     }
     const at = path === "" ? link.path : workspacePath(link, path);
@@ -43,12 +48,39 @@ export async function annotationChanges(
     const before = base === undefined ? NONE : await annotationsAt(workspaces.blobs, base.root, at);
     if ([...patch.keys()].some((key) => there.get(key) !== before.get(key))) behind.push(path);
   }
-  return { changes, behind };
+  return { changes, behind, orphans };
 }
 
 function isInFolder({ local }: LinkState, path: string): boolean {
   if (local.files.has(path)) return true;
   for (const file of local.files.keys()) if (file.startsWith(`${path}/`)) return true;
+  return false;
+}
+
+/** Was it there when both were in step? What is left out did not go: the workspace keeps it. */
+function isGone({ base, rules }: LinkState, path: string): boolean {
+  const before = [...(base?.files.keys() ?? [])].filter((file) => file === path || file.startsWith(`${path}/`));
+  return before.length > 0 && !before.some((file) => rules.covers(file));
+}
+
+/** How many versions are looked at, the newest first. */
+const VERSIONS_LOOKED_AT = 100;
+
+/** Where a sync map is older than the folder, as it is after a clone: was it in the workspace, and is no more? */
+async function wasOnce({ link, workspaces }: LinkPlace, { root, rules }: LinkState, path: string): Promise<boolean> {
+  const at = workspacePath(link, path);
+  const isIn = async (tree: Hash): Promise<boolean> => {
+    try {
+      return (await trees.findPath(workspaces.blobs, tree, at)) !== undefined;
+    } catch (error) {
+      // A file stands in the way, or the version's tree is not here.
+      if (error instanceof AosError) return false;
+      throw error;
+    }
+  };
+  if (rules.covers(path) || (await isIn(root))) return false;
+  const versions = await workspaces.versions(link.workspace);
+  for (const version of versions.slice(-VERSIONS_LOOKED_AT).reverse()) if (await isIn(version.root)) return true;
   return false;
 }
 

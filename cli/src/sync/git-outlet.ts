@@ -33,15 +33,22 @@ export function gitOutlet(options: GitOutlet): Outlet {
   const held = new Map<Hash, Uint8Array>();
   const { bytesMax = LETTER_BYTES_MAX } = options;
   let heldBytes = 0;
-  const lacks = async (hash: Hash): Promise<boolean> => !held.has(hash) && (await options.blobs.get(hash)) === undefined;
+  const unpublished = new Set<Hash>();
+  const lacks = async (hash: Hash): Promise<boolean> => {
+    if (held.has(hash)) return false;
+    if (unpublished.has(hash)) return true;
+    if ((await options.blobs.get(hash)) !== undefined) return false;
+    unpublished.add(hash);
+    return true;
+  };
   const hold = (hash: Hash, bytes: Uint8Array): void => {
     held.set(hash, bytes);
     heldBytes += bytes.length;
   };
-  const requireRoom = (path: string, size: number): void => {
+  const requireRoom = (path: string, size: number, before = heldBytes): void => {
     if (size > BLOB_BYTES_MAX) throw new AosError("blob.too_large", `${path}: its ${size} bytes are over ${BLOB_BYTES_MAX}`, { at: { file: path } });
-    if (heldBytes + size <= bytesMax) return;
-    throw new AosError("inbox.too_large", `${path}: its ${size} bytes do not fit: with the files before it ${heldBytes + size} bytes would be sent through Git at once, and ${bytesMax} may`, {
+    if (before + size <= bytesMax) return;
+    throw new AosError("inbox.too_large", `${path}: its ${size} bytes do not fit: with the files before it ${before + size} bytes would be sent through Git at once, and ${bytesMax} may`, {
       at: { file: path }, hint: "push part of it first (leave some files out), or push where the world runs",
     });
   };
@@ -51,6 +58,15 @@ export function gitOutlet(options: GitOutlet): Outlet {
     return hash;
   };
   return {
+    async requireSendable(files) {
+      let bytes = 0;
+      for (const { hash, path, size } of new Map(files.map((file) => [file.hash, file])).values()) {
+        if (!(await lacks(hash))) continue;
+        requireRoom(path, size, bytes);
+        bytes += size;
+      }
+      await signerOf(options);
+    },
     staged: {
       put,
       get: async (hash) => held.get(hash) ?? options.blobs.get(hash),
@@ -80,11 +96,17 @@ export function gitOutlet(options: GitOutlet): Outlet {
   };
 }
 
+/** Whoever signs a letter. @throws AosError `trust.unknown_key` */
+async function signerOf({ store, main, key }: Pick<GitOutlet, "key" | "main" | "store">): Promise<{ readonly principal: NonNullable<ReturnType<typeof principalOfKey>>; readonly trust: Trust }> {
+  const trust = parseTrust((await store.readPath(main, TRUST_PATH)) ?? new Uint8Array());
+  const principal = principalOfKey(trust, key.publicKey);
+  if (principal !== undefined) return { principal, trust };
+  throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+}
+
 async function send(options: GitOutlet, version: NewVersion, { value, blobs }: { readonly value: Value; readonly blobs: readonly Uint8Array[] }): Promise<number | "sent"> {
   const { repo, store, remote, key } = options;
-  const trust = parseTrust((await store.readPath(options.main, TRUST_PATH)) ?? new Uint8Array());
-  const principal = principalOfKey(trust, key.publicKey);
-  if (principal === undefined) throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+  const { principal, trust } = await signerOf(options);
   const name = `${principal.name}/${randomBytes(16).toString("hex")}`;
   const { commit, objects } = await writeLetter(store, { world: options.world, schema: WORKSPACE_COMMIT, value, key: undefined, blobs }, { key, principal: principal.name, timeSeconds: Math.floor(Date.now() / 1000) });
   const pack = await store.writePack(objects);

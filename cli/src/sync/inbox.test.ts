@@ -1,7 +1,7 @@
 // Push and pull with nothing but a Git remote: events travel as signed commits, and so do the answers.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { aos, eventually, git, startAos, temporaryFolder, type Ran } from "../testing/aos.ts";
@@ -45,7 +45,26 @@ test("aos push, pull through Git: two clones, a guarded server, a controller tha
   const refused = await aos(["push", "--key", at("stranger")], { cwd: at("author") });
   assert.equal(refused.code, 0, "there is nothing to sign");
   await writeFile(at("author/docs/c"), "c\n");
-  assert.match((await aos(["push", "--key", at("stranger")], { cwd: at("author") })).stderr, /nobody in \.aos\/trust\.json has it/);
+  for (const more of [[], ["--dry-run"]]) assert.match((await aos(["push", "--key", at("stranger"), ...more], { cwd: at("author") })).stderr, /nobody in \.aos\/trust\.json has it/);
+
+  // The control plane, from two clones of one person: neither takes back what the other pushed.
+  const changed = async (name: string, type: string): Promise<void> => {
+    await writeFile(at(`${name}/air/${type}.air.json`), JSON.stringify({ $kind: "defschema", name: `demo/${type}@1`, type: { [type]: {} } }));
+    await writeFile(at(`${name}/air/manifest.air.json`), JSON.stringify({ ...MANIFEST, schemas: [...MANIFEST.schemas, { name: `demo/${type}@1` }] }));
+  };
+  await changed("author", "text");
+  await changed("second", "nat");
+  const air = ["push", "--only", "air"];
+  assert.match(ok(await aos(air, { cwd: at("author") })).stdout, /made\n/);
+  for (const more of [[], ["--dry-run"]]) {
+    const elsewhere = await aos([...air, ...more], second);
+    assert.deepEqual([elsewhere.code, /^error: push-author: .* was not pushed from here, .*\nhint: bring it here: git merge --autostash origin\/proposals\/push-author;/m.test(elsewhere.stderr)], [3, true], elsewhere.stderr);
+  }
+  assert.match(ok(await aos([...air, "--proposal", "second"], second)).stdout, /made\n/);
+  assert.match(ok(await aos([...air, "--force"], second)).stdout, /brought up to date\n/);
+  assert.equal((await aos(air, { cwd: at("author") })).code, 3, "what was forced is not taken back either");
+  for (const name of ["author", "second"]) await git(at(name), "checkout", "--quiet", "--", "air");
+  for (const path of ["author/air/text.air.json", "second/air/nat.air.json"]) await rm(at(path));
 
   // The controller is away: two letters wait for it, both made from version 1. One wins.
   assert.equal(await first.stop(), 0);

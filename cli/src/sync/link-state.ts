@@ -8,7 +8,7 @@ import { sweepDrafts } from "./drafts.ts";
 import { differingPaths, sameFiles } from "./files-over.ts";
 import { ignoreRules, type IgnoreRules } from "./ignore-rules.ts";
 import { filesSince, knownFiles, nodeReader, remoteFiles, type ReadNode, type RemoteFiles } from "./remote-files.ts";
-import { refuse, scanFolder, type Scan } from "./scan.ts";
+import { refuse, scanFolder, type Scan, type ScanOptions } from "./scan.ts";
 import { readStatCache, type LookedAt, type StatCache } from "./stat-cache.ts";
 import { readSyncState, stateFiles, type StateFiles, type SyncState } from "./sync-state.ts";
 import { same, type FileFacts, type Files } from "./three-way.ts";
@@ -19,7 +19,7 @@ export interface LinkPlace {
   /** The world's folder, which is the top of its repository. */
   readonly root: string;
   readonly gitDir: string;
-  readonly workspaces: Pick<Workspaces, "blobs" | "resolve">;
+  readonly workspaces: Pick<Workspaces, "blobs" | "resolve" | "versions">;
   readonly onFile?: () => void;
 }
 
@@ -30,6 +30,9 @@ export interface LinkState {
   readonly head: number;
   /** What the link names: its version, or the head; undefined: there is no such workspace yet. */
   readonly found: Resolved["found"];
+  readonly folder: "here" | "missing";
+  /** Does the world take versions of workspaces? */
+  readonly takes: "versions" | "none";
   /** The workspace's root, all of it. */
   readonly root: Hash;
   readonly remote: Tree;
@@ -44,19 +47,19 @@ export interface LinkState {
 
 interface LookOptions {
   readonly look: "all" | "unsettled";
-  readonly bytes: "keep" | "leave";
+  readonly bytes: ScanOptions["bytes"];
   readonly annotations: "all" | "new";
 }
 
 /**
  * @param options.look - at all of the folder, or, once both were in step, at what the workspace changed since and what is still to be settled
- * @param options.bytes - of files that are read for their hash: whether they are wanted afterwards
+ * @param options.bytes - of files that are read for their hash: where they go, if they are wanted afterwards
  * @param options.annotations - whether those are wanted that the workspace had already when both were in step
- * @throws AosError `sync.linked`, `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
+ * @throws AosError `sync.linked`, `sync.link`, `sync.files`, `sync.state`, `sync.not_folder`, `workspace.version`, and what the world answers
  */
 export async function lookAtLink(place: LinkPlace, { look, bytes, annotations }: LookOptions): Promise<LinkState> {
   const { link, workspaces } = place;
-  refuseLinkedFolder(place);
+  const isHere = isFolderHere(place);
   const resolved = await workspaces.resolve(link.workspace, link.version);
   if (link.version !== undefined && resolved.found === undefined) {
     throw new AosError("workspace.version", `${refText(link)}: there is no such version`, { hint: resolved.head === 0 ? `there is no workspace ${link.workspace}` : `the latest is ${resolved.head}` });
@@ -77,15 +80,19 @@ export async function lookAtLink(place: LinkPlace, { look, bytes, annotations }:
   const rules = ignoreRules({ root: place.root, dir: link.dir, patterns: link.ignore });
   const paths = look === "all" || base === undefined ? {} : { paths: unsettled(state, { base, remote }) };
   const local = scanFolder(join(place.root, link.dir), { rules, cache, bytes, ...paths, ...(place.onFile === undefined ? {} : { onFile: place.onFile }) });
-  return { head: resolved.head, found: resolved.found, root, remote, base, local, rules, state, memory, cache };
+  return { head: resolved.head, found: resolved.found, folder: isHere ? "here" : "missing", takes: resolved.unrouted === true ? "none" : "versions", root, remote, base, local, rules, state, memory, cache };
 }
 
-/** What lies behind a symbolic link is not of the world: a push would read it, and a pull write there. */
-function refuseLinkedFolder({ root, link }: Pick<LinkPlace, "root" | "link">): void {
+/** What lies behind a symbolic link is not of the world: a push would read it, and a pull write there. @returns whether the folder is there */
+function isFolderHere({ root, link }: Pick<LinkPlace, "root" | "link">): boolean {
   const names = link.dir.split("/");
-  const linked = names.map((_, at) => names.slice(0, at + 1).join("/")).find((path) => lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true);
-  if (linked === undefined) return;
-  throw new AosError("sync.linked", `${linked}: a symbolic link, and links are not followed`, { at: { file: linked }, hint: "put a folder in its place, or name another one" });
+  for (const path of names.map((_, at) => names.slice(0, at + 1).join("/"))) {
+    const stats = lstatSync(join(root, path), { throwIfNoEntry: false });
+    if (stats === undefined) return false;
+    if (stats.isSymbolicLink()) throw new AosError("sync.linked", `${path}: a symbolic link, and links are not followed`, { at: { file: path }, hint: "put a folder in its place, or name another one" });
+    if (!stats.isDirectory()) throw new AosError("sync.link", `${path}: a file, and a link joins a folder to a workspace`, { at: { file: path }, hint: "name the folder that it is in" });
+  }
+  return true;
 }
 
 /** Paths that the workspace changed since both were in step, that a pull which was cut off began to write, and that are in conflict. */

@@ -56,6 +56,7 @@ async function desk(t: TestContext): Promise<Desk> {
         link, root, gitDir: join(root, ".git"),
         workspaces: {
           blobs: { get },
+          versions: () => assert.fail("nobody asks for all versions"),
           resolve: async (workspace) => ({ workspace, head: roots.length, seq: 0, ...(roots.length === 0 ? {} : { found: { version: roots.length, root: roots.at(-1) ?? trees.EMPTY_TREE_HASH, owner: "ada", created: "" } }) }),
         },
       };

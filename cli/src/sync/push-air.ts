@@ -8,16 +8,27 @@ import {
   type ObjectStore, type Oid, type PathChange, type Repo, type SigningKey, type SyncMap, type WorldFiles,
 } from "@agentos/controller";
 import { withModules, type ModuleBuild } from "../modules.ts";
-import { offerable, placeProposal } from "../offering.ts";
+import { placeProposal, requireOfferable } from "../offering.ts";
 import { proposalRef, type Upstream } from "../upstream.ts";
-import { listed } from "./push-link.ts";
+import { listed } from "./plan-push.ts";
+import { readPushedTips, writePushedTips } from "./pushed-tips.ts";
 
-export interface AirPushOptions {
-  /** The proposal's name; undefined: `push-` and the name of whoever signs. */
-  readonly slug: string | undefined;
-  readonly message: string | undefined;
-  readonly mode: "push" | "dry-run";
-  readonly timeSeconds: number;
+/** What a push would offer. */
+export interface AirPlan {
+  readonly slug: string;
+  /** All that differs from the commit at hand, sorted. */
+  readonly paths: readonly string[];
+  /** The commit at hand. */
+  readonly head: Oid;
+  /** Of the commit to be made. */
+  readonly parents: readonly Oid[];
+  /** Where the proposal is; undefined: there is none. */
+  readonly tip: Oid | undefined;
+  /** On top of the first parent; none: that one offers all of it already. */
+  readonly changes: ReadonlyMap<string, PathChange>;
+  /** Whoever signs. */
+  readonly name: string;
+  readonly key: SigningKey;
 }
 export interface AirPushed {
   readonly slug: string;
@@ -31,13 +42,18 @@ export interface AirPushed {
 const TRAILER = "Pushed-From";
 
 /**
- * @param modules - as their sources give them: what is on disk counts for nothing
+ * Looks at what there is to offer, and whether it may be offered; nothing is written.
+ *
+ * @param world.modules - as their sources give them: what is on disk counts for nothing
+ * @param world.slug - the proposal's name; undefined: `push-` and the name of whoever signs
+ * @param world.newer - what was pushed to the proposal from elsewhere, and would be undone: refused, or overwritten
  * @returns undefined where the control plane is as the commit at hand has it
- * @throws AosError `git.unborn`, `proposal.name`, `proposal.foreign`, `trust.unknown_key`, and as offerable() and placeProposal()
+ * @throws AosError `git.unborn`, `proposal.name`, `proposal.foreign`, `trust.unknown_key`, and as requireOfferable()
  */
-export async function pushAir(
-  upstream: Upstream, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap; readonly modules: readonly ModuleBuild[]; readonly key: () => Promise<SigningKey> }, options: AirPushOptions,
-): Promise<AirPushed | undefined> {
+export async function planAir(
+  upstream: Upstream,
+  world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap; readonly modules: readonly ModuleBuild[]; readonly slug: string | undefined; readonly newer: "refuse" | "overwrite"; readonly key: () => Promise<SigningKey> },
+): Promise<AirPlan | undefined> {
   const { local: { store }, main } = upstream;
   const { repo, sync, modules } = world;
   const head = await resolveCommit(repo, "HEAD");
@@ -45,24 +61,46 @@ export async function pushAir(
   const files = withModules(filesOfFolder(world.root), modules);
   const changes = await changesSince(store, head, { files, sync });
   if (changes.size === 0) return undefined;
-  const paths = [...changes.keys()].sort();
   const key = await world.key();
   const name = await nameOf(store, main, key);
-  const slug = options.slug ?? `push-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 64);
+  const slug = world.slug ?? `push-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 64);
   if (!isSlug(slug)) throw new AosError("proposal.name", `${slug === "" ? '""' : slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
-  const parents = await parentsOf(upstream, { head, tip: await upstream.local.refs.read(proposalRef(slug)), slug });
+  const tip = await upstream.local.refs.read(proposalRef(slug));
+  const parents = await parentsOf(upstream, { head, tip, slug });
   const [first = head] = parents;
   const onTop = first === head ? changes : await changesSince(store, first, { files, sync });
-  if (onTop.size === 0) return { slug, head: first, paths, outcome: "unchanged" };
-  if (options.mode === "dry-run") return { slug, head: undefined, paths, outcome: "planned" };
-  const edited = await editTree(store, (await store.readCommit(first)).tree, onTop);
+  if (onTop.size > 0) {
+    if (world.newer === "refuse" && tip !== undefined && parents.includes(tip)) await refuseElsewhere(upstream, slug, tip);
+    await requireOfferable(upstream, parents, { head, again: "aos push" });
+  }
+  return { slug, paths: [...changes.keys()].sort(), head, parents, tip, changes: onTop, name, key };
+}
+
+/** What a plan comes to, as it is told. */
+export function plannedAir({ slug, paths, head, parents, changes }: AirPlan): AirPushed {
+  return changes.size === 0 ? { slug, head: parents[0] ?? head, paths, outcome: "unchanged" } : { slug, head: undefined, paths, outcome: "planned" };
+}
+
+/** @throws AosError as placeProposal() */
+export async function offerAir(upstream: Upstream, plan: AirPlan, options: { readonly message: string | undefined; readonly timeSeconds: number }): Promise<AirPushed> {
+  const { local: { store } } = upstream;
+  const { slug, paths, head, parents, tip, changes, name, key } = plan;
+  const { repo } = upstream.local;
+  const before = tip === undefined ? [] : [tip];
+  if (changes.size === 0) {
+    // It offers what is here, whoever pushed it.
+    await writePushedTips(repo, slug, before);
+    return plannedAir(plan);
+  }
+  const edited = await editTree(store, (await store.readCommit(parents[0] ?? head)).tree, changes);
   const times = await Promise.all(parents.map(async (parent) => (await store.readCommit(parent)).committer.time));
   const identity = { name, email: `${name}@aos`, time: Math.max(options.timeSeconds, ...times.map((time) => time + 1)), tz: "+0000" };
   const message = `${options.message ?? `Change ${listed(paths)}`}\n\n${TRAILER}: ${head}\n`;
   const commit = commitObject({ tree: edited.tree, parents, author: identity, committer: identity, message }, key);
   const pack = await store.writePack([...edited.objects, commit]);
   try {
-    await offerable(upstream, commit.oid);
+    // Before it leaves: who is cut off then knows it for their own.
+    await writePushedTips(repo, slug, [commit.oid, ...before]);
     const outcome = await placeProposal(upstream, { slug, head: commit.oid, replace: false });
     return { slug, head: commit.oid, paths, outcome };
   } finally {
@@ -92,6 +130,14 @@ async function changesSince(store: ObjectStore, commit: Oid, now: { readonly fil
     for (const { path } of await store.listTree(tree.oid, { depth: "all" })) if (!here.has(`${folder}/${path}`)) changes.set(`${folder}/${path}`, { kind: "remove" });
   }
   return changes;
+}
+
+/** From another clone of the same person: what is here knows nothing of it, so that going on would take it back. */
+async function refuseElsewhere({ local: { repo }, remote }: Upstream, slug: string, tip: Oid): Promise<void> {
+  if (remote === undefined || (await readPushedTips(repo, slug)).includes(tip)) return;
+  throw new AosError("proposal.foreign", `${slug}: the proposal's last commit (${tip.slice(0, 12)}) was not pushed from here, and what is here would undo it`, {
+    class: "refused", hint: `bring it here: git merge --autostash ${remote}/${proposalRef(slug).slice("refs/heads/".length)}; give yours another name: aos push --proposal NAME; or make it what is here: aos push --force`,
+  });
 }
 
 async function nameOf(store: ObjectStore, main: Oid, key: SigningKey): Promise<string> {

@@ -9,12 +9,19 @@ import { withProgress } from "../progress.ts";
 import { diagnosticLines } from "../render/diagnostics.ts";
 import { withUpstream } from "../upstream.ts";
 import { personKey } from "../world.ts";
-import { pushAir, type AirPushed } from "./push-air.ts";
+import { offerAir, planAir, type AirPlan, type AirPushed } from "./push-air.ts";
 
-/** @throws AosError `check.failed` when the world's files do not hold: nothing is proposed then */
-export async function pushControl(
-  cx: Context, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap }, options: { readonly mode: "push" | "dry-run"; readonly message: string | undefined; readonly slug: string | undefined },
-): Promise<AirPushed | undefined> {
+export { plannedAir } from "./push-air.ts";
+
+/**
+ * Builds, checks and looks at what there is to offer. Nothing is offered; what the sources give is written to where modules are, as `aos
+ * build` does.
+ *
+ * @throws AosError `check.failed` when the world's files do not hold; as planAir
+ */
+export async function planControl(
+  cx: Context, world: { readonly repo: Repo; readonly root: string; readonly sync: SyncMap }, options: { readonly mode: "push" | "dry-run"; readonly slug: string | undefined; readonly newer: "refuse" | "overwrite" },
+): Promise<AirPlan | undefined> {
   const { repo, root } = world;
   const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(root, (total) => shown.step({ total })));
   const { diagnostics, errors } = await checkFolder(root, modules);
@@ -22,11 +29,16 @@ export async function pushControl(
     if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
     throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
   }
+  const plan = await withUpstream(repo, { fetch: cx.out }, (upstream) => planAir(upstream, { ...world, ...options, modules, key: () => personKey(cx, repo) }));
   if (options.mode === "push") await writeModules(root, modules);
-  const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
-    const pushed = await pushAir(upstream, { ...world, modules, key: () => personKey(cx, repo) }, { ...options, timeSeconds: Math.floor(Date.now() / 1000) });
-    return { pushed, remote: upstream.remote };
-  });
-  if (done.pushed !== undefined && done.remote === undefined && options.mode === "push") await (await connectWorld(repo))?.ask("POST", "/nudge");
-  return done.pushed;
+  return plan;
+}
+
+/** @throws AosError as offerAir */
+export async function offerControl(repo: Repo, plan: AirPlan, options: { readonly message: string | undefined }): Promise<AirPushed> {
+  const { pushed, remote } = await withUpstream(repo, "as-is", async (upstream) => ({
+    pushed: await offerAir(upstream, plan, { ...options, timeSeconds: Math.floor(Date.now() / 1000) }), remote: upstream.remote,
+  }));
+  if (remote === undefined) await (await connectWorld(repo))?.ask("POST", "/nudge");
+  return pushed;
 }

@@ -1,16 +1,18 @@
 // Push and pull of folders against a world that is here only as far as they see it: its blobs on disk, and the versions it was given.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { AosError, fileBlobs, fileBlobStreams, hashBytes, memoryBlobs, trees, utf8, type Hash, type Json } from "@agentos/kernel";
-import type { ControlClient, NewVersion, WorkspaceLink } from "@agentos/controller";
+import { BLOB_BYTES_MAX, type ControlClient, type NewVersion, type WorkspaceLink } from "@agentos/controller";
 import { temporaryFolder } from "../testing/aos.ts";
 import { gitOutlet, type GitOutlet } from "./git-outlet.ts";
 import { socketOutlet } from "./outlet.ts";
+import { planLink, type PlanOptions } from "./plan-push.ts";
 import { pullLink, type LinkPulled } from "./pull-link.ts";
-import { pushLink, type LinkPushed, type PushOptions } from "./push-link.ts";
+import { pushPlans, type LinkPushed, type SendOptions } from "./push-link.ts";
+import { keptBytes } from "./scan.ts";
 import { readSyncState, stateFiles, writeSyncState } from "./sync-state.ts";
 
 type Annotations = WorkspaceLink["annotations"];
@@ -20,12 +22,13 @@ interface Asked {
   requests: string[];
   sentBytes: number;
   readBlobs: number;
+  looks: number;
 }
 interface Folder {
   readonly path: string;
   annotations: Annotations;
   write(files: Readonly<Record<string, string>>): void;
-  push(options?: Partial<PushOptions>): Promise<LinkPushed>;
+  push(options?: Partial<PlanOptions & SendOptions>): Promise<LinkPushed>;
   pull(changed?: "keep" | "overwrite"): Promise<LinkPulled>;
 }
 interface Stage {
@@ -33,6 +36,8 @@ interface Stage {
   asked(): Asked;
   /** A folder of its own that is linked to the one workspace. */
   folder(name: string): Folder;
+  /** From here on the world takes no versions. */
+  unroute(): void;
   /** What every commit is refused for from here on. */
   refuse(why: AosError): void;
   /** As somebody else would. */
@@ -45,7 +50,8 @@ async function stage(t: TestContext): Promise<Stage> {
   const [streams, stored] = [fileBlobStreams(dir), fileBlobs(dir)];
   const roots: Hash[] = [];
   let refusal: AosError | undefined;
-  let asked: Asked = { requests: [], sentBytes: 0, readBlobs: 0 };
+  let asked: Asked = { requests: [], sentBytes: 0, readBlobs: 0, looks: 0 };
+  let unrouted = false;
   const client = {
     async ask(_method: string, path: string, body: { readonly hashes: readonly Hash[] }) {
       asked.requests.push(path);
@@ -78,23 +84,25 @@ async function stage(t: TestContext): Promise<Stage> {
   };
   const workspaces = {
     blobs,
+    versions: async () => roots.map((root, at) => ({ version: at + 1, root, owner: "ada", created: "" })),
     async resolve(workspace: string) {
       asked.requests.push("/workspaces");
       const found = roots.at(-1);
-      return { workspace, head: roots.length, seq: 0, ...(found === undefined ? {} : { found: { version: roots.length, root: found, owner: "ada", created: "" } }) };
+      return { workspace, head: roots.length, seq: 0, ...(found === undefined ? {} : { found: { version: roots.length, root: found, owner: "ada", created: "" } }), ...(unrouted ? { unrouted: true as const } : {}) };
     },
   };
   return {
     blobs: dir,
     refuse: (why) => void (refusal = why),
+    unroute: () => void (unrouted = true),
     asked() {
       const before = asked;
-      asked = { requests: [], sentBytes: 0, readBlobs: 0 };
+      asked = { requests: [], sentBytes: 0, readBlobs: 0, looks: 0 };
       return before;
     },
     folder(name) {
       const path = join(root, name);
-      const place = () => ({ link: { workspace: "notes", version: undefined, path: undefined, dir: name, ignore: [], annotations: folder.annotations }, root, gitDir: join(root, ".git"), workspaces });
+      const place = () => ({ link: { workspace: "notes", version: undefined, path: undefined, dir: name, ignore: [], annotations: folder.annotations }, root, gitDir: join(root, ".git"), workspaces, onFile: () => void asked.looks++ });
       const folder: Folder = {
         path, annotations: new Map(),
         write(files) {
@@ -103,7 +111,13 @@ async function stage(t: TestContext): Promise<Stage> {
             writeFileSync(join(path, at), text);
           }
         },
-        push: (options = {}) => pushLink(outlet, place(), { extra: "keep", newer: "refuse", mode: "push", message: undefined, owner: async () => "ada", nowNs: 1n, ...options }),
+        async push(options = {}) {
+          const kept = keptBytes();
+          const plan = await planLink(place(), { extra: "keep", newer: "refuse", missing: "empty", kept, ...options });
+          const keepAnnotations: SendOptions["keepAnnotations"] = async (_, annotations) => void (folder.annotations = annotations);
+          const [pushed] = await pushPlans(outlet, [plan], { message: undefined, kept, owner: async () => "ada", nowNs: 1n, keepAnnotations, ...options });
+          return pushed ?? assert.fail();
+        },
         pull: (changed = "keep") => pullLink(place(), { extra: "keep", changed, mode: "pull", keepAnnotations: async (annotations) => void (folder.annotations = annotations) }),
       };
       return folder;
@@ -141,7 +155,8 @@ test("push, pull: 1000 files, and then 10 of them: what is asked, sent, read and
   here.write(some);
   const second = await here.push();
   assert.deepEqual([second.changes.length, second.version], [10, 2]);
-  const { requests, sentBytes, readBlobs } = asked();
+  const { requests, sentBytes, readBlobs, looks } = asked();
+  assert.equal(looks, 1_000, "each file is looked at once");
   assert.deepEqual(requests, ["/workspaces", "/missing-blobs", "/blobs", "/events"]);
   assert.equal(readBlobs, 11, "the nodes on the way to what changed");
   const nodes = 11 * 50 * 140;
@@ -155,6 +170,26 @@ test("push, pull: 1000 files, and then 10 of them: what is asked, sent, read and
   for (const one of [here, there]) assert.deepEqual([(await one.push()).changes, (await one.pull()).changes], [[], []]);
   assert.deepEqual([before.length, remembered()], [2, before], "nothing new is remembered, so nothing waits for the disk");
   assert.deepEqual([asked().readBlobs, filesIn(blobs).length], [0, 2]);
+});
+
+test("push, pull: a file where a folder is to be: refused", async (t) => {
+  const { folder } = await stage(t);
+  const here = folder("here");
+  writeFileSync(here.path, "a file\n");
+  for (const act of [() => here.push(), () => here.pull()]) await assert.rejects(act, { code: "sync.link", message: "here: a file, and a link joins a folder to a workspace" });
+});
+
+test("push: a folder that is not there: refused where it was named, and where it would empty the workspace; one that went is pushed", async (t) => {
+  const { folder } = await stage(t);
+  const [here, typo] = [folder("here"), folder("typo")];
+  await assert.rejects(typo.push({ missing: "refuse" }), { code: "sync.link", message: "typo: there is no such folder" });
+  here.write({ a: "a\n" });
+  await here.push();
+  await assert.rejects(typo.push(), { code: "sync.behind" });
+  for (const options of [{ extra: "prune" }, { newer: "overwrite" }] as const) await assert.rejects(typo.push(options), { code: "sync.link" });
+  rmSync(here.path, { recursive: true });
+  assert.deepEqual((await here.push({ missing: "refuse" })).changes, [{ path: "a", act: "remove" }]);
+  assert.equal((await folder("empty").push()).version, 2);
 });
 
 test("push: refused for a version that cannot be seen from here: told to pull", async (t) => {
@@ -235,11 +270,73 @@ test("annotations: changed on both sides: told, and ours stay; --force takes the
   assert.deepEqual(here.annotations.get("a"), of({ k: "theirs", same: "s", more: "m" }));
 });
 
+test("push: a world that takes no versions: refused before anything is sent; what is in step is in step", async (t) => {
+  const { folder, unroute, asked, blobs } = await stage(t);
+  const [here, other] = [folder("here"), folder("other")];
+  here.write({ a: "a\n" });
+  await here.push();
+  asked();
+  unroute();
+  assert.deepEqual((await here.push()).changes, []);
+  here.write({ a: "b\n" });
+  const before = filesIn(blobs);
+  await assert.rejects(here.push(), (error: unknown) => error instanceof AosError && error.code === "workspace.unrouted" && error.class === "refused" && /aos push --only air/.test(error.hint ?? ""));
+  other.write({ b: "b\n" });
+  await assert.rejects(other.push({ extra: "prune" }), { code: "workspace.unrouted" });
+  assert.deepEqual([asked().requests, filesIn(blobs)], [["/workspaces", "/workspaces", "/workspaces"], before]);
+});
+
+test("push: files over what a blob may be: named, before anything is sent", async (t) => {
+  const { folder, asked } = await stage(t);
+  const here = folder("here");
+  here.write({ a: "a\n", big: "", "d/bigger": "" });
+  for (const path of ["big", "d/bigger"]) truncateSync(join(here.path, path), BLOB_BYTES_MAX + 1);
+  await assert.rejects(here.push(), (error: unknown) => error instanceof AosError && error.code === "blob.too_large" && /here\/big: its 67108865 bytes are over 67108864, and so are those of .*\/d\/bigger$/.test(error.message));
+  assert.deepEqual(asked().requests, ["/workspaces"]);
+});
+
+test("annotations: of what went from the folder: they go with it, here and there; of what never was: refused", async (t) => {
+  const { folder } = await stage(t);
+  const [here, there] = [folder("here"), folder("there")];
+  const all: Annotations = new Map([["", of({ owner: "ada" })], ["a", of({ k: "a" })], ["d", of({ k: "d" })], ["d/e", of({ k: "e" })], ["kept", of({ k: "kept" })]]);
+  here.write({ a: "a\n", "d/e": "e\n", kept: "k\n" });
+  here.annotations = all;
+  await here.push();
+  await there.pull();
+  assert.deepEqual(there.annotations, all);
+  for (const path of ["a", "d"]) rmSync(join(here.path, path), { recursive: true });
+  const { changes, orphans, version } = await here.push();
+  assert.deepEqual([changes, orphans, version], [[{ path: "a", act: "remove" }, { path: "d/e", act: "remove" }], ["a", "d", "d/e"], 2]);
+  assert.deepEqual([...here.annotations.keys()], ["", "kept"]);
+  assert.equal((await here.push()).orphans, undefined);
+
+  // Who had removed the same file too, and who pulls, find nothing left to annotate either.
+  rmSync(join(there.path, "a"));
+  await there.pull();
+  assert.deepEqual([...there.annotations.keys()], ["", "kept"]);
+  rmSync(join(there.path, "kept"));
+  rmSync(join(here.path, "kept"));
+  await there.push();
+  assert.deepEqual([await here.push(), [...here.annotations.keys()]], [{ ref: "notes", dir: "here", changes: [], from: 3, version: 3, orphans: ["kept"] }, [""]]);
+
+  // A sync map from before, as a new clone has it.
+  const late = folder("late");
+  late.annotations = all;
+  await late.pull();
+  assert.deepEqual([await late.push(), [...late.annotations.keys()]], [{ ref: "notes", dir: "late", changes: [], from: 3, version: 3, orphans: ["a", "d", "d/e", "kept"] }, [""]]);
+
+  here.annotations = new Map([["typo", of({ k: "v" })]]);
+  await assert.rejects(here.push(), { code: "sync.annotation", message: "aos.sync.json: annotations of typo: here has no such file or folder" });
+});
+
 test("push through Git: more than a letter holds: the file and its size, before it is read", async () => {
-  const options = { blobs: memoryBlobs(), bytesMax: 100 } as unknown as GitOutlet;
+  const store = { readPath: () => Promise.reject(new Error("who may sign?")) };
+  const options = { blobs: memoryBlobs(), bytesMax: 100, store, key: {} } as unknown as GitOutlet;
   const source = (path: string, size: number) => ({ path, size, hash: hashBytes(utf8(path)), read: async () => (size > 90 ? assert.fail("not read") : new Uint8Array(size)) });
   const { staged } = gitOutlet(options);
   await assert.rejects(staged.flush([source("/w/small", 60), source("/w/other", 50)]), (error: unknown) => error instanceof AosError && error.code === "inbox.too_large" && /^\/w\/other: its 50 bytes do not fit: with the files before it 110 bytes .* and 100 may$/.test(error.message));
   await assert.rejects(gitOutlet(options).staged.flush([source("/w/big", 101)]), { code: "inbox.too_large" });
+  await assert.rejects(gitOutlet(options).requireSendable([source("/w/small", 60), source("/w/other", 50)]), { code: "inbox.too_large" });
+  await assert.rejects(gitOutlet(options).requireSendable([source("/w/small", 60), source("/w/small", 60)]), /who may sign\?/, "the same bytes count once");
   await assert.rejects(gitOutlet(options).staged.flush([source("/w/huge", 65 << 20)]), { code: "blob.too_large" });
 });

@@ -1,33 +1,29 @@
-// Pushes a folder into its workspace: what changed here becomes one version of it, or nothing does.
+// Sends what the folders of one workspace are to become there: one version of it, or nothing.
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { AosError, hashBytes, trees, utf8, type Hash } from "@agentos/kernel";
 import { MESSAGE_KEY, type StagedBlobs, type WorkspaceLink } from "@agentos/controller";
-import { annotationChanges, type AnnotationChange } from "./annotations.ts";
 import { filesOver } from "./files-over.ts";
-import { lookAtLink, refText, rememberFiles, type LinkPlace, type LinkState } from "./link-state.ts";
-import { hasMarks, textOf } from "./merge-text.ts";
-import type { Outlet } from "./outlet.ts";
+import type { KeepAnnotations } from "./keep-annotations.ts";
+import { refText, rememberFiles } from "./link-state.ts";
+import type { FileToSend, Outlet } from "./outlet.ts";
+import { filesToSend, listed, rememberLook, type Change, type LinkPlan } from "./plan-push.ts";
 import { diskPath, workspacePath } from "./remote-files.ts";
+import type { KeptBytes } from "./scan.ts";
 import { writeInStep } from "./sync-state.ts";
-import { planPush, type FileFacts, type Files, type Step } from "./three-way.ts";
+import type { FileFacts, Files } from "./three-way.ts";
 
-export interface PushOptions {
-  readonly extra: "keep" | "prune";
-  /** What the world has newer, and conflicts that nobody resolved. */
-  readonly newer: "refuse" | "overwrite";
-  readonly mode: "push" | "dry-run";
+export interface SendOptions {
   /** What the version is about. */
   readonly message: string | undefined;
+  /** The bytes that were read when the folders were looked at. */
+  readonly kept: KeptBytes;
   readonly owner: () => Promise<string>;
   readonly nowNs: bigint;
   /** A file went out. */
   readonly onSent?: (total: number) => void;
-}
-export interface Change {
-  readonly path: string;
-  readonly act: "add" | "change" | "remove" | "annotate";
+  /** Puts a link's annotations in the sync map. */
+  readonly keepAnnotations?: KeepAnnotations;
 }
 export interface LinkPushed {
   readonly ref: string;
@@ -35,152 +31,105 @@ export interface LinkPushed {
   readonly changes: readonly Change[];
   /** The version that was there before; 0: none. */
   readonly from: number;
-  /** The version now; with `dry-run` what it would be. */
+  /** The version now; of a plan, what it would be. */
   readonly version: number;
   /** It was sent, and nobody waited for the answer. */
   readonly sent?: true;
+  /** Paths whose annotations are taken out of the sync map, since their files are gone. */
+  readonly orphans?: readonly string[];
 }
 
 /** Larger files go one by one, as streams. */
 const STREAM_BYTES = 4 << 20;
 
+/** What a plan comes to, as it is told. */
+export function plannedPush({ place: { link }, seen, changes, version, orphans }: LinkPlan): LinkPushed {
+  return { ref: refText(link), dir: link.dir, changes, from: seen.head, version: version === "new" ? seen.head + 1 : seen.head, ...(orphans.length === 0 ? {} : { orphans }) };
+}
+
 /**
- * @throws AosError `sync.pinned` for a link to one version; `sync.behind` when the workspace has what this folder has not seen,
- *   `sync.raced` when it got it meanwhile, `sync.conflict` for conflicts that are still marked (all refused); `sync.changed` when
- *   a file changed while it was sent; as lookAtLink
+ * @param plans - of one workspace, whose parts they are
+ * @returns what became of each, in their order
+ * @throws AosError `sync.raced` when the workspace got another version meanwhile (refused), `sync.changed` when a file changed since it
+ *   was looked at, and what the world answers
  */
-export async function pushLink(outlet: Outlet, place: LinkPlace, options: PushOptions): Promise<LinkPushed> {
-  const { link } = place;
-  if (link.version !== undefined) throw new AosError("sync.pinned", `${refText(link)}: one version, which stays as it is`, { hint: `to change the workspace, link ${link.workspace} without a version` });
-  const seen = await lookAtLink(place, { look: "all", bytes: "keep", annotations: "new" });
-  const { told, inStep } = await pushSeen(outlet, place, { seen, options }).catch((error: unknown) => {
-    rememberWhatWasRead(seen);
+export async function pushPlans(outlet: Outlet, plans: readonly LinkPlan[], options: SendOptions): Promise<readonly LinkPushed[]> {
+  const made = await makeVersion(outlet, plans.filter(({ version }) => version === "new"), options).catch((error: unknown) => {
+    for (const { seen } of plans) rememberLook(seen);
     throw error;
   });
-  rememberFiles(seen, inStep);
-  return told;
+  const pushed: LinkPushed[] = [];
+  for (const plan of plans) pushed.push(await settle(plan, plan.version === "none" || made === undefined ? { version: plan.seen.head, root: plan.seen.root } : made, options));
+  return pushed;
 }
 
-/** So that the next push need not read it again; where that fails too, what failed first is what is told. */
-function rememberWhatWasRead(seen: LinkState): void {
-  try {
-    rememberFiles(seen, undefined);
-  } catch {
-    // The next push reads it again.
-  }
-}
-
-interface InStep {
+interface Made {
+  readonly version: number;
   readonly root: Hash;
-  readonly files: Files;
 }
 
-async function pushSeen(
-  outlet: Outlet, place: LinkPlace, { seen, options }: { readonly seen: LinkState; readonly options: PushOptions },
-): Promise<{ readonly told: LinkPushed; readonly inStep: InStep | undefined }> {
-  const { link } = place;
-  if (options.newer === "refuse") await refuseConflicts(place, seen);
-  const { steps, behind } = planPush({ base: seen.base?.files, local: seen.local.files, remote: seen.remote.files, covers: (path) => seen.rules.covers(path) }, options);
-  const annotations = await annotationChanges(place, seen, options);
-  refuseBehind(link, seen, [...behind, ...annotations.behind]);
-  const changes: readonly Change[] = [
-    ...steps.map(({ path, act }): Change => ({ path, act: act === "remove" ? "remove" : seen.remote.files.has(path) ? "change" : "add" })),
-    ...annotations.changes.map(({ path }): Change => ({ path, act: "annotate" })),
-  ];
-  const told = { ref: refText(link), dir: link.dir, changes, from: seen.head };
-  const nothing = changes.length === 0 && seen.head > 0;
-  if (options.mode === "dry-run") return { told: { ...told, version: nothing ? seen.head : seen.head + 1 }, inStep: undefined };
-  if (nothing) {
-    await remember(seen, seen.head, seen.root);
-    return { told: { ...told, version: seen.head }, inStep: { root: seen.root, files: seen.remote.files } };
+/** @returns undefined where there is nothing to make a version of */
+async function makeVersion(outlet: Outlet, plans: readonly LinkPlan[], options: SendOptions): Promise<Made | "sent" | undefined> {
+  const [first] = plans;
+  if (first === undefined) return undefined;
+  let { root } = first.seen;
+  for (const plan of plans) root = await newRoot(outlet.staged, root, plan);
+  if (options.message !== undefined) root = (await trees.annotate(outlet.staged, root, { patch: new Map([[MESSAGE_KEY, await outlet.staged.put(utf8(options.message))]]) })).root;
+  await sendFiles(outlet, plans, options);
+  const version = await commit(outlet, first, { root, options });
+  return version === "sent" ? "sent" : { version, root };
+}
+
+/** Remembers what became of a plan. The sync map comes first: after a push that was cut off before it, the next one finds what is to go. */
+async function settle(plan: LinkPlan, made: Made | "sent", { keepAnnotations }: SendOptions): Promise<LinkPushed> {
+  const { place: { link }, seen, orphans } = plan;
+  const { orphans: taken = [], ...told } = plannedPush(plan);
+  if (made === "sent") {
+    rememberFiles(seen, undefined);
+    return { ...told, version: seen.head, sent: true };
   }
-  const root = await newRoot(outlet.staged, { link, seen, steps, annotations: annotations.changes, message: options.message });
-  await sendFiles(outlet, { place, seen, steps, options });
-  const version = await commit(outlet, place, { seen, root, options });
-  if (version === "sent") return { told: { ...told, version: seen.head, sent: true }, inStep: undefined };
-  await remember(seen, version, root);
-  return { told: { ...told, version }, inStep: { root, files: after(seen, steps) } };
+  if (orphans.length > 0) await keepAnnotations?.(link, new Map([...link.annotations].filter(([path]) => !orphans.includes(path))));
+  const { version, root } = made;
+  await writeInStep(seen.memory.state, seen.state, { base: { version, root }, conflicts: new Map() });
+  rememberFiles(seen, { root, files: filesAfter(plan) });
+  return { ...told, version, ...(taken.length === 0 ? {} : { orphans: taken }) };
 }
 
 /** The workspace's files once these steps are done. */
-function after({ remote, local }: LinkState, steps: readonly Step[]): Files {
+function filesAfter({ seen: { remote, local }, steps }: LinkPlan): Files {
   return filesOver<FileFacts>(remote.files, new Map(steps.map(({ path }) => [path, local.files.get(path)])));
 }
 
-async function refuseConflicts(place: LinkPlace, { state, local }: LinkState): Promise<void> {
-  const open: string[] = [];
-  for (const [path, hash] of state.conflicts) {
-    const file = local.files.get(path);
-    const text = file === undefined ? undefined : textOf(await readFile(join(place.root, place.link.dir, path)));
-    if ((file?.hash ?? null) === hash || (text !== undefined && hasMarks(text))) open.push(path);
-  }
-  if (open.length === 0) return;
-  throw new AosError("sync.conflict", `${place.link.dir}: ${open.length === 1 ? "a conflict is" : `${open.length} conflicts are`} not resolved: ${listed(open)}`, {
-    class: "refused", hint: "edit them and push again; `aos push --force` takes them as they are, `aos pull --force` takes the workspace's", data: { paths: open },
-  });
-}
-
-function refuseBehind(link: WorkspaceLink, seen: LinkState, behind: readonly string[]): void {
-  if (behind.length === 0) return;
-  const since = seen.state.base === undefined ? "" : ` since version ${seen.state.base.version}`;
-  throw new AosError("sync.behind", `${refText(link)}: version ${seen.head} has changes${since} that ${link.dir} has not: ${listed(behind)}`, {
-    class: "refused", hint: "`aos pull` brings them here, merged with what you changed; then push again", data: { paths: behind },
-  });
-}
-
-const SHOWN = 5;
-
-export function listed(paths: readonly string[]): string {
-  return `${paths.slice(0, SHOWN).join(", ")}${paths.length > SHOWN ? ` and ${paths.length - SHOWN} more` : ""}`;
-}
-
-interface Sending {
-  readonly place: LinkPlace;
-  readonly seen: LinkState;
-  readonly steps: readonly Step[];
-  readonly options: PushOptions;
-}
-
 /** Brings the bytes of changed files, and what goes with them, to the world: what it lacks, the small ones all at once. */
-async function sendFiles(outlet: Outlet, { place, seen, steps, options }: Sending): Promise<void> {
-  const files = steps.flatMap(({ path, act }) => {
-    const file = act === "write" ? seen.local.files.get(path) : undefined;
-    return file === undefined ? [] : [{ path: join(place.root, place.link.dir, path), file }];
-  });
-  const [large, small] = [files.filter(({ file }) => file.size > STREAM_BYTES), files.filter(({ file }) => file.size <= STREAM_BYTES)];
-  const sent = (): void => options.onSent?.(files.length);
-  await outlet.staged.flush(small.map(({ path, file }) => ({
-    hash: file.hash, size: file.size, path,
+async function sendFiles(outlet: Outlet, plans: readonly LinkPlan[], { kept, onSent }: SendOptions): Promise<void> {
+  const files = plans.flatMap(filesToSend);
+  const [large, small] = [files.filter(({ size }) => size > STREAM_BYTES), files.filter(({ size }) => size <= STREAM_BYTES)];
+  const sent = (): void => onSent?.(files.length);
+  await outlet.staged.flush(small.map((file) => ({
+    ...file,
     async read() {
       sent();
-      const bytes = seen.local.read.get(file.hash) ?? (await readFile(path));
-      requireSame(path, file, hashBytes(bytes));
+      const bytes = kept.files.get(file.hash) ?? (await readFile(file.path));
+      requireSame(file, hashBytes(bytes));
       return bytes;
     },
   })));
-  const lacked = await outlet.missing(large.map(({ file }) => file.hash));
-  for (const { path, file } of large) {
-    if (lacked.has(file.hash)) requireSame(path, file, await outlet.sendLarge(path));
+  const lacked = await outlet.missing(large.map(({ hash }) => hash));
+  for (const file of large) {
+    if (lacked.has(file.hash)) requireSame(file, await outlet.sendLarge(file.path));
     sent();
   }
 }
 
-function requireSame(path: string, scanned: FileFacts, hash: Hash): void {
-  if (scanned.hash === hash) return;
+function requireSame({ path, hash: scanned }: FileToSend, hash: Hash): void {
+  if (scanned === hash) return;
   throw new AosError("sync.changed", `${path}: it changed while it was pushed`, { at: { file: path }, class: "outside", hint: "nothing was committed: push again" });
 }
 
-interface Changed {
-  readonly link: WorkspaceLink;
-  readonly seen: LinkState;
-  readonly steps: readonly Step[];
-  readonly annotations: readonly AnnotationChange[];
-  readonly message: string | undefined;
-}
-
-async function newRoot(staged: StagedBlobs, { link, seen, steps, annotations, message }: Changed): Promise<Hash> {
+/** The tree of a workspace in which a link's part is as the plan says. */
+async function newRoot(staged: StagedBlobs, before: Hash, { place: { link }, seen, steps, annotations }: LinkPlan): Promise<Hash> {
   const gone = new Set(steps.filter(({ act }) => act === "remove").map(({ path }) => workspacePath(link, path)));
-  let root = seen.root;
+  let root = before;
   if (gone.size > 0) root = await trees.changeTree(staged, root, new Map([...emptied(gone, seen.remote.paths(), link)].map((path) => [path, null])));
   const files = steps.flatMap(({ path }) => {
     const file = seen.local.files.get(path);
@@ -192,8 +141,7 @@ async function newRoot(staged: StagedBlobs, { link, seen, steps, annotations, me
     for (const [key, bytes] of patch) hashes.set(key, await staged.put(bytes));
     root = (await trees.annotate(staged, root, { ...(at === undefined ? {} : { path: at }), patch: hashes })).root;
   }
-  if (message === undefined) return root;
-  return (await trees.annotate(staged, root, { patch: new Map([[MESSAGE_KEY, await staged.put(utf8(message))]]) })).root;
+  return root;
 }
 
 /** What to remove: the files, or the topmost folders in which nothing is left. */
@@ -214,13 +162,12 @@ function foldersOf(path: string): readonly string[] {
 const HEAD_MOVED = "workspace.head_moved";
 const PULL_HINT = "`aos pull` brings it here, merged with what you changed; then push again";
 
-async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: LinkState; readonly root: Hash; readonly options: PushOptions }): Promise<number | "sent"> {
-  const { seen, root, options } = made;
-  const { link, workspaces } = place;
+async function commit(outlet: Outlet, { place, seen }: LinkPlan, { root, options }: { readonly root: Hash; readonly options: SendOptions }): Promise<number | "sent"> {
+  const { link: { workspace }, workspaces } = place;
   try {
-    return await outlet.commit({ workspace: link.workspace, root, expectedHead: seen.head, owner: await options.owner(), createdNs: options.nowNs });
+    return await outlet.commit({ workspace, root, expectedHead: seen.head, owner: await options.owner(), createdNs: options.nowNs });
   } catch (cause) {
-    const now = await workspaces.resolve(link.workspace);
+    const now = await workspaces.resolve(workspace);
     if (!(cause instanceof AosError) || cause.class !== "refused") throw cause;
     if (now.head === seen.head) {
       if (cause.code !== HEAD_MOVED) throw cause;
@@ -230,12 +177,8 @@ async function commit(outlet: Outlet, place: LinkPlace, made: { readonly seen: L
     const paths: string[] = [];
     const after = now.found?.root ?? seen.root;
     for await (const { path, old, now: entry } of trees.diffTrees(workspaces.blobs, { before: seen.root, after })) if (old?.kind !== "dir" && entry?.kind !== "dir") paths.push(diskPath(path) ?? path);
-    throw new AosError("sync.raced", `${refText(link)}: somebody else made version ${now.head} meanwhile: ${listed(paths)}`, {
+    throw new AosError("sync.raced", `${workspace}: somebody else made version ${now.head} meanwhile: ${listed(paths)}`, {
       class: "refused", cause, hint: PULL_HINT, data: { paths, version: now.head },
     });
   }
-}
-
-async function remember({ memory, state }: LinkState, version: number, root: Hash): Promise<void> {
-  await writeInStep(memory.state, state, { base: { version, root }, conflicts: new Map() });
 }

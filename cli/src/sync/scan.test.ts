@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { AosError, hashBytes, utf8 } from "@agentos/kernel";
 import { git, temporaryFolder } from "../testing/aos.ts";
 import { ignoreRules } from "./ignore-rules.ts";
-import { scanFolder, type Scan } from "./scan.ts";
+import { keptBytes, scanFolder, type Scan } from "./scan.ts";
 import { readStatCache, type LookedAt } from "./stat-cache.ts";
 
 function write(folder: string, files: Readonly<Record<string, string>>): void {
@@ -152,6 +152,15 @@ test("scan: some paths alone: what is new of them, however it came; all others a
   assert.deepEqual([hashOf("d1/f1"), hashOf("d2/new")], [hashBytes(utf8("other")), hashBytes(new Uint8Array())]);
   const differ = [...new Set([...some.files.keys(), ...first.files.keys()])].filter((path) => hashOf(path) !== first.files.get(path)?.hash);
   assert.deepEqual(differ.sort(), ["d1/f1", "d2/new", "d3/f3", "d4/f4"]);
+});
+
+test("scan: bytes that are kept: of all scans together no more than there is room for, the same ones once", async (t) => {
+  const root = await temporaryFolder(t);
+  write(root, { "one/a": "aaaa", "one/b": "bbbb", "two/a": "aaaa", "two/c": "cc", "two/d": "dddd" });
+  const kept = keptBytes(10);
+  for (const dir of ["one", "two"]) assert.equal(scanFolder(join(root, dir), { rules: ignoreRules({ root, dir, patterns: [] }), cache: readStatCache(join(root, "none")), bytes: kept }).hashed, dir === "one" ? 2 : 3);
+  assert.deepEqual([...kept.files].map(([hash, bytes]) => [hash === hashBytes(bytes), Buffer.from(bytes).toString()]), [[true, "aaaa"], [true, "bbbb"], [true, "cc"]]);
+  assert.equal(kept.room, 0);
 });
 
 test("stat cache: a file changed just before it was taken, a damaged cache: read again", async (t) => {

@@ -13,8 +13,12 @@ export interface Scan {
   readonly files: ReadonlyMap<string, LookedAt>;
   /** Files whose bytes were read. */
   readonly hashed: number;
-  /** The bytes of some of them, by hash: all of them unless they are too many. */
-  readonly read: ReadonlyMap<Hash, Uint8Array>;
+}
+/** Bytes that were read for their hash and are wanted afterwards, of any number of scans: as many as there is room for. */
+export interface KeptBytes {
+  readonly files: Map<Hash, Uint8Array>;
+  /** What may still be kept. */
+  room: number;
 }
 export interface FileProblem {
   readonly path: string;
@@ -24,20 +28,24 @@ export interface FileProblem {
 export interface ScanOptions {
   readonly rules: IgnoreRules;
   readonly cache: StatCache;
-  /** Whether the bytes that are read are wanted afterwards; they are given as long as there is room for them. */
-  readonly bytes: "keep" | "leave";
+  /** Where the bytes that are read go; `leave`: nobody wants them. */
+  readonly bytes: KeptBytes | "leave";
   /** The paths to look at; of all others what the cache has of them is taken as it is. All are looked at unless told. */
   readonly paths?: ReadonlySet<string>;
   readonly onFile?: () => void;
 }
 
 const PROBLEMS_SHOWN = 20;
-/** Of the bytes that are kept, all together, and of one file. */
+/** Of all bytes that are kept, and of one file. */
 const KEPT_BYTES = 64 << 20;
 const KEPT_FILE_BYTES = 1 << 20;
 /** One object for all: what is gone since its folder was read is no error. */
 const LOOK = { bigint: false, throwIfNoEntry: false } as const;
 const { S_IFMT, S_IFDIR, S_IFREG, S_IFLNK } = constants;
+
+export function keptBytes(room: number = KEPT_BYTES): KeptBytes {
+  return { files: new Map(), room };
+}
 
 /**
  * Reads a folder; one that is not there holds no files. Of a file that looks as the cache has it only that look is taken.
@@ -51,8 +59,8 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
   const changes = new Map<string, LookedAt | undefined>();
   const walked = new Set<string>();
   const problems: FileProblem[] = [];
-  const read = new Map<Hash, Uint8Array>();
-  let [hashed, room] = [0, options.bytes === "keep" ? KEPT_BYTES : 0];
+  const kept = options.bytes === "leave" ? keptBytes(0) : options.bytes;
+  let hashed = 0;
 
   function walk(place: Place, path: string): void {
     const [full, prefix] = path === "" ? [folder, ""] : [`${folder}/${path}`, `${path}/`];
@@ -94,18 +102,18 @@ export function scanFolder(folder: string, options: ScanOptions): Scan {
 
   function hashOf(full: string, size: number): Hash {
     hashed++;
-    if (size > Math.min(room, KEPT_FILE_BYTES)) return hashFile(full);
+    if (size > Math.min(kept.room, KEPT_FILE_BYTES)) return hashFile(full);
     const bytes = readFileSync(full);
     const hash = hashBytes(bytes);
-    read.set(hash, bytes);
-    room -= bytes.length;
+    if (!kept.files.has(hash)) kept.room -= bytes.length;
+    kept.files.set(hash, bytes);
     return hash;
   }
 
   walk(rules.top, "");
   for (const path of cache.folders()) if (!walked.has(path)) for (const name of cache.folder(path)?.names ?? []) gone(path === "" ? name : `${path}/${name}`);
   refuse(folder, problems);
-  return { files: filesOver(cache.files, changes), hashed, read };
+  return { files: filesOver(cache.files, changes), hashed };
 }
 
 /** These paths and all folders above them. */

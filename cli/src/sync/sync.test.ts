@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -108,11 +108,66 @@ test("aos push: a change of the control plane: a proposal, never more; the next 
   assert.deepEqual((await git(world, "diff", "--name-only", "main", "proposals/push-author")).trim().split("\n"), ["air/manifest.air.json", "air/more.air.json"]);
   assert.deepEqual([(await git(world, "rev-parse", "main")).trim(), await git(world, "status", "--porcelain")], [manifest, index]);
   assert.equal((await git(world, "log", "--format=%s", "main..proposals/push-author")).trim(), "Change air/manifest.air.json, air/more.air.json\nAdd more");
+  await git(world, "switch", "--quiet", "--create", "topic");
+  await git(world, "-c", "commit.gpgsign=false", "commit", "--quiet", "--allow-empty", "--message=Not signed");
+  for (const more of [[], ["--dry-run"]]) {
+    const unsigned = await run("push", "--only", "air", ...more);
+    assert.deepEqual([unsigned.code, /^error: commit [0-9a-f]{12}: .*so nobody could approve it\n/.test(unsigned.stderr)], [2, true], unsigned.stderr);
+  }
+  await git(world, "switch", "--quiet", "main");
   await write({ "air/more.air.json": '{"$kind": "defschema"}' });
   for (const more of [[], ["--dry-run"]]) {
     const broken = await run("push", "--only", "air", ...more);
     assert.deepEqual([broken.code, /error: .*: \d errors? in the world's files/.test(broken.stderr)], [2, true], broken.stderr);
   }
+});
+
+test("aos push: all of it is looked at before any of it is done: what is refused is told together, and nothing was done", LIMIT, async (t) => {
+  const links = [{ ref: "notes", dir: "docs", annotations: { "a.md": { tag: "x" } } }, { ref: "site/public", dir: "www" }, { ref: "site/more", dir: "more" }, { ref: "old@1", dir: "old" }];
+  const { world, run, write } = await running(t, links);
+  const more = (type: string): string => JSON.stringify({ $kind: "defschema", name: "demo/More@1", type: { [type]: {} } });
+  await write({ "air/more.air.json": more("text"), "air/manifest.air.json": JSON.stringify({ ...MANIFEST, schemas: [...MANIFEST.schemas, { name: "demo/More@1" }] }) });
+  await write({ "docs/a.md": "a\n", "www/index.html": "i\n", "more/m": "m\n" });
+  await Promise.all(["docs/link", "more/link"].map((path) => symlink("nowhere", join(world, path))));
+  const nothing = async (): Promise<readonly unknown[]> => [await git(world, "for-each-ref", "refs/heads/proposals"), (await run("ws", "ls")).stdout];
+  const rows: readonly (readonly [readonly string[], RegExp, RegExp])[] = [
+    [[], /^$/, /^error: \S+docs: 1 path cannot .*link \(a symbolic link\)\nhint: .*\nerror: \S+more: .*\nhint: .*\nerror: \S+: nothing was pushed: 2 parts of it are refused\n$/],
+    [["--dry-run"], /^$/, /docs: [^]*more: [^]*2 parts of it are refused\n$/],
+    [["--json"], /^\{"refused":\[\{"code":"sync\.files",.*"hint":.*\},\{"code":"sync\.files".*\}\]\}\n\{"error":\{"code":"sync\.refused".*\n$/, /^$/],
+    [["--only", "workspaces"], /^$/, /2 parts of it are refused\n$/],
+    [["docs"], /^$/, /^error: \S+docs: 1 path cannot/],
+  ];
+  for (const [words, stdout, stderr] of rows) {
+    const ran = await run("push", ...words);
+    assert.deepEqual([ran.code, stdout.test(ran.stdout), stderr.test(ran.stderr)], [2, true, true], `${words.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  }
+  assert.equal(rows.length, 5);
+  await rm(join(world, "more/link"));
+  await write({ "air/more.air.json": "{" });
+  assert.match((await run("push")).stderr, /error: .* in the world's files\nhint: .*\nerror: .*link[^]*2 parts of it are refused\n$/);
+  await write({ "air/more.air.json": more("text") });
+  assert.match((await run("push")).stderr, /^notice: nothing was pushed\nerror: \S+docs: 1 path/);
+  assert.deepEqual(await nothing(), ["", "the world has no workspaces\n"]);
+
+  await rm(join(world, "docs/link"));
+  const done = await run("push", "-m", "All of it");
+  assert.match(done.stdout, /made\n[^]*docs → notes {2}version 1[^]*www → site\/public {2}version 1[^]*more → site\/more {2}version 1/);
+  assert.equal((await run("ws", "log", "site")).stdout.match(/^version /gm)?.length, 1, "two parts of one workspace: one version");
+  const before = await nothing();
+
+  // Somebody else's version, found before a proposal is moved on or another folder is sent.
+  assert.equal((await run("ws", "write", "site/public/theirs", "--text-in", "t")).code, 0);
+  await write({ "air/more.air.json": more("nat"), "docs/a.md": "A\n", "www/index.html": "I\n" });
+  for (const words of [[], ["--dry-run"]]) {
+    const behind = await run("push", ...words);
+    assert.deepEqual([behind.code, behind.stdout, /error: site\/public: version 2 has changes since version 1 that www has not: theirs\nhint: `aos pull`/.test(behind.stderr)], [3, "", true], behind.stderr);
+  }
+  assert.equal((await nothing())[0], before[0]);
+  assert.match((await run("ws", "log", "notes")).stdout, /^version notes@1$/m);
+  assert.match((await run("pull")).stderr, /error: old@1: there is no such version; done before that: www brought to version 2\nhint: /);
+  await rm(join(world, "docs/a.md"));
+  assert.match((await run("push")).stdout, /brought up to date\n[^]*docs → notes {2}version 1 → 2\n {2}D a\.md\n {2}- a\.md: its annotations went out of aos\.sync\.json, as the file went\n/);
+  assert.deepEqual((JSON.parse(await readFile(join(world, "aos.sync.json"), "utf8")) as { readonly workspaces: readonly { readonly annotations?: unknown }[] }).workspaces[0]?.annotations, {});
 });
 
 test("aos push, pull: bad input: the place and a way out", LIMIT, async (t) => {
@@ -124,11 +179,18 @@ test("aos push, pull: bad input: the place and a way out", LIMIT, async (t) => {
     [["push", "doc"], 2, /error: doc: aos\.sync\.json links no workspace to it\nhint: did you mean docs\?/], [["pull", "../x", "notes"], 2, /error: \.\.\/x: outside of the world/],
     [["push", "docs", "a b"], 2, /error: "a b": not a workspace\nhint: WORKSPACE/], [["push", "--only", "workspaces"], 1, /the world is not running, so its workspaces cannot be pushed to\nhint: start it with `aos run`/],
     [["pull"], 2, /the world has not run here, and nothing is published/], [["push", ".git/aos/keys", "notes"], 2, /error: \.git\/aos\/keys: leads into \.git, which is git's own\nhint: /],
-    [["push", "--only", "air", "--proposal", ""], 2, /error: "": not a proposal's name/],
+    [["push", "--only", "air", "--proposal", ""], 2, /error: "": not a proposal's name/], [["push", "docs", "--only", "air"], 2, /error: docs: --only air leaves every folder out/],
+    [["push", "--proposal", ""], 2, /error: "": not a proposal's name\nhint: .*\nerror: .*: the world is not running, so [^]*2 parts of it are refused/],
   ];
   for (const [words, code, says] of rows) {
     const ran = await aos(words, { cwd: world });
     assert.deepEqual([ran.code, says.test(ran.stderr)], [code, true], `${words.join(" ")}: ${ran.stderr}`);
   }
-  assert.equal(rows.length, 7);
+  assert.equal(rows.length, 9);
+  await startAos(t, ["run"], { cwd: world, ready: /"message":"the world begins"/ });
+  for (const words of [["push", "--dry-run"], ["push"]]) {
+    const unrouted = await aos(words, { cwd: world });
+    assert.deepEqual([unrouted.code, unrouted.stdout, /error: workspace notes: the world keeps no workspaces\nhint: list the module/.test(unrouted.stderr)], [3, "", true], unrouted.stdout + unrouted.stderr);
+  }
+  assert.equal(await git(world, "for-each-ref", "refs/heads/proposals"), "");
 });

@@ -20,13 +20,24 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** It went well. */
+export function ok(ran: Ran): Ran {
+  assert.equal(ran.code, 0, `${ran.stdout}${ran.stderr}`);
+  return ran;
+}
+
+/** The one object a command printed. */
+export function json(ran: Ran): Readonly<Record<string, unknown>> {
+  return JSON.parse(ok(ran).stdout) as Readonly<Record<string, unknown>>;
+}
+
 /** Nothing of the machine's or the caller's own configuration reaches a test. */
 function environment(extra: Readonly<Record<string, string>>): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !/^(?:AOS|GIT|NO_COLOR|FORCE_COLOR|SSH|NODE_TEST)/.test(name));
   return { ...Object.fromEntries(kept), HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_TERMINAL_PROMPT: "0", ...extra };
 }
 
-export interface Call {
+interface Call {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;

@@ -11,7 +11,7 @@ const MANIFEST = {
   routing: { events: [{ event: "sys/WorkspaceCommit@1", reducer: "sys/Workspace@1", key_field: "workspace" }] },
 };
 
-export interface WorkspaceWorld {
+interface WorkspaceWorld {
   readonly folder: string;
   readonly world: string;
   run(...words: readonly string[]): Promise<Ran>;

@@ -19,11 +19,11 @@ export interface Source {
   readonly imports: readonly Import[];
 }
 
-export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** Reads every TypeScript file below `folder` and every script of `cli/bin` and `cli/scripts`; in the order of their paths. */
-export function readSources(folders: readonly string[], root = REPOSITORY): readonly Source[] {
-  return folders.flatMap((folder) => filesBelow(join(root, folder))).sort().map((file) => source(relative(root, file).split("\\").join("/"), readFileSync(file, "utf8")));
+/** Reads every source and script below these folders of the repository, in the order of their paths. */
+export function readSources(folders: readonly string[]): readonly Source[] {
+  return folders.flatMap((folder) => filesBelow(join(REPOSITORY, folder))).sort().map((file) => source(relative(REPOSITORY, file).split("\\").join("/"), readFileSync(file, "utf8")));
 }
 
 export function source(path: string, text: string): Source {

@@ -3,7 +3,7 @@
 import type { ServerResponse } from "node:http";
 
 /** Where a source writes to. */
-export interface EventSink {
+interface EventSink {
   /** Aborts when the client is gone, was cut, or the server ends. */
   readonly gone: AbortSignal;
   /** Writes whole events; resolves when the client can take more, or is gone. */

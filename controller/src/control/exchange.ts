@@ -22,7 +22,7 @@ export interface ControlRequest {
 /** Gives a value that is sent as JSON, or an event stream. */
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   readonly via: ControlRequest["via"];
   readonly limits?: Partial<StreamLimits>;
   /** Ends of the streams that are open, to be called when the server closes. */

@@ -1,21 +1,14 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import type { ControlHandler } from "./exchange.ts";
 import { parseLoopback, serveLoopback, type LoopbackServer } from "./loopback.ts";
 
 const LIMIT = { timeout: 120_000 };
-
-async function folderIn(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-loopback-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 interface Served extends LoopbackServer {
   readonly token: string;
@@ -27,7 +20,7 @@ interface Served extends LoopbackServer {
 async function serve(t: TestContext, folder?: string): Promise<Served> {
   let handled = 0;
   const handler: ControlHandler = async ({ method, path, via, body }) => ({ method, path, via, body: body ?? null, nth: ++handled });
-  const server = await serveLoopback(folder ?? (await folderIn(t)), handler, { place: { host: "127.0.0.1", port: 0 } });
+  const server = await serveLoopback(folder ?? (await temporaryFolder(t)), handler, { place: { host: "127.0.0.1", port: 0 } });
   t.after(() => server.close());
   return { ...server, token: (await readFile(server.tokenFile, "utf8")).trim(), port: Number(new URL(server.url).port), handled: () => handled };
 }
@@ -103,7 +96,7 @@ test("loopback: bytes that are no request, a Host header given twice: refused, a
 });
 
 test("loopback: the token file: made once, for its owner alone; kept by the next start; one that holds something else: said so", LIMIT, async (t) => {
-  const folder = await folderIn(t);
+  const folder = await temporaryFolder(t);
   const first = await serve(t, folder);
   assert.equal((await stat(first.tokenFile)).mode & 0o777, 0o600);
   assert.match(first.token, /^[A-Za-z0-9_-]{43}$/);
@@ -115,7 +108,7 @@ test("loopback: the token file: made once, for its owner alone; kept by the next
 
 test("loopback: a port that is taken: said so, with a way out", LIMIT, async (t) => {
   const { port } = await serve(t);
-  await assert.rejects(serveLoopback(await folderIn(t), async () => ({}), { place: { host: "127.0.0.1", port } }), { code: "control.http", class: "outside", message: new RegExp(`^127\\.0\\.0\\.1:${port}: cannot listen there \\(EADDRINUSE\\)`) });
+  await assert.rejects(serveLoopback(await temporaryFolder(t), async () => ({}), { place: { host: "127.0.0.1", port } }), { code: "control.http", class: "outside", message: new RegExp(`^127\\.0\\.0\\.1:${port}: cannot listen there \\(EADDRINUSE\\)`) });
 });
 
 test("loopback: where to listen: table", () => {

@@ -8,10 +8,10 @@ import { plainJson, recordJson, sentValue, type RecordJson } from "./record-json
 import { approvalsOf, effectsOf, planDetail, plansOf, withPlanTimes, withSince, type ApprovalRow, type EffectRow, type PlanDetail, type PlanRow, type Times } from "./views.ts";
 
 /** The part of a request that a question is in. */
-export type Asked = Pick<ControlRequest, "path" | "query">;
+type Asked = Pick<ControlRequest, "path" | "query">;
 
-export const PAGE = 200;
-export const PAGE_MAX = 1000;
+const PAGE = 200;
+const PAGE_MAX = 1000;
 /** Records looked at for one answer; where only some kinds are asked for, the rest is for the next one. */
 const SCAN_MAX = 50_000;
 
@@ -106,7 +106,7 @@ function requireReducer(world: World, name: string): { readonly key_schema?: str
   const found = reducers.find((module) => module.name === name);
   if (found === undefined) {
     const names = reducers.map((module) => module.name).join(", ");
-    throw new AosError("state.reducer", `${name}: the world has no such reducer`, { hint: names === "" ? "no control plane is in force" : `it has ${names}` });
+    throw new AosError("state.reducer", `${name}: the world has no such reducer`, { hint: names === "" ? "it has no reducers" : `it has ${names}` });
   }
   return found;
 }

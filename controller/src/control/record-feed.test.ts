@@ -1,10 +1,8 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { encodeRecord, memoryJournal, type Journal, type JournalRecord } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { controlClient } from "./client.ts";
 import { eventStream, type StreamLimits } from "./event-stream.ts";
 import { recordFeed } from "./record-feed.ts";
@@ -40,8 +38,7 @@ async function tail(t: TestContext, limits: Partial<StreamLimits> = {}): Promise
   };
   const feed = recordFeed(journal);
   const beside = async (own: Partial<StreamLimits>): Promise<ControlServer> => {
-    const folder = await mkdtemp(join(tmpdir(), "aos-feed-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
+    const folder = await temporaryFolder(t);
     const made = await serveControl(folder, async ({ query, lastEventId }) => feed.stream({ from: lastEventId === undefined ? Number(query.get("from") ?? journal.nextSeq) : Number(lastEventId) + 1, kinds: query.get("kinds") === null ? undefined : new Set(query.get("kinds")?.split(",")) }), own);
     t.after(() => made.close());
     return made;
@@ -155,8 +152,7 @@ test("feed: a silent stream shows that it lives; it ends when the server does", 
 });
 
 test("stream: a source that fails: its client is cut off, the server goes on", LIMIT, async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "aos-feed-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const server = await serveControl(folder, async ({ path }) => (path === "/bad" ? eventStream(async (sink) => {
     await sink.send("id: 1\nevent: x\ndata: {}\n\n");
     await new Promise((resolve) => setImmediate(resolve));

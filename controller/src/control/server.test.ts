@@ -1,26 +1,20 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AosError, StateLost } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { controlClient } from "./client.ts";
 import { BODY_BYTES_MAX, type ControlHandler } from "./exchange.ts";
 import { serveControl, type ControlServer } from "./server.ts";
-
-async function folderIn(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-control-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Answers with what it was asked. */
 const echo: ControlHandler = async ({ method, path, query, body }) => ({ method, path, query: [...query], body: body ?? null });
 
 async function serve(t: TestContext, handler: ControlHandler = echo, folder?: string): Promise<ControlServer> {
-  const server = await serveControl(folder ?? (await folderIn(t)), handler);
+  const server = await serveControl(folder ?? (await temporaryFolder(t)), handler);
   t.after(() => server.close());
   return server;
 }
@@ -137,7 +131,7 @@ test("control: closed while a request is under way: it is answered, then nobody 
 });
 
 test("control: the socket: only its owner may speak, in a folder only its owner may enter; gone after the end", LIMIT, async (t) => {
-  const folder = join(await folderIn(t), "state");
+  const folder = join(await temporaryFolder(t), "state");
   const server = await serve(t, echo, folder);
   assert.equal((await stat(server.socket)).mode & 0o777, 0o600);
   assert.equal((await stat(folder)).mode & 0o777, 0o700);
@@ -147,7 +141,7 @@ test("control: the socket: only its owner may speak, in a folder only its owner 
 
 test("control: a socket or a file that a dead process left: replaced", LIMIT, async (t) => {
   for (const leave of ["socket", "file"] as const) {
-    const folder = await folderIn(t);
+    const folder = await temporaryFolder(t);
     const path = join(folder, "control.sock");
     if (leave === "file") await writeFile(path, "x");
     else {
@@ -165,7 +159,7 @@ test("control: a socket or a file that a dead process left: replaced", LIMIT, as
 });
 
 test("control: a folder whose path is too long for a socket: a private place elsewhere, gone after the end", LIMIT, async (t) => {
-  const folder = join(await folderIn(t), "é".repeat(60));
+  const folder = join(await temporaryFolder(t), "é".repeat(60));
   await mkdir(folder);
   const server = await serve(t, echo, folder);
   assert.ok(!server.socket.startsWith(folder) && Buffer.byteLength(server.socket) <= 100, server.socket);
@@ -176,7 +170,7 @@ test("control: a folder whose path is too long for a socket: a private place els
 });
 
 test("control client: an answer that is no error of ours: said so", LIMIT, async (t) => {
-  const folder = await folderIn(t);
+  const folder = await temporaryFolder(t);
   for (const [body, code] of [["<html>", "control.answer"], ["{}", "control.answer"], ['{"error":{"code":"x.y","message":"m","class":"nonsense"}}', "x.y"]] as const) {
     const path = join(folder, "s");
     const server = createHttpServer((_, response) => response.writeHead(500).end(body)).listen(path);

@@ -19,8 +19,13 @@ export interface Changes {
 export async function fileChanges(repo: Repo, base: Oid, tree: Oid): Promise<Changes> {
   const { stdout } = await gitIn(repo, ["diff-tree", "-r", "-z", "--no-renames", `${base}^{tree}`, tree]);
   const changes = parseDiff(stdout);
-  const governance = changes.filter(({ path }) => path === ".aos" || path.startsWith(".aos/")).length;
+  const governance = changes.filter(({ path }) => isRulesPath(path)).length;
   return { changed: { governance, other: changes.length - governance }, changes: changes.length > LISTED_MAX ? null : changes };
+}
+
+/** Is this one of the files that say who decides? */
+export function isRulesPath(path: string): boolean {
+  return path === ".aos" || path.startsWith(".aos/");
 }
 
 /** `:<mode> <mode> <oid> <oid> <status>\0<path>\0` for each. */

@@ -1,16 +1,13 @@
-// The port to wherever proposals and reviews are kept: a Git repository alone, or a hosting service.
+// Proposals, reviews and reports as they are read from a repository, whichever forge they came by, and the question of a decision.
 
 import type { Hash } from "@agentos/kernel";
 import type { Oid } from "../git/objects.ts";
 import type { Repo } from "../git/repo.ts";
 import type { ObjectStore } from "../git/store.ts";
 import type { Decision, DecisionInputs } from "../governance/decision.ts";
-import type { Review } from "../governance/review.ts";
 import type { ShadowEntry } from "../governance/shadow-claim.ts";
 import type { ReviewInput } from "../governance/signer.ts";
 import type { KeyId } from "../governance/ssh-key.ts";
-import type { PrincipalKind } from "../governance/trust.ts";
-import type { Rules } from "./rules.ts";
 
 /** Where refs point: on disk, or as they would be after a push. Names are full. */
 export interface RefView {
@@ -47,13 +44,6 @@ export interface Proposal extends ProposalRef {
   readonly authors: readonly string[];
 }
 
-export interface ReviewsRead {
-  /** Reviews of principals, each signed and put there by them, in order of time. Whether they weigh anything is decided elsewhere. */
-  readonly reviews: readonly { readonly principal: string; readonly kind: PrincipalKind; readonly review: Review }[];
-  /** What stands in notes and is nobody's review, and why. */
-  readonly ignored: readonly { readonly notes: string; readonly why: string }[];
-}
-
 /** A shadow report as it was found; a null key is a signature that does not hold. */
 export interface ShadowFound extends ShadowEntry {
   readonly key: KeyId | null;
@@ -87,17 +77,6 @@ export interface Answer {
   readonly tree: Oid | null;
   /** Lines in notes that are no reviews or reports, and reports of CI that are not true, as sentences. They count for nothing and are not recorded. */
   readonly faults: readonly string[];
-}
-
-export interface Forge {
-  /** All proposals with a well-formed name, by name. */
-  listProposals(): Promise<readonly ProposalRef[]>;
-  /** @throws AosError `trust.missing`, `trust.invalid` of main */
-  readProposal(slug: string): Promise<Proposal | undefined>;
-  readReviews(head: Oid, options: { readonly rules: Rules }): Promise<ReviewsRead>;
-  readShadows(head: Oid): Promise<ShadowsRead>;
-  /** Gathers all that the decision depends on, and decides. */
-  gatherDecision(question: Question): Promise<Answer>;
 }
 
 /** Everything in notes that speaks of a proposal, as it goes into a decision. */

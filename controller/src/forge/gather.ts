@@ -28,7 +28,7 @@ import type { Rules } from "./rules.ts";
 import { commitSigner } from "./signatures.ts";
 
 /** A proposal with more commits is not looked at. */
-export const COMMITS_MAX = 10_000;
+const COMMITS_MAX = 10_000;
 
 /**
  * Answers whether a proposal may be merged into `base`, by the rules of `base`.

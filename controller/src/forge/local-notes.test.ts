@@ -6,11 +6,12 @@ import { noteFor } from "../git/notes.ts";
 import type { Oid } from "../git/objects.ts";
 import { appendSigned } from "../git/signed-ref.ts";
 import { sshsigSign } from "../git/sshsig.ts";
-import { REVIEW_NAMESPACE, encodeReview, reviewBytes } from "../governance/review.ts";
+import { REVIEW_NAMESPACE, encodeReview, reviewBytes, type Review } from "../governance/review.ts";
+import { attribute, trustInput } from "../governance/signer.ts";
+import type { PrincipalKind } from "../governance/trust.ts";
 import { governedWorld, keyNamed } from "../testing/governed-world.ts";
 import type { GovernedWorld, KeyName } from "../testing/governed-world.ts";
-import type { ReviewsRead } from "./forge.ts";
-import { readReviews, writeReview } from "./local-reviews.ts";
+import { readReviewLines, writeReview } from "./local-reviews.ts";
 import { readShadowNote, writeShadowNote } from "./local-shadow.ts";
 import { readRules } from "./rules.ts";
 
@@ -21,8 +22,21 @@ async function reviewed(t: Parameters<typeof governedWorld>[0]): Promise<{ reado
   return { world, head };
 }
 
+interface ReviewsRead {
+  /** Reviews of principals, each signed and put there by them, in order of time. */
+  readonly reviews: readonly { readonly principal: string; readonly kind: PrincipalKind; readonly review: Review }[];
+  /** What stands in notes and is nobody's review, and why. */
+  readonly ignored: readonly { readonly notes: string; readonly why: string }[];
+}
+
+/** The reviews on one head, by the rules of the first commit. */
 async function read(world: GovernedWorld, head: Oid): Promise<ReviewsRead> {
-  return readReviews(world.local, head, { rules: await readRules(world.local.store, world.genesis) });
+  const found = await readReviewLines(world.local, { target: head, wanted: () => true });
+  const { trust, trustHash } = await readRules(world.local.store, world.genesis);
+  const known = trustInput(trust, trustHash);
+  const given = found.lines.map((line) => ({ line, giver: attribute(known, line) }));
+  const reviews = given.flatMap(({ line, giver }) => ("why" in giver ? [] : [{ ...giver, review: line.review }])).sort((a, b) => a.review.time - b.review.time);
+  return { reviews, ignored: [...found.unreadable, ...found.faults, ...given.flatMap(({ line, giver }) => ("why" in giver ? [{ notes: line.notes, why: giver.why }] : []))] };
 }
 
 function short({ reviews, ignored }: ReviewsRead): readonly string[] {

@@ -9,35 +9,15 @@ import { appendSigned } from "../git/signed-ref.ts";
 import { sshsigSign } from "../git/sshsig.ts";
 import { REVIEW_NAMESPACE, encodeReview, parseReview, reviewBytes, verifyReview } from "../governance/review.ts";
 import type { Review, SignedReview } from "../governance/review.ts";
-import { attribute, trustInput } from "../governance/signer.ts";
 import type { ReviewInput } from "../governance/signer.ts";
 import { isPrincipalName } from "../governance/trust.ts";
-import type { Local, ReviewLines, ReviewsRead } from "./forge.ts";
+import type { Local, ReviewLines } from "./forge.ts";
 import { noteHistory } from "./note-history.ts";
 import type { NoteVersion } from "./note-history.ts";
-import type { Rules } from "./rules.ts";
 import { commitSigner, keyIdOf, verifySignature } from "./signatures.ts";
 
 export const REVIEWS_PREFIX = "refs/notes/aos-reviews-";
 export const NOTE_BYTES_MAX = 8 << 20;
-
-/**
- * The reviews on one head, in order of time.
- *
- * @param options.rules - whose keys count
- */
-export async function readReviews(local: Local, head: Oid, options: { readonly rules: Rules }): Promise<ReviewsRead> {
-  const found = await readReviewLines(local, { target: head, wanted: () => true });
-  const trust = trustInput(options.rules.trust, options.rules.trustHash);
-  const reviews: { readonly principal: string; readonly kind: ReviewsRead["reviews"][number]["kind"]; readonly review: Review }[] = [];
-  const ignored = [...found.unreadable, ...found.faults];
-  for (const line of found.lines) {
-    const giver = attribute(trust, line);
-    if ("why" in giver) ignored.push({ notes: line.notes, why: giver.why });
-    else reviews.push({ ...giver, review: line.review });
-  }
-  return { reviews: reviews.sort((a, b) => a.review.time - b.review.time), ignored };
-}
 
 /**
  * Every line that was ever put into the notes of reviews and is wanted: by name of the principal, then in the order in which
@@ -135,9 +115,9 @@ function inputOf(signed: SignedReview, place: Pick<ReviewInput, "notes" | "commi
 }
 
 /** What a reviewer says, before it is signed. */
-export type ReviewDraft = Omit<Review, "v" | "time">;
+type ReviewDraft = Omit<Review, "v" | "time">;
 
-export interface ReviewWriter {
+interface ReviewWriter {
   readonly key: SigningKey;
   readonly principal: string;
   /** Seconds since 1970. A review is dated later where that is needed to follow the writer's last one. */

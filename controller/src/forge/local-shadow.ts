@@ -41,14 +41,14 @@ async function readNote({ store }: Local, tip: Oid, head: Oid): Promise<ShadowsR
   return { entries: entries.map((entry) => ({ ...entry, key: keyIdOf(verifyShadowClaim(entry, verifySignature)) })), faults };
 }
 
-export interface ShadowDraft {
+interface ShadowDraft {
   /** Markdown for people. */
   readonly summary: string;
   readonly claim: Omit<ShadowClaim, "v">;
   /** The whole report as JSON; `claim.report` is the hash of it. */
   readonly report: Json;
 }
-export interface ShadowWriter {
+interface ShadowWriter {
   readonly key: SigningKey;
   readonly principal: string;
   /** Seconds since 1970. */

@@ -11,7 +11,7 @@ import { governedWorld, keyNamed } from "../testing/governed-world.ts";
 import type { GovernedWorld } from "../testing/governed-world.ts";
 import type { Answer } from "./forge.ts";
 import { gatherDecision } from "./gather.ts";
-import { listProposals, localForge, readProposal } from "./local.ts";
+import { listProposals, readProposal } from "./local.ts";
 import { mergeCommit, mergeMessage, parseMergeMessage } from "./merge.ts";
 import { readRules } from "./rules.ts";
 import { verifySignature } from "./signatures.ts";
@@ -231,17 +231,4 @@ test("merge message: read again, and what is none", () => {
   assert.equal(message, `Merge proposal 'tidy': Tidy Proposal: other\n\nProposal: tidy\nDecision: ${decision}\nCid: ${decision}\n`);
   const none = ["", "Merge branch 'x'\n", message.replace("Cid", "Kid"), message.replace("Proposal: tidy\n", "Proposal: a/b\n"), `${message}Proposal: other\n`];
   assert.deepEqual(none.map(parseMergeMessage), none.map(() => undefined));
-});
-
-test("forge: the local one: answers as its parts do", async (t) => {
-  const world = await governedWorld(t);
-  const head = await world.propose("raise-limit", { "air/a.txt": "b\n" }, { by: "author" });
-  await world.report(head, { by: "ctl" });
-  await world.review("raise-limit", "comment", { by: "reviewer" });
-  const forge = localForge(world.local);
-  assert.equal((await forge.listProposals()).length, 1);
-  assert.equal((await forge.readProposal("raise-limit"))?.head, head);
-  assert.equal((await forge.readShadows(head)).entries.length, 1);
-  assert.equal((await forge.readReviews(head, { rules: await readRules(world.local.store, world.genesis) })).reviews.length, 1);
-  assert.equal((await forge.gatherDecision({ base: world.genesis, head, slug: "raise-limit", world: world.world })).decision.verdict, "refused");
 });

@@ -5,10 +5,8 @@ import { gitIn } from "../git/repo.ts";
 import { byName } from "../governance/order.ts";
 import { isSlug } from "../governance/review.ts";
 import { signerOf, trustInput } from "../governance/signer.ts";
-import type { Forge, Local, Proposal, ProposalRef } from "./forge.ts";
-import { commitsOf, gatherDecision } from "./gather.ts";
-import { readReviews } from "./local-reviews.ts";
-import { readShadowNote } from "./local-shadow.ts";
+import type { Local, Proposal, ProposalRef } from "./forge.ts";
+import { commitsOf } from "./gather.ts";
 import { proposalText } from "./proposal-text.ts";
 import { readRules } from "./rules.ts";
 import { commitSigner } from "./signatures.ts";
@@ -53,15 +51,4 @@ export async function readProposal(local: Local, slug: string): Promise<Proposal
   const messages = (await Promise.all((oids.length === 0 ? [found.head] : oids).map((oid) => store.readCommit(oid)))).map(({ message }) => message);
   const authors = [...new Set(commits.flatMap(({ author }) => (author === undefined ? [] : [author])))].sort(byName);
   return { ...found, base, ...proposalText(messages), commits, authors };
-}
-
-/** The port over a repository at hand. */
-export function localForge(local: Local): Forge {
-  return {
-    listProposals: () => listProposals(local),
-    readProposal: (slug) => readProposal(local, slug),
-    readReviews: (head, options) => readReviews(local, head, options),
-    readShadows: (head) => readShadowNote(local, head),
-    gatherDecision: (question) => gatherDecision(local, question),
-  };
 }

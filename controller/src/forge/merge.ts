@@ -9,7 +9,7 @@ import { decisionHash } from "../governance/decision-value.ts";
 import { isSlug } from "../governance/review.ts";
 import type { Answer, Local } from "./forge.ts";
 
-export interface MergeTrailers {
+interface MergeTrailers {
   readonly slug: string;
   /** Of the recorded decision. */
   readonly decision: Hash;

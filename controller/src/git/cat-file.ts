@@ -8,7 +8,7 @@ import { isOid, objectId } from "./objects.ts";
 import type { GitObject, ObjectType, Oid } from "./objects.ts";
 import { gitEnvironment, redact } from "./run.ts";
 
-export interface CatFile {
+interface CatFile {
   /**
    * @returns the object, its bytes owned by the caller and checked against its id; undefined when there is none
    * @throws AosError `git.corrupt` (class unverified), `git.failed` when git cannot be run here

@@ -9,7 +9,7 @@ export interface TreeSource {
   readTree(oid: Oid): Promise<readonly TreeEntry[]>;
 }
 
-export type FileMode = Exclude<Mode, "40000" | "160000">;
+type FileMode = Exclude<Mode, "40000" | "160000">;
 /** What becomes of a path: new bytes, an object that exists already, or nothing (a folder goes with all that is in it). */
 export type PathChange =
   | { readonly kind: "write"; readonly bytes: Uint8Array; readonly mode: FileMode }

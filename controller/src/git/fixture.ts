@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import type { SigningKey } from "./ed25519.ts";
 import { atEnd } from "../testing/at-end.ts";
 import { signingKey } from "./ed25519.ts";
-import { renderAllowedSigners } from "./allowed-signers.ts";
 import { bareRepo } from "./bare-repo.ts";
+import { publicKeyLine } from "./keys.ts";
 import { commitObject } from "./objects.ts";
 import type { Oid } from "./objects.ts";
 import { initRepo } from "./repo.ts";
@@ -61,7 +61,7 @@ export async function temporaryRepo(t: TestContext, options: { readonly kind: "b
   return { folder, repo, gitDir: repo.gitDir, store };
 }
 
-export interface StockResult {
+interface StockResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -92,15 +92,8 @@ export async function stockGit(cwd: string, ...args: readonly string[]): Promise
 /** A file by which stock tools believe these keys, each as `signer<n>@example.org`. */
 export async function allowedSignersFile(folder: string, keys: readonly SigningKey[], namespaces: readonly string[]): Promise<string> {
   const path = join(folder, "allowed_signers");
-  const signers = keys.map((key, at) => ({
-    principal: `signer${at}@example.org`,
-    namespaces,
-    publicKey: key.publicKey,
-    comment: "",
-    validAfter: undefined,
-    validBefore: undefined,
-  }));
-  await writeFile(path, renderAllowedSigners(signers));
+  const lines = keys.map(({ publicKey }, at) => `signer${at}@example.org namespaces="${namespaces.join(",")}" ${publicKeyLine({ publicKey, comment: "" })}\n`);
+  await writeFile(path, lines.join(""));
   return path;
 }
 
@@ -116,7 +109,7 @@ export async function someCommits(store: ObjectStore, count: number): Promise<re
 }
 
 /** A running child-writer: lines in, lines out. */
-export interface ChildWriter {
+interface ChildWriter {
   /** Sends a line and waits for the answer. */
   ask(line: string): Promise<string>;
   /** The next line it prints, or undefined once it has ended and all of its lines were read. */

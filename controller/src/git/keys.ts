@@ -9,7 +9,7 @@ import { assertStrongKey, signingKey } from "./ed25519.ts";
 import { decodePublicKey, encodePublicKey, readFields, wireString, wireU32 } from "./ssh-wire.ts";
 
 /** A key with its secret: 32 bytes of seed. Only for writing it to a file. */
-export interface GeneratedKey {
+interface GeneratedKey {
   readonly key: SigningKey;
   readonly seed: Uint8Array;
 }

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { IDENTITY, T0, someCommits, stock, stockGit, temporaryRepo } from "./fixture.ts";
 import type { RepoFixture } from "./fixture.ts";
-import { buildNotesTree, noteFor, readNotes, withNote } from "./notes.ts";
+import { buildNotesTree, noteFor, readNotes } from "./notes.ts";
 import type { NotesChanges } from "./notes.ts";
 import { blobObject, commitObject, parseOid, treeObject } from "./objects.ts";
 import type { GitObject, Oid, TreeEntry } from "./objects.ts";
@@ -161,8 +161,9 @@ test("notes: one object with two notes: notes.duplicate, unless the write replac
   const twice = source.tree({ [X]: "x", [`aa/${X.slice(2)}`]: "other" });
   await assert.rejects(readNotes(source, twice), { code: "notes.duplicate", class: "unverified" });
   await assert.rejects(noteFor(source, twice, X), { code: "notes.duplicate" });
-  await assert.rejects(withNote(source, twice, Z, Buffer.from("z")), { code: "notes.duplicate" });
-  const replaced = await withNote(source, twice, X, Buffer.from("new"));
+  const withNote = (target: Oid, text: string): ReturnType<typeof buildNotesTree> => buildNotesTree(source, twice, { notes: new Map([[target, Buffer.from(text)]]), entries: new Map() });
+  await assert.rejects(withNote(Z, "z"), { code: "notes.duplicate" });
+  const replaced = await withNote(X, "new");
   assert.equal(replaced.tree, source.tree({ [`aa/${X.slice(2)}`]: "new" }));
 });
 

@@ -54,11 +54,6 @@ export async function noteFor(source: TreeSource, tree: Oid | null, target: Oid)
   return found;
 }
 
-/** A tree of notes with one note set. */
-export function withNote(source: TreeSource, base: Oid | null, target: Oid, note: Uint8Array): Promise<EditedTree> {
-  return buildNotesTree(source, base, { notes: new Map([[target, note]]), entries: new Map() });
-}
-
 /**
  * A tree of notes with changes. Each note written lies at `<2 hex>/<38 hex>`; wherever else the base has a note for the same
  * object, it goes. Notes that other tools left flat at the top, or deeper inside a folder that changes, move to the same

@@ -166,7 +166,7 @@ export function isRefName(name: string): boolean {
 }
 
 /** @throws AosError `git.refname` */
-export function assertRefName(name: string): void {
+function assertRefName(name: string): void {
   if (!isRefName(name))
     throw new AosError("git.refname", `${JSON.stringify(name)}: not the full name of a ref`, { hint: "for example refs/heads/main" });
 }

@@ -104,7 +104,7 @@ export async function configAdd(repo: Repo, key: string, value: string): Promise
   if (!stdout.toString("utf8").split("\0").includes(value)) await gitIn(repo, ["config", "--local", "--add", key, value]);
 }
 
-export interface Status {
+interface Status {
   /** The branch's short name; undefined when HEAD is detached. */
   readonly branch: string | undefined;
   /** undefined on a branch without commits. */

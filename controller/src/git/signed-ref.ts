@@ -12,7 +12,7 @@ import { casRef, readRef } from "./refs.ts";
 import type { ObjectStore } from "./store.ts";
 
 /** What the new commit's tree is: the tip's with notes and entries changed, with files changed, or a tree that exists already. */
-export type TreeChange = NotesChanges | { readonly files: ReadonlyMap<string, PathChange> } | { readonly tree: Oid };
+type TreeChange = NotesChanges | { readonly files: ReadonlyMap<string, PathChange> } | { readonly tree: Oid };
 
 export interface Append {
   readonly store: ObjectStore;

@@ -59,6 +59,12 @@ export function sshsigVerify(
   return verifyEd25519(publicKey, signedBytes(namespace, message), signature) ? { publicKey: Uint8Array.from(publicKey) } : undefined;
 }
 
+/** @returns the 32 bytes of the key that a signature says it is by, believed by nobody yet; undefined for what is no signature by Ed25519 */
+export function sshsigKey(blob: Uint8Array): Uint8Array | undefined {
+  const read = MAGIC.equals(blob.subarray(0, MAGIC.length)) ? readFields(blob.subarray(MAGIC.length), ["u32", "string"]) : undefined;
+  return read === undefined || read.fields[0] !== VERSION ? undefined : decodePublicKey(read.fields[1]);
+}
+
 /** The text form: base64 in lines of 70 between a begin and an end line, with a final newline. */
 export function armor(blob: Uint8Array): string {
   const text = Buffer.from(blob).toString("base64");

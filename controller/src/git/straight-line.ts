@@ -7,7 +7,7 @@ import type { Oid } from "./objects.ts";
 /** Longer lines are left to git. */
 const LINE_MAX = 64;
 
-export interface StraightLine {
+interface StraightLine {
   /** The commits after the base, oldest first: what `git rev-list --reverse head ^base` prints. None when head is the base. */
   readonly commits: readonly Oid[];
   /** The head's tree. It is the merge of base and head as well, since the base has changed nothing beside it. */

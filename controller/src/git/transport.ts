@@ -11,7 +11,7 @@ import type { Repo } from "./repo.ts";
 import { firstComplaint, git, redact } from "./run.ts";
 
 /** What a plain clone leaves out and a world needs. */
-export const WORLD_REFSPECS: readonly string[] = ["+refs/notes/*:refs/notes/*", "+refs/aos/*:refs/aos/*"];
+const WORLD_REFSPECS: readonly string[] = ["+refs/notes/*:refs/notes/*", "+refs/aos/*:refs/aos/*"];
 
 /** No transfer is waited for longer than this unless the caller says so. */
 const TRANSFER_TIMEOUT_MS = 600_000;
@@ -86,14 +86,14 @@ export async function lsRemote(
   return refs;
 }
 
-export interface PushedRef {
+interface PushedRef {
   /** Full name on the remote. */
   readonly ref: string;
   readonly outcome: "created" | "deleted" | "fast-forward" | "unchanged";
 }
 
 /** Why a push was rejected: somebody else moved the ref, a hook or rule of the remote said no, or another reason. */
-export type Rejection = "other" | "refused" | "stale";
+type Rejection = "other" | "refused" | "stale";
 
 /**
  * Pushes all refspecs or none, or each that the remote takes, and says by ref in byte order what happened. A plain push moves a ref

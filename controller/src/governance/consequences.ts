@@ -24,7 +24,7 @@ export function readConsequences(json: Json | null | undefined, hash: Hash | nul
   return CONSEQUENCES(json, "", () => undefined);
 }
 
-export interface Difference {
+interface Difference {
   /** What is there now and was not approved, in words. */
   readonly added: readonly string[];
   /** What was approved and would now be missed: limits, denials, effects that went away. */

@@ -16,7 +16,7 @@ import { count, few, listed } from "./words.ts";
 import type { Oid } from "../git/objects.ts";
 
 export { cidOf, cidOfClaim } from "./carried.ts";
-export type { Approval, Carried, Decision, DecisionInputs, FileChange, Reason, RunFacts, ShadowClaim, ShadowInput } from "./decision-types.ts";
+export type { Carried, Decision, DecisionInputs, FileChange, Reason, ShadowClaim, ShadowInput } from "./decision-types.ts";
 
 /** Does a review speak of this proposal: by name, by commit, or by content? */
 export function concerns(review: Review, subject: { readonly proposal: string; readonly head: Oid; readonly cid: Hash | null }): boolean {

@@ -11,7 +11,7 @@ import { signerOf } from "./signer.ts";
 import { count, few, listed } from "./words.ts";
 
 /** What the clauses are judged by, beside the inputs. */
-export interface Known {
+interface Known {
   readonly counted: readonly Approval[];
   readonly reports: ReportsFound;
 }

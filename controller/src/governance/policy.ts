@@ -24,21 +24,21 @@ export interface Policy {
   readonly windows?: readonly Window[];
   readonly rules?: readonly PolicyRule[];
 }
-export interface Widening {
+interface Widening {
   readonly approvals: number;
   /** Whether it may come with nothing else. */
   readonly alone: boolean;
 }
 /** Every week, on these days, from a time of day up to another, UTC. */
-export interface Window {
+interface Window {
   readonly days: readonly Day[];
   /** `HH:MM`. */
   readonly from: string;
   /** `HH:MM`, later than `from`; the minute itself is outside. `24:00` is the end of the day. */
   readonly to: string;
 }
-export type Day = (typeof DAYS)[number];
-export type DefinitionKind = (typeof KINDS)[number];
+type Day = (typeof DAYS)[number];
+type DefinitionKind = (typeof KINDS)[number];
 /** All rules whose `when` holds apply together. */
 export interface PolicyRule {
   /** Lower-case letters, digits and `-`. */
@@ -70,7 +70,7 @@ export interface When {
   /** Patterns of paths of files that it changes. */
   readonly files?: readonly string[];
 }
-export interface Requirement {
+interface Requirement {
   readonly approvals?: number;
   readonly from?: readonly Group[];
   /** `clean`: a report of a run without failures, denials and cells that do not fit. */
@@ -164,6 +164,6 @@ export function policyHash(policy: Policy): Hash {
 }
 
 /** A policy as it would be written. */
-export function policyJson(policy: Policy): Json {
+function policyJson(policy: Policy): Json {
   return jsonOf(policy);
 }

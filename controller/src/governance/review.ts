@@ -9,7 +9,7 @@ import type { Shape } from "./shape.ts";
 
 /** The SSHSIG namespace of reviews. */
 export const REVIEW_NAMESPACE = "aos-review";
-export const REVIEW_MESSAGE_MAX = 4000;
+const REVIEW_MESSAGE_MAX = 4000;
 const LINE_LENGTH_MAX = 65_536;
 
 export type ReviewVerdict = "approve" | "request-changes" | "comment" | "dismiss";
@@ -31,7 +31,7 @@ export interface Review {
   readonly via?: Via;
 }
 /** A review on a forge. */
-export interface Via {
+interface Via {
   readonly forge: "github";
   /** Immutable id of the account. */
   readonly user: number;

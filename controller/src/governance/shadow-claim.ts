@@ -14,7 +14,7 @@ export const SHADOW_NAMESPACE = "aos-shadow";
 const CLAIM_START = "aos-shadow 1 ";
 const REPORT_START = "report ";
 
-export interface ShadowReport {
+interface ShadowReport {
   readonly claim: ShadowClaim;
   /** SSHSIG blob over shadowClaimBytes. */
   readonly sig: Uint8Array;

@@ -16,12 +16,12 @@ export type Report = (pointer: string, message: string) => void;
 /** Reads one value. `undefined` means that a problem was reported. */
 export type Shape<T> = (json: Json, pointer: string, report: Report) => T | undefined;
 /** A field that may be left out, and what it then is. */
-export interface Optional<T> {
+interface Optional<T> {
   readonly shape: Shape<T>;
   readonly absent: T;
 }
 /** A field that may be left out, and is then left out of what was read. */
-export interface Maybe<T> {
+interface Maybe<T> {
   readonly maybe: Shape<T>;
 }
 type Field<T> = Shape<T> | Optional<T> | Maybe<T>;

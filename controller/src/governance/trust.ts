@@ -182,7 +182,7 @@ export function principalOfKey(trust: Trust, publicKey: Uint8Array): Principal |
 }
 
 /** What each kind of principal may sign, by SSHSIG namespace. */
-export const NAMESPACES: Readonly<Record<PrincipalKind, readonly string[]>> = {
+const NAMESPACES: Readonly<Record<PrincipalKind, readonly string[]>> = {
   person: ["git", "aos-review", "aos-event", "aos-approval"],
   agent: ["git", "aos-review", "aos-event"],
   controller: ["git", "aos-receipt", "aos-shadow"],

@@ -36,7 +36,7 @@ export type LetterAnswer =
   | { readonly kind: "refused"; readonly letter: Oid; readonly code: string; readonly message: string };
 
 /** The last part of a letter's ref: 32 hex digits of its sender's choice. */
-export function isLetterId(text: string): boolean {
+function isLetterId(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text);
 }
 

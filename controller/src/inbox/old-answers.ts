@@ -14,7 +14,7 @@ const SLACK_SECONDS = 3_600;
 const BATCH = 500;
 const TIMEOUT_MS = 60_000;
 
-export interface OldAnswers {
+interface OldAnswers {
   readonly repo: Repo;
   readonly store: ObjectStore;
   /** Where the answers went; undefined: they are in this repository alone. */

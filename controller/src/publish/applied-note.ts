@@ -4,7 +4,7 @@ import { valueToJson, writeJson, type Json, type JournalRecord } from "@agentos/
 import { oneLine } from "./one-line.ts";
 
 /** What the note says beside the record: a title, and the shadow report that the decision relied on. */
-export interface NoteSources {
+interface NoteSources {
   readonly title: string;
   readonly report: Json | undefined;
 }

@@ -2,7 +2,7 @@
 
 import { AosError } from "@agentos/kernel";
 
-export interface PacedWork {
+interface PacedWork {
   /** Why the last run failed; undefined when it did not. */
   readonly problem: AosError | undefined;
   /** Runs after the run that is under way, if one is. Never rejects. */

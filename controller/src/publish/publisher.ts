@@ -21,7 +21,7 @@ export interface PublisherOptions {
   /** The program is wrong: nothing more is sealed or pushed. */
   readonly onFatal: (error: unknown) => void;
 }
-export interface PublisherState {
+interface PublisherState {
   /** Seq of the last record that is sealed; -1 when none is. */
   readonly sealed: number;
   /** The tip that the remote is known to have. */

@@ -12,7 +12,7 @@ export interface RejectedRef {
   readonly reason: string;
 }
 
-export interface BesidePusher {
+interface BesidePusher {
   /** Is something to be pushed, or being pushed? */
   readonly due: boolean;
   /** What the remote may not have as it is here: due, on its way or rejected. */

@@ -10,19 +10,19 @@ import { isTreeNode } from "./tree-blobs.ts";
 import type { Withheld } from "./withheld.ts";
 
 /** What one seal brings. */
-export interface Brought {
+interface Brought {
   /** In memory, or written already where they are many. */
   readonly blobs: ReadonlyMap<Hash, Uint8Array | StoredBlob>;
   /** To be called once a ref points to them, or when none will. */
   release(): Promise<void>;
 }
-export interface SealBlobs {
+interface SealBlobs {
   /** The blobs that these records speak of, that the store holds and that no seal has brought. */
   bring(records: readonly JournalRecord[]): Promise<Brought>;
   /** Tells that a seal with these stands: the next one leaves them out. */
   sealed(brought: Brought): void;
 }
-export interface SealBlobsOptions {
+interface SealBlobsOptions {
   /** The last seal; undefined when there is none. */
   readonly tip: Oid | undefined;
   /** Blobs are written ahead of their seal once so many bytes of them are in memory. */

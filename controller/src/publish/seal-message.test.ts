@@ -14,7 +14,7 @@ const records: readonly JournalRecord[] = [
   { kind: "applied", seq: at(4), manifest: hash("4"), bundle: hash("5"), commit: "6".repeat(40), decision: null, ...stamp },
   { kind: "transition", seq: at(5), state: "held\nWorld: mine", commit: "7".repeat(40), detail: null, ...stamp },
   { kind: "receipt", seq: at(6), intent: hash("8"), intent_seq: 3, adapter: "http", status: "ok", payload: new Uint8Array(), started_ns: 1n, finished_ns: 2n, signer: new Uint8Array(), signature: new Uint8Array(), ...stamp },
-  { kind: "denied", seq: at(7), effect: "http.request", cap: "c", stage: "policy", code: "a\u001b[31mb", message: "m", origin: "plan", by: "demo/p@1", cause: 6 },
+  { kind: "denied", seq: at(7), effect: "http\n\u009brequest", cap: "c", stage: "policy", code: "a\u001b[31mb", message: "m", origin: "plan", by: "demo/p@1", cause: 6 },
   { kind: "plan_ended", seq: at(8), plan: "demo/p@1", instance: 2, status: "error", code: "invariant", cause: 6 },
   { kind: "stepped", seq: at(9), reducer: "demo/r@1", fuel: 1, cause: 6 },
 ];
@@ -25,7 +25,7 @@ test("seal message: governance, receipts and ends of plans: a line each, nothing
     `4 applied 666666666666, manifest ${hash("4")}`,
     "5 controller held World: mine 777777777777",
     `6 receipt ok from http for intent ${hash("8")} (seq 3)`,
-    "7 denied http.request of demo/p@1: a [31mb",
+    "7 denied http request of demo/p@1: a [31mb",
     "8 demo/p@1 #2 ended error (invariant)", "",
     "Seq: 4-9", "Segment: journal/d00/d00/s02", `Journal-Head: ${hash("1")}`, `State-Root: ${hash("2")}`, `World: ${"3".repeat(40)}`, "Receipts: 1", "Epoch: 1", "",
   ].join("\n"));

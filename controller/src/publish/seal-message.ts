@@ -79,7 +79,7 @@ function describe(record: JournalRecord): string | undefined {
     case "receipt":
       return `${record.seq} receipt ${record.status} from ${record.adapter} for intent ${record.intent} (seq ${record.intent_seq})`;
     case "denied":
-      return `${record.seq} denied ${record.effect} of ${record.by}: ${oneLine(record.code, TEXT_CHARS_MAX)}`;
+      return `${record.seq} denied ${oneLine(record.effect, TEXT_CHARS_MAX)} of ${record.by}: ${oneLine(record.code, TEXT_CHARS_MAX)}`;
     case "transition":
       return `${record.seq} controller ${oneLine(record.state, TEXT_CHARS_MAX)}${record.commit === undefined ? "" : ` ${record.commit.slice(0, 12)}`}`;
     case "plan_ended":

@@ -1,9 +1,9 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AosError, canonical, hashBytes, stateRoot, trees, utf8, type Blobs, type DurableTurn, type Hash, type JournalRecord, type Seq } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { generateKey } from "../git/keys.ts";
 import { verifyCommit } from "../git/objects.ts";
 import { readRef } from "../git/refs.ts";
@@ -23,8 +23,7 @@ interface Place {
 }
 
 async function place(t: TestContext): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-seal-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const repo = await initRepo(folder, { kind: "bare" });
   const store = openStore(repo.commonDir);
   t.after(() => store.close());

@@ -13,7 +13,7 @@ import { sealMessage, type Checkpoint } from "./seal-message.ts";
 import { encodeSegment, segmentHash, segmentPath } from "./segment.ts";
 import { withheldHashes } from "./withheld.ts";
 
-export interface SealerOptions {
+interface SealerOptions {
   readonly store: ObjectStore;
   readonly key: SigningKey;
   /** The controller's principal name; its mail address is `<name>@aos`. */

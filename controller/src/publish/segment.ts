@@ -25,7 +25,7 @@ export interface Segment {
 const MAGIC = utf8("AOSSEG1\0");
 const HEADER_BYTES = 96;
 /** A reader refuses larger segments. */
-export const SEGMENT_BYTES_MAX = 64 << 20;
+const SEGMENT_BYTES_MAX = 64 << 20;
 
 export function encodeSegment(segment: Segment): Uint8Array {
   const size = segment.records.reduce((sum, record) => sum + 4 + record.length, HEADER_BYTES);

@@ -1,8 +1,6 @@
 // Carries out one act: begin a world, apply a merge, shadow a proposal. What must not happen is held back with the reason.
 
-import {
-  AosError, canonical, decode, type JournalRecord,
-} from "@agentos/kernel";
+import { AosError, canonical, decode, type JournalRecord } from "@agentos/kernel";
 import { gatherDecision } from "../forge/gather.ts";
 import type { Local } from "../forge/forge.ts";
 import { refView } from "../forge/open-local.ts";
@@ -27,7 +25,7 @@ import { ownReportsOn, writeOwnReport } from "./own-report.ts";
 import type { KeptBook } from "./receipt-book.ts";
 import { rehearse } from "./rehearse.ts";
 
-export interface Seen {
+interface Seen {
   readonly seen: Observed;
   readonly memory: Memory;
   readonly book: KeptBook;

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { DEFAULT_CONFIG, memoryBlobs, systemClock } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { ADAPTERS_FILE, readAdapterConfig, worldAdapters } from "./adapters.ts";
 
 async function folderOf(t: TestContext, text?: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "adapters-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   if (text !== undefined) await writeFile(join(folder, ADAPTERS_FILE), text);
   return folder;
 }

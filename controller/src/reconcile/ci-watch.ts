@@ -12,7 +12,7 @@ import { readRef } from "../git/refs.ts";
 import type { Parts } from "./controller.ts";
 import type { Observed } from "./next-act.ts";
 
-export interface CiWatch {
+interface CiWatch {
   look(seen: Observed | undefined): Promise<void>;
   /** Sentences about what CI reported on a head that is not what was computed here. */
   readonly found: ReadonlyMap<Oid, readonly string[]>;

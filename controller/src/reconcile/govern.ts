@@ -19,7 +19,7 @@ export type WriteBack = (
   worlds: { readonly airDir: string; readonly base: ControlPlane; readonly next: ControlPlane },
 ) => ReadonlyMap<string, string | undefined>;
 
-export interface Governing {
+interface Governing {
   readonly repo: Repo;
   readonly store: ObjectStore;
   /** The controller's. */
@@ -38,7 +38,7 @@ export interface Governing {
 }
 
 /** In whose name a proposal of a plan stands. */
-export interface Signer {
+interface Signer {
   readonly key: SigningKey;
   readonly principal: string;
   readonly kind: "agent" | "controller";

@@ -1,26 +1,28 @@
 // Several open proposals together: what each does alone, what two do in either order, and where they are not independent.
 
-import { AosError, compareText, consequencesHash, consequencesOf, hashValue, jsonOf, writeJson, type Consequences, type Hash, type Json, type ShadowReport } from "@agentos/kernel";
+import { AosError, compareText, consequencesHash, consequencesOf, hashValue, jsonOf, writeJson, type Consequences, type Hash, type Json, type ModuleRunner, type ShadowReport } from "@agentos/kernel";
 import type { Oid } from "../git/objects.ts";
 import { gitIn, mergeBase, mergeTree, type Repo } from "../git/repo.ts";
 import { openStore } from "../git/store.ts";
 import { readWorldOffline } from "../world-access.ts";
-import type { ModuleRunner } from "@agentos/kernel";
 import { filesOfCommit } from "../world-files.ts";
 import { rehearse, type Rehearsing } from "./rehearse.ts";
 
 /** How many proposals are run together. */
-export const JOINT_MAX = 6;
+const JOINT_MAX = 6;
 
-export interface JointRun {
+interface JointRun {
   /** The proposals, in the order in which they are merged. */
   readonly order: readonly string[];
   readonly report: ShadowReport;
   readonly consequences: Consequences;
 }
 
-/** `text`: git cannot merge both. `air`: merged they are no control plane. `order`: which comes first matters. `effect`: together they do what neither does alone, or lose what one does. */
-export interface JointConflict {
+/**
+ * `text`: git cannot merge both. `air`: merged they are no control plane. `order`: which comes first matters. `effect`: together they
+ * do what neither does alone, or lose what one does. `cell`: both leave one cell otherwise than it is recorded, and not alike.
+ */
+interface JointConflict {
   readonly kind: "text" | "air" | "order" | "effect" | "cell";
   readonly proposals: readonly string[];
   readonly text: string;

@@ -13,7 +13,7 @@ import { pacedRounds, type Everywhere } from "./rounds.ts";
 import { lookAtRemote } from "./remote-look.ts";
 import { statusOf, type WorldStatus } from "./status.ts";
 
-export interface Loop {
+interface Loop {
   /** @param onFatal - called once when going on would be wrong; the loop has ended then */
   start(onFatal: (error: Error) => void): void;
   nudge(): void;

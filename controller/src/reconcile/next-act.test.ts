@@ -4,7 +4,7 @@ import type { Oid } from "../git/objects.ts";
 import { nextAct, type Observed } from "./next-act.ts";
 
 const [a, b, c] = ["a", "b", "c"].map((digit) => digit.repeat(40)) as [Oid, Oid, Oid];
-const quiet: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map(), suspended: false };
+const quiet: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map() };
 const proposal = { slug: "x", head: c, shadowed: false, failed: undefined };
 
 const rows: readonly { readonly name: string; readonly seen: Partial<Observed>; readonly act: string }[] = [
@@ -16,7 +16,6 @@ const rows: readonly { readonly name: string; readonly seen: Partial<Observed>; 
   { name: "main rewound", seen: { main: b, ahead: undefined }, act: "freeze" },
   { name: "next commit held", seen: { main: b, ahead: [b], held: new Map([[b, "no review"]]) }, act: "wait" },
   { name: "a held commit bars the newer one", seen: { main: c, ahead: [b, c], held: new Map([[b, "no review"]]) }, act: "wait" },
-  { name: "suspended", seen: { main: b, ahead: [b], suspended: true }, act: "wait" },
   { name: "a proposal without a report", seen: { proposals: [proposal] }, act: "shadow" },
   { name: "a proposal with a report", seen: { proposals: [{ ...proposal, shadowed: true }] }, act: "idle" },
   { name: "a proposal that cannot be shadowed", seen: { proposals: [{ ...proposal, failed: "air.invalid" }] }, act: "idle" },

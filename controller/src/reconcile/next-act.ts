@@ -14,7 +14,6 @@ export interface Observed {
   readonly held: ReadonlyMap<Oid, string>;
   /** Merges whose time has not come, and until when. */
   readonly waiting: ReadonlyMap<Oid, string>;
-  readonly suspended: boolean;
 }
 export interface ProposalSeen {
   readonly slug: string;
@@ -44,7 +43,7 @@ export function nextAct(seen: Observed): Act {
   if (seen.ahead === undefined) return { kind: "freeze", why: `main (${seen.main.slice(0, 12)}) does not descend from the applied commit ${seen.applied.slice(0, 12)}` };
   const [next] = seen.ahead;
   if (next !== undefined) {
-    const why = seen.held.get(next) ?? seen.waiting.get(next) ?? (seen.suspended ? "suspended" : undefined);
+    const why = seen.held.get(next) ?? seen.waiting.get(next);
     return why === undefined ? { kind: "apply", commit: next } : { kind: "wait", why };
   }
   const proposal = seen.proposals.find(({ shadowed, failed }) => !shadowed && failed === undefined);

@@ -1,9 +1,7 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { World } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { parseOid, type Oid } from "../git/objects.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { smallTurns } from "../testing/small-turns.ts";
@@ -19,8 +17,7 @@ interface Place {
 }
 
 async function place(t: TestContext): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-observe-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const repo = await initRepo(folder, { kind: "bare" });
   const tree = (await gitIn(repo, ["hash-object", "-t", "tree", "-w", "--stdin"], { stdin: "" })).stdout.toString().trim();
   const { world } = (await smallTurns()).host;

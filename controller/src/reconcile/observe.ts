@@ -17,11 +17,10 @@ export interface Memory {
   readonly failed: Map<string, string>;
   /** `<head> <main>` of reports that were made or found. */
   readonly shadowed: Set<string>;
-  suspended: boolean;
 }
 
 export function blankMemory(): Memory {
-  return { held: new Map(), waiting: new Map(), failed: new Map(), shadowed: new Set(), suspended: false };
+  return { held: new Map(), waiting: new Map(), failed: new Map(), shadowed: new Set() };
 }
 
 /** The refs that people and forges move, as one text: while it stays the same there is nothing new to look at. */
@@ -34,7 +33,7 @@ export async function observe(repo: Repo, world: World, memory: Memory): Promise
   const main = await readRef(repo.commonDir, MAIN_REF);
   const applied = world.commit !== undefined && isOid(world.commit) ? world.commit : undefined;
   return {
-    applied, main, held: memory.held, waiting: new Map([...memory.waiting].map(([commit, { why }]) => [commit, why])), suspended: memory.suspended,
+    applied, main, held: memory.held, waiting: new Map([...memory.waiting].map(([commit, { why }]) => [commit, why])),
     ahead: main === undefined ? undefined : applied === undefined ? [] : await commitsAhead(repo, applied, main),
     proposals: main === undefined ? [] : await proposalsSeen(repo, main, memory),
   };

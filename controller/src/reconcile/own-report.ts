@@ -16,13 +16,13 @@ import type { Parts } from "./controller.ts";
 import { rehearse, type Rehearsal, type Rehearsing } from "./rehearse.ts";
 
 /** A merge that is, or could be. */
-export interface MergeOf {
+interface MergeOf {
   readonly base: Oid;
   readonly head: Oid;
   /** Of the merge of both. */
   readonly tree: Oid;
 }
-type Reporting = Pick<Parts, "store" | "options" | "principal" | "publisher" | "log">;
+type Reporting = Pick<Parts, "store" | "options" | "principal" | "publisher">;
 
 /** What own reports stand in the note of a merge's head: one on this very merge, one on another, none. */
 export async function ownReportsOn(local: Local, { base, head, tree }: MergeOf, key: Parts["options"]["key"]): Promise<"this" | "another" | "none"> {

@@ -1,9 +1,9 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonical, decodeRecord, encodeRecord, memoryJournal, ZERO_HASH, type Journal, type JournalRecord, type RecordedReceipt, type Seq } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { openBook, receiptBook, type KeptBook } from "./receipt-book.ts";
 
 const STAMP = { now_ns: 1n, logical_ns: 1n, entropy: new Uint8Array(32) };
@@ -59,8 +59,7 @@ function journalWith(): { readonly journal: Journal; readonly whole: ReturnType<
 }
 
 async function placeIn(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-book-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   return join(folder, "receipts.json");
 }
 

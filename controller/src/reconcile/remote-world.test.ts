@@ -24,6 +24,8 @@ interface Scene {
   readonly path: string;
   /** Starts a controller on a clone; it is stopped at the end. */
   begin(path?: string, change?: StartChange): Promise<RunningController>;
+  /** The same, and waits until its world runs. */
+  ready(path?: string, change?: StartChange): Promise<RunningController>;
 }
 
 async function scene(t: TestContext): Promise<Scene> {
@@ -36,11 +38,16 @@ async function scene(t: TestContext): Promise<Scene> {
     await outside.close();
     await world.remove();
   });
+  const begin = async (where = path, change: StartChange = {}): Promise<RunningController> => {
+    const controller = await start(world, where, { remote: "origin", pushAfterMs: 20, ...change });
+    running.push(controller);
+    return controller;
+  };
   return {
-    world, at, outside, path,
-    async begin(where = path, change = {}) {
-      const controller = await start(world, where, { remote: "origin", pushAfterMs: 20, ...change });
-      running.push(controller);
+    world, at, outside, path, begin,
+    async ready(where, change) {
+      const controller = await begin(where, change);
+      await until(controller, ({ ready }) => ready.status === "True");
       return controller;
     },
   };
@@ -49,6 +56,12 @@ async function scene(t: TestContext): Promise<Scene> {
 const LIMIT = { timeout: 120_000 };
 const published = (controller: RunningController): Promise<unknown> => until(controller, (status) => status.published.status === "True" && status.sealedSeq === status.seq - 1);
 
+/** The world fetches once. */
+async function fetched(path: string, url: string): Promise<void> {
+  await sendStart(path, url);
+  await settle(path);
+}
+
 async function problemsOf({ world, at }: Scene, name: string): Promise<unknown> {
   const repo = await openRepo(await at.clone(name));
   return (await verifyRepository({ repo, trust: world.trust, modules: createModuleRunner() })).problems;
@@ -56,13 +69,11 @@ async function problemsOf({ world, at }: Scene, name: string): Promise<unknown> 
 
 test("remote: away and back: the world keeps running, Published says why not, then it catches up", LIMIT, async (t) => {
   const all = await scene(t);
-  const { at, outside, path, begin } = all;
-  const controller = await begin();
-  await until(controller, ({ ready }) => ready.status === "True");
+  const { at, outside, path, begin, ready } = all;
+  const controller = await ready();
   await published(controller);
   await rename(at.remote, `${at.remote}-away`);
-  await sendStart(path, outside.url);
-  await settle(path);
+  await fetched(path, outside.url);
   assert.equal(outside.requests.length, 1, "the effect ran");
   const status = await until(controller, ({ published: { status, message }, reconciling }) => status === "False" && /could not reach it/.test(message) && reconciling.reason === "ProgressingWithRetry");
   assert.deepEqual([status.ready.status, status.stalled.status, status.published.reason], ["True", "False", "Behind"]);
@@ -71,8 +82,7 @@ test("remote: away and back: the world keeps running, Published says why not, th
 
   const again = await begin();
   assert.equal(again.status().ready.status, "True", "a remote that is away does not keep a world from running again");
-  await sendStart(path, outside.url);
-  await settle(path);
+  await fetched(path, outside.url);
   await rename(`${at.remote}-away`, at.remote);
   await published(again);
   await until(again, ({ reconciling }) => reconciling.status === "False");
@@ -89,16 +99,14 @@ test("remote: away at the very first start: an error of the outside", LIMIT, asy
 
 test("remote: a second controller writes: the first is fenced and says so, takes no events, overwrites nothing; nor after a restart", LIMIT, async (t) => {
   const all = await scene(t);
-  const { at, outside, path, begin } = all;
+  const { at, outside, path, begin, ready } = all;
   const log: LogLine[] = [];
-  const first = await begin(path, { pollMs: 50, log });
-  await until(first, ({ ready }) => ready.status === "True");
+  const first = await ready(path, { pollMs: 50, log });
   await published(first);
   const other = await at.clone("other.git");
   const second = await begin(other);
   assert.equal(second.status().seq, first.status().seq, "it begins from what is published");
-  await sendStart(other, outside.url);
-  await settle(other);
+  await fetched(other, outside.url);
   await published(second);
   const tip = await readRef(at.remote, NOTES_REF);
 
@@ -119,9 +127,8 @@ test("remote: a second controller writes: the first is fenced and says so, takes
 });
 
 test("remote: two controllers push at once: one wins, the other is fenced by the push, what it acknowledged is in its own journal", LIMIT, async (t) => {
-  const { at, outside, path, begin } = await scene(t);
-  const first = await begin(path, { pollMs: 600_000 });
-  await until(first, ({ ready }) => ready.status === "True");
+  const { at, outside, path, begin, ready } = await scene(t);
+  const first = await ready(path, { pollMs: 600_000 });
   await published(first);
   const other = await at.clone("other.git");
   const second = await begin(other, { pollMs: 600_000 });
@@ -140,11 +147,9 @@ test("remote: two controllers push at once: one wins, the other is fenced by the
 
 test("remote: local state deleted: rebuilt from what is published, the same state root, and it goes on", LIMIT, async (t) => {
   const all = await scene(t);
-  const { outside, path, begin } = all;
-  const first = await begin();
-  await until(first, ({ ready }) => ready.status === "True");
-  await sendStart(path, outside.url);
-  await settle(path);
+  const { outside, path, begin, ready } = all;
+  const first = await ready();
+  await fetched(path, outside.url);
   await published(first);
   await first.stop();
   const { seq } = first.status();
@@ -155,8 +160,7 @@ test("remote: local state deleted: rebuilt from what is published, the same stat
   const second = await begin(path, { log });
   assert.equal(log.find(({ message }) => message.startsWith("rebuilt"))?.["records"], seq);
   assert.equal(second.status().seq, seq);
-  await sendStart(path, outside.url);
-  await settle(path);
+  await fetched(path, outside.url);
   await published(second);
   await second.stop();
   assert.equal(outside.requests.length, 2, "nothing is sent again that has its receipt");
@@ -174,11 +178,9 @@ async function sealsOf(path: string): ReturnType<typeof readSeals> {
 }
 
 test("remote: a rebuild that was cut short: the next start goes on with it", LIMIT, async (t) => {
-  const { outside, path, begin } = await scene(t);
-  const first = await begin();
-  await until(first, ({ ready }) => ready.status === "True");
-  await sendStart(path, outside.url);
-  await settle(path);
+  const { outside, path, begin, ready } = await scene(t);
+  const first = await ready();
+  await fetched(path, outside.url);
   await published(first);
   await first.stop();
   const folder = stateFolderAt(await openRepo(path));
@@ -203,11 +205,9 @@ test("remote: a rebuild that was cut short: the next start goes on with it", LIM
 });
 
 test("remote: what is published does not verify: nothing is rebuilt from it", LIMIT, async (t) => {
-  const { world, at, outside, path, begin } = await scene(t);
-  const first = await begin();
-  await until(first, ({ ready }) => ready.status === "True");
-  await sendStart(path, outside.url);
-  await settle(path);
+  const { world, at, outside, path, begin, ready } = await scene(t);
+  const first = await ready();
+  await fetched(path, outside.url);
   await published(first);
   await first.stop();
   await tampering(at.remote, world).reseal((drafts) => drafts.map((draft) => ({ ...draft, signer: "author" })));
@@ -216,9 +216,8 @@ test("remote: what is published does not verify: nothing is rebuilt from it", LI
 });
 
 test("remote: CI writes shadow notes too: the controller's reports go on top of them, the journal is not held up", LIMIT, async (t) => {
-  const { world, at, begin, path } = await scene(t);
-  const controller = await begin();
-  await until(controller, ({ ready }) => ready.status === "True");
+  const { world, at, path, ready } = await scene(t);
+  const controller = await ready();
   await world.git("-c", "user.name=ci", "-c", "user.email=ci@aos", "notes", "--ref=aos-shadow", "add", "-m", "CI was here", "main");
   await at.push("refs/notes/aos-shadow");
   const theirs = await readRef(at.remote, "refs/notes/aos-shadow");
@@ -242,11 +241,9 @@ test("remote: CI writes shadow notes too: the controller's reports go on top of 
 });
 
 test("remote: its notes rewound or deleted, its reviews missing: pushed again, as long as nobody else wrote there", LIMIT, async (t) => {
-  const { world, at, outside, path, begin } = await scene(t);
-  const controller = await begin();
-  await until(controller, ({ ready }) => ready.status === "True");
-  await sendStart(path, outside.url);
-  await settle(path);
+  const { world, at, outside, path, ready } = await scene(t);
+  const controller = await ready();
+  await fetched(path, outside.url);
   await published(controller);
   const tip = await readRef(path, NOTES_REF);
   for (const args of [["update-ref", NOTES_REF, `${NOTES_REF}^`], ["update-ref", "-d", NOTES_REF]]) {
@@ -263,17 +260,15 @@ test("remote: its notes rewound or deleted, its reviews missing: pushed again, a
 });
 
 test("remote: a busy world: seals many times, fetches no more often than it polls", LIMIT, async (t) => {
-  const { world, outside, path, begin } = await scene(t);
+  const { world, outside, path, ready } = await scene(t);
   const script = join(world.folder, "upload-pack");
   const calls = join(world.folder, "fetches");
   await writeFile(script, `#!/bin/sh\necho fetch >> '${calls}'\nexec git-upload-pack "$@"\n`);
   await chmod(script, 0o755);
   await world.git("--git-dir", path, "config", "remote.origin.uploadpack", script);
-  const controller = await begin(path, { pollMs: 600_000 });
-  await until(controller, ({ ready }) => ready.status === "True");
+  const controller = await ready(path, { pollMs: 600_000 });
   for (let count = 0; count < 8; count++) {
-    await sendStart(path, outside.url);
-    await settle(path);
+    await fetched(path, outside.url);
     await until(controller, ({ seq, sealedSeq }) => sealedSeq === seq - 1);
   }
   const seals = await sealsOf(path);
@@ -283,9 +278,8 @@ test("remote: a busy world: seals many times, fetches no more often than it poll
 });
 
 test("remote: a merge before its review: held with the reason; the review arrives: applied", LIMIT, async (t) => {
-  const { world, at, begin } = await scene(t);
-  const controller = await begin();
-  await until(controller, ({ ready }) => ready.status === "True");
+  const { world, at, ready } = await scene(t);
+  const controller = await ready();
   const head = await world.proposeUpgrade("follow-up");
   await at.push("refs/heads/proposals/follow-up");
   await until(controller, ({ proposals }) => proposals[0]?.shadow === "done");

@@ -1,8 +1,8 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtemp, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryFolder } from "../git/fixture.ts";
 import { parseOid, type Oid } from "../git/objects.ts";
 import { listRefs, readRef } from "../git/refs.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
@@ -19,8 +19,7 @@ interface Pair {
 
 /** A remote with main and notes, and a controller's clone of it, configured as `aos controller` makes it. */
 async function pair(t: TestContext): Promise<Pair> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-remote-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const remote = await initRepo(join(folder, "remote"), { kind: "bare" });
   const commit: Pair["commit"] = async (repo, ref, text, from) => {
     const parent = from === undefined ? await readRef(repo.commonDir, ref) : (from ?? undefined);

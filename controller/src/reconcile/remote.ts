@@ -80,7 +80,7 @@ export async function adoptPublished(repo: Repo, remote: string, options: { read
   const forward = ours === undefined || (await isAncestor(repo, ours, theirs));
   if (options.journal === "kept" || !forward) {
     throw new AosError("world.fenced", `${NOTES_REF}: ${remote} has ${theirs.slice(0, 12)}, which this controller did not write`, {
-      class: "refused", hint: "another controller writes this world: stop one of them. Unpublished records of this one are in its local journal only",
+      class: "refused", hint: "another controller writes this world: stop one of them. To go on here, take up what is published (docs/operations.md); unpublished records of this one are in its local journal only",
     });
   }
   if ((await casRef(repo.commonDir, NOTES_REF, ours ?? null, theirs)) === "stale") throw new AosError("world.fenced", `${NOTES_REF}: moved while it was read`, { class: "refused", hint: "try again" });

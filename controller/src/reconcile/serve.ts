@@ -12,7 +12,7 @@ import type { Parts } from "./controller.ts";
 import { writeRunFile } from "./state-folder.ts";
 import type { WorldStatus } from "./status.ts";
 
-export interface Servers {
+interface Servers {
   /** Where it answers, for the log. */
   readonly places: Readonly<Record<string, string>>;
   /** For when the world has stopped: whoever follows its journal gets the last records. */

@@ -1,15 +1,14 @@
 import { test, type TestContext } from "node:test";
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hash } from "@agentos/kernel";
+import { temporaryFolder } from "../git/fixture.ts";
 import { gitIn, initRepo, type Repo } from "../git/repo.ts";
 import { isRestoring, markRestoring, pinTrust, readPinnedTrust, readRunFile, removeRunFile, stateFolder, stateFolderAt, writeRunFile } from "./state-folder.ts";
 
 async function repoIn(t: TestContext): Promise<Repo> {
-  const folder = await mkdtemp(join(tmpdir(), "aos-state-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   return initRepo(folder, { kind: "worktree" });
 }
 

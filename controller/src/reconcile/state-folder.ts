@@ -20,7 +20,7 @@ export interface StateFolder {
 }
 
 /** How a running world can be asked: the path of its control socket, and its process. */
-export interface RunFile {
+interface RunFile {
   readonly pid: number;
   readonly socket: string;
   readonly principal: string;

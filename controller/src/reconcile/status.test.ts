@@ -10,7 +10,7 @@ import { statusOf, type Condition, type StatusInput } from "./status.ts";
 const [a, b] = ["a".repeat(40), "b".repeat(40)] as [Oid, Oid];
 const idle: Act = { kind: "idle" };
 const calm: StatusInput["publisher"] = { sealed: 4, pushed: undefined, behind: false, problem: undefined, rejected: [], fenced: false };
-const settled: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map(), suspended: false };
+const settled: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map() };
 const ahead: Observed = { ...settled, main: b, ahead: [b] };
 
 async function worldOf(state: "empty" | "running"): Promise<World> {
@@ -39,7 +39,6 @@ const rows: readonly Row[] = [
   ["fenced", { publisher: fence }, "False Fenced", "False Idle", "True Fenced", "False Fenced"],
   ["fenced, and main frozen", { publisher: fence, act: { kind: "freeze", why: "x" } }, "False Fenced", "False Idle", "True Fenced", "False Fenced"],
   ["fenced, with nothing left to publish", { publisher: { ...fence, behind: false } }, "False Fenced", "False Idle", "True Fenced", "False Fenced"],
-  ["suspended with a merge ahead", { seen: ahead, memory: memoryOf({ suspended: true }) }, "False Suspended", "False Idle", "True Suspended", "True UpToDate"],
   ["the remote is away", { problem: "origin: could not reach it", publisher: { ...calm, behind: true, problem: "origin: could not reach it" } }, "True Applied", "True ProgressingWithRetry", "False", "False Behind"],
   ["a seal is due", { publisher: { ...calm, behind: true } }, "True Applied", "False Idle", "False", "False Behind"],
   ["a ref that the remote does not take", { publisher: { ...calm, behind: true, rejected } }, "True Applied", "False Idle", "False", "False Rejected"],
@@ -55,7 +54,7 @@ test("status: conditions: table", async () => {
     assert.deepEqual([status.ready, status.reconciling, status.stalled, status.published].map(show), [ready, reconciling, stalled, published], name);
     for (const condition of [status.ready, status.published]) assert.notEqual(condition.message, "", `${name}: says why`);
   }
-  assert.equal(rows.length, 14);
+  assert.equal(rows.length, 13);
 });
 
 test("status: a world without a control plane: not ready, and says so", async () => {

@@ -78,8 +78,7 @@ export function statusOf(input: StatusInput): WorldStatus {
     const [hold] = holds;
     if (publisher.fenced) return yes("Fenced", publisher.problem ?? "another controller writes here");
     if (act?.kind === "freeze") return yes("Frozen", act.why);
-    if (hold !== undefined) return yes("Held", `${short(hold.commit)}: ${hold.reason}`);
-    return memory.suspended ? yes("Suspended", "suspended by the operator") : undefined;
+    return hold === undefined ? undefined : yes("Held", `${short(hold.commit)}: ${hold.reason}`);
   }
 }
 

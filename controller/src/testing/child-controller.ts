@@ -9,7 +9,7 @@ import { startController } from "../reconcile/controller.ts";
 import { inTime } from "./eventually.ts";
 import type { WorldRepo } from "./world-repo.ts";
 
-export interface ChildController {
+interface ChildController {
   /** Resolves with the log line of the opened world; rejects when the process ends before that. */
   readonly opened: Promise<void>;
   readonly ended: Promise<void>;

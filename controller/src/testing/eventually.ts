@@ -7,7 +7,7 @@ import { inspect } from "node:util";
 const WAIT_MS = 60_000;
 const LOOK_MS = 20;
 
-export interface WaitOptions {
+interface WaitOptions {
   readonly withinMs?: number;
   /** What is there now, for the message. */
   readonly seen?: () => unknown;

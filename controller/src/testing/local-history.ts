@@ -1,71 +1,38 @@
 // Plays a review history through the local forge: a real repository, real signatures, real notes.
 
 import { assert, ZERO_HASH } from "@agentos/kernel";
-import { gatherDecision } from "../forge/gather.ts";
 import type { Answer } from "../forge/forge.ts";
 import { writeReview } from "../forge/local-reviews.ts";
-import { MAIN_REF, PROPOSALS_PREFIX } from "../forge/local.ts";
-import { parseOid, type Oid } from "../git/objects.ts";
+import { parseOid } from "../git/objects.ts";
 import { keyId } from "../governance/ssh-key.ts";
-import type { Brings } from "./brings.ts";
 import type { AtEnd } from "./at-end.ts";
-import { governedWorld, keyNamed, principalNamed, trustText, type FileChanges, type GovernedWorld } from "./governed-world.ts";
+import { governedWorld, keyNamed, principalNamed, trustText, type GovernedWorld } from "./governed-world.ts";
+import { beginPlay, judged, moveMain, NOBODYS, playChange, SLUG, type Played } from "./history-play.ts";
 import type { ReviewHistory, Step } from "./review-histories.ts";
-
-const SLUG = "raise-limit";
-const NOBODYS = parseOid("f".repeat(40));
-
-interface Played {
-  readonly world: GovernedWorld;
-  first: Oid | undefined;
-  files: FileChanges;
-  brings: Brings;
-  reported: boolean;
-}
 
 /** Does all that a history says and asks for the decision. */
 export async function playLocally(t: AtEnd, history: ReviewHistory): Promise<Answer> {
-  const { policy, roles, at, steps } = history;
+  const { policy, roles, steps } = history;
   const world = await governedWorld(t, {
     ...(policy === undefined ? {} : { policy: `${JSON.stringify(policy)}\n` }),
     ...(roles === undefined ? {} : { trust: trustText({ roles }) }),
   });
-  const played: Played = { world, first: undefined, files: {}, brings: {}, reported: true };
+  const played = beginPlay(world);
   for (const step of steps) await play(played, step);
-  return gatherDecision(world.local, {
-    base: await world.main(), head: await world.head(SLUG), slug: SLUG, world: world.world, ...(at === undefined ? {} : { timeSeconds: at }),
-  });
+  return judged(world, history);
 }
 
 async function play(played: Played, step: Step): Promise<void> {
   const { world } = played;
   switch (step.do) {
-    case "propose":
-      played.files = step.files ?? { "air/a.txt": "changed\n" };
-      played.brings = step.brings ?? {};
-      played.reported = step.reported ?? true;
-      played.first = await world.propose(SLUG, played.files, { by: step.by });
-      return report(played);
-    case "push": {
-      played.brings = step.brings ?? played.brings;
-      const head = await world.commit({ parents: [await world.head(SLUG)], files: step.files, by: step.by ?? "author" });
-      await world.setRef(PROPOSALS_PREFIX + SLUG, head);
-      return report(played);
-    }
-    case "rebase":
-      played.files = step.files ?? played.files;
-      played.brings = step.brings ?? played.brings;
-      await world.propose(SLUG, played.files, { by: "author" });
-      return report(played);
-    case "rerun":
-      played.brings = step.brings;
-      return report(played);
-    case "main":
-      return moveMain(played, step.files);
     case "review":
       return review(played, step);
+    case "retire": case "remove": case "rename":
+      await moveMain(world, { ".aos/trust.json": await changedTrust(world, step) });
+      return report(played);
     default:
-      return moveMain(played, { ".aos/trust.json": await changedTrust(world, step) });
+      await playChange(played, step);
+      return report(played);
   }
 }
 
@@ -73,18 +40,12 @@ async function report({ world, brings, reported }: Played): Promise<void> {
   if (reported) await world.report(await world.head(SLUG), { by: "ctl", brings });
 }
 
-async function moveMain(played: Played, files: FileChanges): Promise<void> {
-  const { world } = played;
-  await world.setRef(MAIN_REF, await world.commit({ parents: [await world.main()], files, by: "author" }));
-  await report(played);
-}
-
 async function review({ world, first }: Played, step: Extract<Step, { do: "review" }>): Promise<void> {
   const { by, verdict, of, times = 1 } = step;
   const writer = { key: keyNamed(by), principal: principalNamed(by) };
   for (let count = 0; count < times; count++) {
     if (of === "nothing") {
-      await writeReview(world.local, { world: world.world, proposal: SLUG, head: NOBODYS, verdict, cid: ZERO_HASH, message: "" }, { ...writer, timeSeconds: world.tick() });
+      await writeReview(world.local, { world: world.world, proposal: SLUG, head: parseOid(NOBODYS), verdict, cid: ZERO_HASH, message: "" }, { ...writer, timeSeconds: world.tick() });
     } else if (times > 1) {
       // A comment binds to nothing, so it is not asked again each time what it would bind to.
       await writeReview(world.local, { world: world.world, proposal: SLUG, head: await world.head(SLUG), verdict, cid: ZERO_HASH, message: `${count}` }, { ...writer, timeSeconds: world.tick() });

@@ -12,14 +12,14 @@ import { initRepo, type Repo } from "../git/repo.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
 import { openSealer } from "../publish/seal.ts";
 
-export interface SmallTurns {
+interface SmallTurns {
   readonly host: Host;
   readonly blobs: Blobs;
   /** Records one controller step and hands back its turn, as of a world in which a commit is in force. */
   next(detail?: string): Promise<DurableTurn>;
 }
 
-export const COMMIT = "c".repeat(40);
+const COMMIT = "c".repeat(40);
 export const WORLD = `sha256:${"a".repeat(64)}` as Hash;
 
 export async function smallTurns(): Promise<SmallTurns> {

@@ -17,7 +17,7 @@ import { treeChanges } from "../publish/tree-changes.ts";
 import type { WorldRepo } from "./world-repo.ts";
 
 export type Signer = "author" | "reviewer" | "controller" | "nobody";
-export type FileChange = ReadonlyMap<string, Uint8Array | null>;
+type FileChange = ReadonlyMap<string, Uint8Array | null>;
 
 /** A seal as an attacker would like it to be; what is derived is made from this when it is written. */
 export interface SealDraft {
@@ -176,14 +176,14 @@ async function readDrafts(store: ObjectStore): ReturnType<Tampering["seals"]> {
   return found;
 }
 
-/** The records of a draft with one changed, found by what it is. */
-export function edited<K extends JournalRecord["kind"]>(draft: SealDraft, kind: K, change: (record: JournalRecord<K>) => JournalRecord, which = 0): SealDraft {
+/** The records of a draft with one changed: the first of its kind. */
+export function edited<K extends JournalRecord["kind"]>(draft: SealDraft, kind: K, change: (record: JournalRecord<K>) => JournalRecord): SealDraft {
   let seen = 0;
   const records = draft.records.map((bytes) => {
     const record = decodeRecord(bytes);
-    return record.kind === kind && seen++ === which ? encodeRecord(change(record as JournalRecord<K>)) : bytes;
+    return record.kind === kind && seen++ === 0 ? encodeRecord(change(record as JournalRecord<K>)) : bytes;
   });
-  if (seen <= which) throw new Error(`the seal has no ${kind} number ${which}`);
+  if (seen === 0) throw new Error(`the seal has no ${kind}`);
   return { ...draft, records };
 }
 

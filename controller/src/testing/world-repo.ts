@@ -30,7 +30,7 @@ export interface WorldRepo {
 }
 
 /** What makes a world differ from the plain one. */
-export interface WorldChange {
+interface WorldChange {
   /** Further public keys of the controller. */
   readonly controllerKeys?: readonly SigningKey[];
   /** Further files of the first commit. */

@@ -29,7 +29,7 @@ export interface Workspaces {
 }
 
 /** The world that runs, where it was found already; else what a replay runs modules with, which only a replay needs. */
-export type WorkspacesFrom = { readonly client: ControlClient } | { readonly modules: () => ModuleRunner | Promise<ModuleRunner> };
+type WorkspacesFrom = { readonly client: ControlClient } | { readonly modules: () => ModuleRunner | Promise<ModuleRunner> };
 
 /**
  * The running world where there is one, else the local journal, else the published one.
@@ -56,7 +56,7 @@ function running(client: ControlClient, stored: Pick<Workspaces, "blobs" | "piec
 }
 
 /** A blob that is read when it is sent. */
-export interface BlobSource {
+interface BlobSource {
   readonly hash: Hash;
   readonly size: number;
   /** Of the file it is read from. */
@@ -179,7 +179,13 @@ export function versionMade(records: readonly TurnRecord[], version: Pick<NewVer
   const failed = records.find(({ kind }) => kind === "rejected" || kind === "step_failed");
   if (failed !== undefined) throw new AosError(String(failed["code"]), String(failed["message"]), { class: "refused", hint: "read the head again: somebody else may have committed meanwhile" });
   if (records.some(({ kind, reducer }) => kind === "stepped" && reducer === WORKSPACE_REDUCER)) return version.expectedHead + 1;
-  throw new AosError("workspace.unrouted", `workspace ${version.workspace}: the world keeps no workspaces`, {
-    class: "refused", hint: 'list the module sys/Workspace@1 in the manifest and route {"event": "sys/WorkspaceCommit@1", "reducer": "sys/Workspace@1", "key_field": "workspace"}',
+  throw unrouted(version.workspace);
+}
+
+/** What a version is refused for in a world that keeps no workspaces. */
+export function unrouted(workspace: string): AosError {
+  return new AosError("workspace.unrouted", `workspace ${workspace}: the world keeps no workspaces`, {
+    class: "refused",
+    hint: 'list the module sys/Workspace@1 in the manifest and route {"event": "sys/WorkspaceCommit@1", "reducer": "sys/Workspace@1", "key_field": "workspace"}; `aos push --only air` proposes that',
   });
 }

@@ -1,9 +1,9 @@
 // What is told of workspaces, by a running world and by a replayed one alike: as JSON, since it goes over a socket.
 
-import { AosError, isHash, parseWorkspaceName, type Hash, type World } from "@agentos/kernel";
+import { AosError, parseWorkspaceName, type Hash, type World } from "@agentos/kernel";
 import { timeText } from "../control/views.ts";
 import type { ControlRequest } from "../control/exchange.ts";
-import { versionOf, workspaceHistory, workspaceNames, type WorkspaceHistory, type WorkspaceVersion } from "./history.ts";
+import { versionOf, WORKSPACE_COMMIT, WORKSPACE_REDUCER, workspaceHistory, workspaceNames, type WorkspaceHistory, type WorkspaceVersion } from "./history.ts";
 
 /** A version; numbers that JavaScript could round are text. */
 export interface VersionRow {
@@ -22,6 +22,8 @@ export interface Resolved {
   /** The latest version; 0: there is no such workspace. */
   readonly head: number;
   readonly found?: VersionRow;
+  /** Only where it is so: the world takes no versions, since nothing routes them to `sys/Workspace@1`. */
+  readonly unrouted?: true;
   readonly seq: number;
 }
 
@@ -43,7 +45,11 @@ export function readWorkspace(world: World, asked: Asked): Resolved {
   const version = asked.query.get("version");
   if (version !== null && !/^\d{1,20}$/.test(version)) throw new AosError("control.query", `${asked.path}: version must be a count`);
   const found = history === undefined ? undefined : versionOf(history, version === null ? undefined : BigInt(version));
-  return { workspace: nameIn(asked), head: Number(history?.head ?? 0n), ...(found === undefined ? {} : { found: rowOf(found) }), seq: world.nextSeq };
+  return { workspace: nameIn(asked), head: Number(history?.head ?? 0n), ...(found === undefined ? {} : { found: rowOf(found) }), ...(isRouted(world) ? {} : { unrouted: true }), seq: world.nextSeq };
+}
+
+function isRouted({ control }: World): boolean {
+  return control?.manifest.routing?.events?.some(({ event, reducer }) => event === WORKSPACE_COMMIT && reducer === WORKSPACE_REDUCER) === true;
 }
 
 /** `GET /workspaces/<name>/versions`: all of them, the first one first. @throws AosError `tree.workspace_name` */
@@ -59,10 +65,4 @@ function nameIn({ path }: Asked): string {
 
 function rowOf({ version, root, owner, createdNs }: WorkspaceVersion): VersionRow {
   return { version: Number(version), root, owner, created: timeText(createdNs) };
-}
-
-export function isVersionRow(value: unknown): value is VersionRow {
-  if (typeof value !== "object" || value === null) return false;
-  const { version, root, owner, created } = value as { readonly [field: string]: unknown };
-  return typeof version === "number" && typeof root === "string" && isHash(root) && typeof owner === "string" && typeof created === "string";
 }

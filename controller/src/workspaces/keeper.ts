@@ -16,7 +16,7 @@ export interface WorkspaceKeeper {
   stop(): Promise<void>;
 }
 
-export interface KeeperOptions extends VersionWriter {
+interface KeeperOptions extends VersionWriter {
   /** The world as it is durable. */
   readonly world: () => World;
   /** Seq of the last record that is sealed: a version is shown once the record that made it is published. */

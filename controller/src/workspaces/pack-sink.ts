@@ -4,7 +4,7 @@ import { git } from "../git/run.ts";
 import { parseTree, type GitObject, type Oid, type TreeEntry } from "../git/objects.ts";
 import type { ObjectStore, WrittenPack } from "../git/store.ts";
 
-export interface PackSink {
+interface PackSink {
   add(object: GitObject): Promise<void>;
   /** A tree that was taken, or that the repository has. */
   readTree(oid: Oid): Promise<readonly TreeEntry[]>;

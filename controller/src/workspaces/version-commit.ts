@@ -1,6 +1,6 @@
 // A workspace version as a commit: its ref, its author and time, its message with trailers, and how they are read again.
 
-import { AosError, isHash, type Hash } from "@agentos/kernel";
+import { AosError, fromUtf8, isHash, trees, type Blobs, type Hash } from "@agentos/kernel";
 import type { Identity, Oid } from "../git/objects.ts";
 import { isRefName } from "../git/refs.ts";
 import type { WorkspaceVersion } from "./history.ts";
@@ -11,19 +11,25 @@ export const WORKSPACES_PREFIX = "refs/aos/workspaces/";
 export const MESSAGE_KEY = "sys/commit.message";
 const MESSAGE_CHARS_MAX = 10_000;
 
+/** The words that a root's annotation gives its version; undefined where there are none, or they are not stored here. */
+export async function annotatedMessage(blobs: Pick<Blobs, "get">, root: Hash): Promise<string | undefined> {
+  try {
+    const hash = (await trees.annotations(blobs, root))?.get(MESSAGE_KEY);
+    return hash === undefined ? undefined : fromUtf8(await trees.readBlob(blobs, hash));
+  } catch (error) {
+    if (error instanceof AosError) return undefined;
+    throw error;
+  }
+}
+
 /** The ref of a workspace. Names that git would not take for a ref have their `.` and `~` as `%2E` and `%7E`. */
 export function workspaceRef(name: string): string {
   const ref = WORKSPACES_PREFIX + name;
   return isRefName(ref) ? ref : WORKSPACES_PREFIX + name.replaceAll(".", "%2E").replaceAll("~", "%7E");
 }
 
-/** The workspace of a ref. */
-export function workspaceOfRef(ref: string): string {
-  return ref.slice(WORKSPACES_PREFIX.length).replaceAll("%2E", ".").replaceAll("%7E", "~");
-}
-
 /** What a commit says of the version it stands for. */
-export interface VersionFacts {
+interface VersionFacts {
   readonly workspace: string;
   readonly version: bigint;
   readonly root: Hash;

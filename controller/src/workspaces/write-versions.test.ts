@@ -12,7 +12,7 @@ import { initRepo } from "../git/repo.ts";
 import { openStore, type ObjectStore } from "../git/store.ts";
 import type { WorkspaceHistory, WorkspaceVersion } from "./history.ts";
 import { treeOfGit } from "./from-git.ts";
-import { authorOf, MESSAGE_KEY, parseVersionMessage, versionMessage, workspaceOfRef, workspaceRef } from "./version-commit.ts";
+import { authorOf, MESSAGE_KEY, parseVersionMessage, versionMessage, workspaceRef } from "./version-commit.ts";
 import { writeVersions, type VersionWriter } from "./write-versions.ts";
 
 const run = promisify(execFile);
@@ -129,7 +129,6 @@ test("workspace refs, authors and messages: any name and owner has one that git 
   const names = ["dev", "a.b", "a..b", ".hidden", "x.lock", "a~b", "a.", "-x", "~7E"];
   const refs = names.map(workspaceRef);
   assert.equal(new Set(refs).size, names.length);
-  assert.deepEqual(refs.map(workspaceOfRef), names);
   assert.deepEqual([refs[1], refs[2], refs[5]], ["refs/aos/workspaces/a.b", "refs/aos/workspaces/a%2E%2Eb", "refs/aos/workspaces/a%7Eb"]);
   const owners = [["ann", "ann <ann@aos>"], ["", "unknown <unknown@aos>"], ["Bo B <bo@x.org>", "Bo B <bo@x.org>"], ["a<b>\nc", "a b  c <a-b-c@aos>"], ["É", "É <unknown@aos>"]] as const;
   for (const [owner, expected] of owners) {

@@ -1,15 +1,15 @@
 // Brings the ref of a workspace to the versions that the world holds: one signed commit each, objects first, then the ref.
 
-import { AosError, fromUtf8, trees, type Blobs, type Hash } from "@agentos/kernel";
+import { AosError, trees, type Blobs, type Hash } from "@agentos/kernel";
 import type { SigningKey } from "../git/ed25519.ts";
 import { commitObject, type Oid } from "../git/objects.ts";
 import { casRef, readRef } from "../git/refs.ts";
 import type { ObjectStore } from "../git/store.ts";
 import { EMPTY_TREE } from "../git/edit-tree.ts";
-import type { WorkspaceHistory, WorkspaceVersion } from "./history.ts";
+import type { WorkspaceHistory } from "./history.ts";
 import { packSink } from "./pack-sink.ts";
 import { gitTreeOf, type GitTwin, type ToGit } from "./to-git.ts";
-import { authorOf, MESSAGE_KEY, parseVersionMessage, secondsOf, versionMessage, workspaceRef } from "./version-commit.ts";
+import { annotatedMessage, authorOf, parseVersionMessage, secondsOf, versionMessage, workspaceRef } from "./version-commit.ts";
 
 export interface VersionWriter {
   readonly store: ObjectStore;
@@ -18,7 +18,7 @@ export interface VersionWriter {
   /** The controller's principal, who commits. */
   readonly principal: string;
 }
-export interface WrittenVersions {
+interface WrittenVersions {
   readonly ref: string;
   /** How many commits were added; 0: the ref stood where it should. */
   readonly commits: number;
@@ -61,7 +61,7 @@ export async function writeVersions(writer: VersionWriter, history: WorkspaceHis
       const commit = commitObject({
         tree: twin.tree, parents: tip === undefined ? [] : [tip.commit], author: authorOf(version),
         committer: { name: writer.principal, email: `${writer.principal}@aos`, time: seconds, tz: "+0000" },
-        message: versionMessage({ workspace: history.name, version: version.version, root: version.root, tree: twin.state }, await saidOf(writer.blobs, version)),
+        message: versionMessage({ workspace: history.name, version: version.version, root: version.root, tree: twin.state }, await annotatedMessage(writer.blobs, version.root)),
       }, writer.key);
       await sink.add(commit);
       commits++;
@@ -96,17 +96,6 @@ async function twinOf(to: ToGit, root: Hash, before: Tip | undefined): Promise<P
     if (before !== undefined) return { ...before, state: "missing" };
     await to.add(EMPTY_TREE);
     return { root: trees.EMPTY_TREE_HASH, tree: EMPTY_TREE.oid, state: "missing" };
-  }
-}
-
-/** The words that the root's annotation gives the version. */
-async function saidOf(blobs: Pick<Blobs, "get">, { root }: WorkspaceVersion): Promise<string | undefined> {
-  try {
-    const hash = (await trees.annotations(blobs, root))?.get(MESSAGE_KEY);
-    return hash === undefined ? undefined : fromUtf8(await trees.readBlob(blobs, hash));
-  } catch (error) {
-    if (error instanceof AosError) return undefined;
-    throw error;
   }
 }
 

@@ -15,7 +15,7 @@ import { ENTRY } from "./site.ts";
 const EXAMPLE = fileURLToPath(new URL("../../../examples/06-safe-upgrade", import.meta.url));
 export const PLAN = "air/fetch-plan-1.air.json";
 
-export interface Ran {
+interface Ran {
   readonly code: number;
   /** stdout and stderr. */
   readonly said: string;

@@ -70,7 +70,7 @@ export async function onTop(world: GovernedWorld, ref: string, by: KeyName | nul
   return world.commit({ parents: [await tipOf(world, ref)], files, by });
 }
 
-export async function written(world: GovernedWorld, object: GitObject): Promise<Oid> {
+async function written(world: GovernedWorld, object: GitObject): Promise<Oid> {
   await (await world.local.store.writePack([object])).release();
   return parseOid(object.oid);
 }

@@ -39,7 +39,7 @@ export async function site(t: AtEnd): Promise<Site> {
   return { world, server, push: (refspecs) => pushTo(world.folder, server, refspecs) };
 }
 
-export function pushTo(folder: string, server: string, refspecs: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+function pushTo(folder: string, server: string, refspecs: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
   return new Promise((resolve) => {
     execFile("git", ["push", "--quiet", server, ...refspecs], { cwd: folder, env: gitEnvironment() as NodeJS.ProcessEnv }, (error, _stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), said: stderr.replaceAll(/ +$/gm, "") });

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../ports.ts";
 
-export interface Alarms {
+interface Alarms {
   /** Rings once the time is at `atNs` or past it, never inside this call; returns what takes the alarm back. */
   set(atNs: bigint, ring: () => void): () => void;
   /** Alarms that have not rung. */

@@ -8,7 +8,7 @@ import { ADAPTERS, allAdapters } from "./all.ts";
 import { memoryBlobs } from "./blobs/memory.ts";
 import { DEFAULT_CONFIG } from "./config.ts";
 
-test("adapters: the table: each carries its name, no effect is carried out twice, all are in the catalog", () => {
+test("adapters: the table: each carries its name, no effect is carried out twice, none of the catalog is left out", () => {
   const adapters = allAdapters({
     blobs: memoryBlobs(), clock: manualClock(0n), secrets: { resolve: async () => undefined }, vault: undefined, config: DEFAULT_CONFIG,
     world: () => blankWorld(TEST_WORLD_ID, TEST_SANDBOX), submit: async () => undefined,
@@ -16,6 +16,6 @@ test("adapters: the table: each carries its name, no effect is carried out twice
   assert.deepEqual(adapters.map(({ id }) => id), Object.keys(ADAPTERS));
   const effects = adapters.flatMap((adapter) => adapter.effects);
   assert.equal(new Set(effects).size, effects.length);
-  for (const effect of effects) assert.ok(BUILTIN_EFFECTS.has(effect), effect);
-  for (const effect of ["http.request", "timer.set", "blob.put", "blob.get", "vault.put", "vault.rotate"]) assert.ok(effects.includes(effect), effect);
+  for (const effect of BUILTIN_EFFECTS.keys()) assert.ok(effects.includes(effect), effect);
+  assert.ok(BUILTIN_EFFECTS.size > 20);
 });

@@ -42,7 +42,7 @@ export interface GovernanceOffer {
 }
 
 /** Bytes of a patch, in any form. */
-export const PATCH_BYTES_MAX = 4 << 20;
+const PATCH_BYTES_MAX = 4 << 20;
 
 /**
  * The adapter `governance`.

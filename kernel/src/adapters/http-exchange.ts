@@ -13,7 +13,7 @@ import { isPublicAddress } from "./public-address.ts";
 /** Resolves a host name to all its addresses. */
 export type Resolve = (host: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
-export interface Exchange {
+interface Exchange {
   readonly url: URL;
   readonly method: string;
   /** Names in lower case. */

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import { canonical, decode } from "../air/cbor.ts";
 import { ZERO_HASH } from "../air/hash.ts";
 import type { Hash } from "../air/value.ts";
 import type { AdapterCall, Blobs } from "../ports.ts";
+import { folder as temporaryFolder } from "../testing/folder.ts";
 import { faultServer } from "../testing/fault-server.ts";
 import { manualClock } from "../testing/manual-clock.ts";
 import { fileBlobs } from "./blobs/file.ts";
@@ -69,8 +68,7 @@ test("http: an origin that is elsewhere: asked there, for the host of the URL; t
 test("http: a long body: goes to the blobs piece by piece; over the limit nothing is stored of it", async (t) => {
   const body = Buffer.alloc(8 * 1024 * 1024, "body");
   const server = await faultServer(t, (_, response) => void response.end(body));
-  const folder = await mkdtemp(join(tmpdir(), "http-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const inner = fileBlobs(folder);
   const sizes: number[] = [];
   const whole: number[] = [];

@@ -3,8 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { createServer as createSocketServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { writeFile, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -12,6 +11,7 @@ import { canonical, decode } from "../air/cbor.ts";
 import { fromUtf8, isHash, utf8, ZERO_HASH } from "../air/hash.ts";
 import type { Hash, Value } from "../air/value.ts";
 import type { AdapterCall, Blobs } from "../ports.ts";
+import { folder } from "../testing/folder.ts";
 import { manualClock } from "../testing/manual-clock.ts";
 import { fileBlobs } from "./blobs/file.ts";
 import { memoryBlobs } from "./blobs/memory.ts";
@@ -446,8 +446,7 @@ test("http: a redirect to another origin: headers that may hold a secret stay be
 });
 
 test("http: blobs that cannot be written: an error receipt without a body", async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), "aos-http-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  const dir = await folder(t);
   await writeFile(join(dir, "taken"), "");
   const port = await webServer(t, (_, response) => response.end("body"));
   const receipt = await send({ url: `http://127.0.0.1:${port}/` }, { blobs: fileBlobs(join(dir, "taken")) });

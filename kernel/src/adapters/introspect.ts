@@ -12,7 +12,7 @@ import type { AdapterEnv } from "./env.ts";
 import { answerCall, type Params } from "./params.ts";
 
 /** Cells of one listing: it goes into the journal. */
-export const LISTED_CELLS_MAX = 10_000;
+const LISTED_CELLS_MAX = 10_000;
 
 type Operation = (world: World, params: Params) => Encodable;
 

@@ -11,6 +11,7 @@ import { TEST_SANDBOX, TEST_WORLD_ID } from "../testing/test-world.ts";
 import { EMPTY_TREE_HASH, writeFile } from "../workspace/trees.ts";
 import { blobAdapter } from "./blob.ts";
 import { introspectAdapter } from "./introspect.ts";
+import { answerCall } from "./params.ts";
 import { timerAdapter } from "./timer.ts";
 import { fileVault } from "./vault.ts";
 import { vaultAdapter } from "./vault-effects.ts";
@@ -82,4 +83,11 @@ adapterContract({
       rotate: { effect: "vault.rotate", params: { alias: "a", version: 1, binding_id: "vault:a", expected_digest: value } },
     };
   },
+});
+
+// An effect that worlds declare themselves: no row of the catalog says what its receipt is.
+adapterContract({
+  name: "of a world's own effect",
+  make: ({ clock }) => ({ id: "coin", effects: ["coin.toss"], resend: () => "again", run: (call) => answerCall(call, (params) => ({ heads: clock.now() % (params.nat("coins") + 1n) })) }),
+  calls: () => ({ toss: { effect: "coin.toss", params: { coins: 3 }, receipt: { kind: "record", fields: new Map([["heads", { kind: "nat" }]]) } } }),
 });

@@ -3,21 +3,15 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { AosError } from "../air/error.ts";
+import { folder } from "../testing/folder.ts";
 import { lockWorld } from "./lock.ts";
 import type { LockHolder } from "./lock.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-lock-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 async function deadPid(): Promise<number> {
   const child = spawn(process.execPath, ["-e", ""]);

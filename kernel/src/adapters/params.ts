@@ -35,7 +35,7 @@ export async function answerCall(call: AdapterCall, run: (params: Params) => Enc
 }
 
 /** @throws AosError `effect.params` when the bytes are no record */
-export function readParams(effect: string, encoded: Uint8Array): Params {
+function readParams(effect: string, encoded: Uint8Array): Params {
   return paramsOf(effect, decode(encoded));
 }
 

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { canonical, decode } from "../air/cbor.ts";
 import { hashBytes, utf8, ZERO_HASH } from "../air/hash.ts";
 import type { Encodable, Value } from "../air/value.ts";
 import type { AdapterCall, Blobs } from "../ports.ts";
+import { folder as folderOf } from "../testing/folder.ts";
 import { memoryBlobs } from "./blobs/memory.ts";
 import { lockFile } from "./lock.ts";
 import { parseVaultBinding, secretSources } from "./secret-sources.ts";
@@ -17,11 +16,6 @@ import { vaultAdapter } from "./vault-effects.ts";
 const ONE = utf8("canary-one");
 const TWO = utf8("canary-two");
 
-async function folderOf(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "vault-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 const keyIn = (folder: string): VaultKey => ({ kind: "file", path: join(folder, "key") });
 
 for (const kind of ["file", "passphrase"] as const) {

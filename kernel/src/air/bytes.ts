@@ -2,8 +2,6 @@
 
 import { AosError } from "./error.ts";
 
-export { compareText } from "./text.ts";
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const LONE_SURROGATE = /\p{Surrogate}/u;

@@ -34,7 +34,7 @@ export function declarationsOf(control: ControlPlane): string {
 }
 
 const INT_MAP = `/** A map by integers. One without entries comes in as a plain object: ask with \`instanceof Map\`. */
-export type IntMap<T> = ReadonlyMap<Int, T> | { readonly [key: string]: never };
+type IntMap<T> = ReadonlyMap<Int, T> | { readonly [key: string]: never };
 `;
 
 // --- what is declared

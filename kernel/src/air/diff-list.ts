@@ -43,7 +43,7 @@ function commonOf(a: readonly string[], b: readonly string[]): { readonly before
   }
   return kept;
 }
-export interface Indexed<T> {
+interface Indexed<T> {
   readonly item: T;
   readonly index: number;
 }

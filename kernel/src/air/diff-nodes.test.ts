@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diffNodes } from "./diff-nodes.ts";
 import { NEAR_WORLDS } from "./fixture-edits.ts";
-import { fixtureFiles, type Edit } from "./fixture-world.ts";
+import { fixtureFiles, M, set, type Edit } from "./fixture-world.ts";
 import { readFiles } from "./read-files.ts";
 import type { Node } from "./types.ts";
 
-const M = "air/manifest.json";
-const set = (file: string, pointer: string, value: unknown): Edit => ({ file, pointer, value });
 
 /** The nodes of one file of the fixture, changed. */
 function nodesOf(file: string, edits: readonly Edit[] = []): readonly Node[] {

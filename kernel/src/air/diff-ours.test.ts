@@ -2,32 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diffControl } from "./diff.ts";
+import { assertDiffs, type DiffRow } from "../testing/diff-rows.ts";
 import { MIGRATION } from "./fixture-edits.ts";
-import { fixtureControl, type Edit } from "./fixture-world.ts";
-import type { Hash } from "./value.ts";
+import { codeHash as hash, M, MOD, NEW, P, POL, S, set, type Edit } from "./fixture-world.ts";
 
-const M = "air/manifest.json";
-const S = "air/schemas.json";
-const MOD = "air/modules.json";
-const P = "air/fetch.json";
-const POL = "air/policy.json";
-const NEW = "air/zone.json";
-
-const set = (file: string, pointer: string, value: unknown): Edit => ({ file, pointer, value });
-const hash = (digit: string): Hash => `sha256:${digit.repeat(64)}` as Hash;
-
-interface Row {
-  readonly title: string;
-  readonly base?: readonly Edit[];
-  readonly next?: readonly Edit[];
-  /** Code that differs in the next world. */
-  readonly code?: ReadonlyMap<string, Hash>;
-  /** Each absent one: nothing to say. */
-  readonly definitions?: readonly string[];
-  readonly sections?: readonly string[];
-  readonly authority?: readonly string[];
-}
 const BUDGET = "/defaults/cap_grants/0/budget";
 const ASK = "/rules/1/decision";
 const TTL = "/rules/1/approval_ttl_ns";
@@ -68,7 +46,7 @@ const ruleOf = ([decision, ttl]: readonly [string, unknown]): readonly Edit[] =>
 const ruleDetails = ([decision, ttl]: readonly [string, unknown]): string => `${decision === "require_approval" ? `require approval${ttl === NONE ? "" : ` (within ${String(ttl)} ns)`} of` : decision} ${SENT}`;
 const EMPTY_PURE = { $kind: "defmodule", name: "demo/Pure@1", module_kind: "pure", wasm_hash: hash("5"), abi: { pure: { input: "demo/State@1", output: "demo/State@1" } } };
 
-const OURS: readonly Row[] = [
+const OURS: readonly DiffRow[] = [
   {
     title: "no event starts the plan any more", next: [set(M, "/triggers", [])], sections: ["triggers: trigger removed: `demo/Start@1` starts `demo/fetch@1`, correlated by `id`"],
     authority: ["narrowing: plan `demo/fetch@1`: event `demo/Start@1` no longer starts it, and it emits `http.request`, `mail.send`"],
@@ -82,7 +60,7 @@ const OURS: readonly Row[] = [
     title: "an effect declared twice", next: [set(MOD, "/0/abi/reducer/effects_emitted", ["timer.set", "timer.set"])],
     definitions: ["changed defmodule demo/Job@1: a list is written in another order, or repeats a member"],
   },
-  ...BUDGETS.map(([before, after, section, authority]): Row => ({
+  ...BUDGETS.map(([before, after, section, authority]): DiffRow => ({
     title: `budget ${section}`, base: at(M, BUDGET, before), next: at(M, BUDGET, after), sections: [`cap_grants: grant \`http_grant\`: budget changed from ${section}`],
     authority: authority.map((line) => line.replace(": ", ": grant `http_grant`: `http.out` ")),
   })),
@@ -91,7 +69,7 @@ const OURS: readonly Row[] = [
     sections: ["cap_grants: grant `web` added: `sys/http.out@1` {}, budget 5 calls, 100 cents"],
     authority: ["widening: grant `web`: `http.out` may now reach any host (any method), spending at most 5 calls, 100 cents"],
   },
-  ...DECISIONS.map(([before, after, text]): Row => ({
+  ...DECISIONS.map(([before, after, text]): DiffRow => ({
     title: text, base: ruleOf(before), next: ruleOf(after), definitions: [`changed defpolicy demo/policy@1: rule 1 removed: ${ruleDetails(before)}; rule 1 added: ${ruleDetails(after)}`],
     authority: [text.replace(": ", ": policy `demo/policy@1`: ").replace("X", SENT)],
   })),
@@ -105,7 +83,7 @@ const OURS: readonly Row[] = [
     definitions: ["changed defpolicy demo/policy@1: rule 0 added: require approval of `mail.send` from any plan"],
     authority: ["narrowing: policy `demo/policy@1`: new rule: require approval of `mail.send` from any plan"],
   },
-  ...LIVES.map(([before, after, details, authority]): Row => ({
+  ...LIVES.map(([before, after, details, authority]): DiffRow => ({
     title: `deadline ${details}`, base: at(P, LIFE, before), next: at(P, LIFE, after), definitions: [`changed defplan demo/fetch@1: deadline changed from ${details}`], authority: [authority],
   })),
   {
@@ -140,21 +118,6 @@ const OURS: readonly Row[] = [
   },
 ];
 
-function shown(row: Row): { readonly definitions: readonly string[]; readonly sections: readonly string[]; readonly authority: readonly string[] } {
-  const diff = diffControl(fixtureControl(row.base ?? []), fixtureControl(row.next ?? [], row.code));
-  return {
-    definitions: diff.definitions.map(({ change, kind, name, details }) => `${change} ${kind} ${name}${details.length === 0 ? "" : `: ${details.join("; ")}`}`),
-    sections: diff.sections.map(({ section, details }) => `${section}: ${details.join("; ")}`),
-    authority: diff.authority.map(({ effect, subject, text }) => `${effect}: ${subject}: ${text}`),
-  };
-}
-
 test("diff: budgets, approvals, deadlines and migrations: what they are, and what they allow", () => {
-  let count = 0;
-  for (const row of OURS) {
-    const { definitions = [], sections = [], authority = [] } = row;
-    assert.deepEqual(shown(row), { definitions, sections, authority }, row.title);
-    count++;
-  }
-  assert.equal(count, 31);
+  assert.equal(assertDiffs(OURS), 31);
 });

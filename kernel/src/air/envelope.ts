@@ -54,7 +54,7 @@ export function grantHash(grant: {
 }
 
 /** An event as modules are sent it and as it is hashed: schema name, canonical value, canonical key when it has one. */
-export type EventEnvelope = {
+type EventEnvelope = {
   readonly schema: string;
   readonly value: Uint8Array;
   readonly key?: Uint8Array | undefined;

@@ -1,12 +1,12 @@
 // Between canonical values and expression values, by schema.
 
-import { AosError, unreachable } from "./error.ts";
+import { unreachable } from "./error.ts";
 import { expandType } from "./expand.ts";
 import { X_DEPTH_MAX, isKey, xMap, xSet, xVariant } from "./expr-value.ts";
 import { I64_MAX, I64_MIN, U64_MAX } from "./normalize.ts";
 import { isHashText } from "./text.ts";
 import { integer } from "./value.ts";
-import { isList, isMap, kindOfValue, placeOf } from "./value-path.ts";
+import { fail, isList, isMap, mismatch } from "./value-path.ts";
 import type { Expanded } from "./expand.ts";
 import type { XKey, XValue } from "./expr-value.ts";
 import type { DefSchema, TypeExpr } from "./types.ts";
@@ -207,14 +207,6 @@ function within<T>(path: Path, step: string | number | bigint, inside: () => T):
   return out;
 }
 
-function mismatch(path: Path, expected: string, value: Value): never {
-  return fail(path, `expected ${expected}, got ${kindOfValue(value)}`);
-}
-
 function wrongKind(path: Path, expected: string, x: XValue): never {
   return fail(path, `expected ${expected}, got ${x.kind}`);
-}
-
-function fail(path: Path, what: string): never {
-  throw new AosError("value.invalid", `${placeOf(path)}: ${what}`);
 }

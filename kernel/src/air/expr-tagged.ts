@@ -1,11 +1,11 @@
 // The kind-tagged form of expression values: what the `hash` operator covers, and how snapshots and plan results keep them.
 
-import { AosError, unreachable } from "./error.ts";
+import { unreachable } from "./error.ts";
 import { isKey, xMap, xSet } from "./expr-value.ts";
 import { I64_MAX, I64_MIN, U64_MAX } from "./normalize.ts";
 import { isHashText } from "./text.ts";
 import { integer } from "./value.ts";
-import { isList, isMap, kindOfValue, placeOf } from "./value-path.ts";
+import { fail, isList, isMap, kindOfValue, mismatch } from "./value-path.ts";
 import type { XKey, XValue } from "./expr-value.ts";
 import type { Encodable, Value } from "./value.ts";
 import type { Path } from "./value-path.ts";
@@ -115,12 +115,4 @@ function readRecord(value: Value, path: Path): XValue {
 
 function keyOrFail(x: XValue, path: Path): XKey {
   return isKey(x) ? x : fail(path, `a ${x.kind} cannot be a key`);
-}
-
-function mismatch(path: Path, expected: string, value: Value): never {
-  return fail(path, `expected ${expected}, got ${kindOfValue(value)}`);
-}
-
-function fail(path: Path, what: string): never {
-  throw new AosError("value.invalid", `${placeOf(path)}: ${what}`);
 }

@@ -26,10 +26,10 @@ export type XValue =
   | { readonly kind: "map"; readonly entries: readonly XEntry[] }
   | { readonly kind: "record"; readonly fields: ReadonlyMap<string, XValue> };
 
-export interface XEntry { readonly key: XKey; readonly value: XValue }
+interface XEntry { readonly key: XKey; readonly value: XValue }
 
 /** Why an evaluation failed; the error's code is `expr.` and this word. */
-export type ExprFailure =
+type ExprFailure =
   | "missing_ref" | "missing_field" | "type" | "arity" | "bytes" | "overflow" | "divide_by_zero" | "op" | "limit";
 
 /**

@@ -11,7 +11,7 @@ import type { Constant, Expr, Literal, Slot } from "./types.ts";
 
 export { xFromReceipt, xFromValue, xStrict, xToValue } from "./expr-convert.ts";
 export { taggedValue, xFromTagged } from "./expr-tagged.ts";
-export type { XEntry, XKey, XValue } from "./expr-value.ts";
+export type { XKey, XValue } from "./expr-value.ts";
 
 /** What refs name: `@plan.input`, `@var:NAME`, `@step:ID`, and `@event` while an event is judged. */
 export interface Env {

@@ -1,24 +1,13 @@
 // Worlds near the fixture world, each one change away from it: for properties that must hold between any two of them.
 
-import { fixtureControl, type Edit } from "./fixture-world.ts";
+import { C, codeHash, drop, fixtureControl, grant, M, MOD, NEW, P, S, set, type Edit } from "./fixture-world.ts";
 import type { ControlPlane } from "./types.ts";
 import type { Hash } from "./value.ts";
 
-const M = "air/manifest.json";
-const S = "air/schemas.json";
-const MOD = "air/modules.json";
-const P = "air/fetch.json";
-const C = "air/caps.json";
-const NEW = "air/zone.json";
-
-const set = (file: string, pointer: string, value: unknown): Edit => ({ file, pointer, value });
-const drop = (file: string, pointer: string): Edit => ({ file, pointer });
-const grant = (name: string, cap: string, record: unknown = {}): Edit => set(M, "/defaults/cap_grants/-", { name, cap, params: { record } });
-const code = (digit: string): Hash => `sha256:${digit.repeat(64)}` as Hash;
 const listed = (section: string, ...names: readonly string[]): Edit => set(M, `/${section}`, names.map((name) => ({ name })));
 const schemas = (...names: readonly string[]): Edit => listed("schemas", ...names.map((name) => `demo/${name}@1`));
 
-export interface NearWorld {
+interface NearWorld {
   readonly title: string;
   readonly edits: readonly Edit[];
   /** Code that differs. */
@@ -43,9 +32,9 @@ export const NEAR_WORLDS: readonly NearWorld[] = [
   { title: "a new schema in the middle", edits: [set(NEW, "/-", LATE), schemas("Key", "Late", "Status", "State", "Start", "Done", "Event", "Result", "MailParams", "MailReceipt")] },
   { title: "a new schema at the end", edits: [set(NEW, "/-", LATE), set(M, "/schemas/-", { name: "demo/Late@1" })] },
   { title: "a field more, a field less", edits: [set(S, "/2/type/record", { count: { nat: {} }, retries: { nat: {} } })] },
-  { title: "code of a module", edits: [], code: new Map([["demo/Job@1", code("8")]]) },
+  { title: "code of a module", edits: [], code: new Map([["demo/Job@1", codeHash("8")]]) },
   { title: "an enforcer listed", edits: [set(C, "/0/enforcer/module", "sys/CapEnforceHttpOut@1"), set(M, "/modules/-", { name: "sys/CapEnforceHttpOut@1" })] },
-  { title: "an enforcer with code of its own", edits: [set(C, "/0/enforcer/module", "sys/CapEnforceHttpOut@1"), set(M, "/modules/-", { name: "sys/CapEnforceHttpOut@1" })], code: new Map([["sys/CapEnforceHttpOut@1", code("9")]]) },
+  { title: "an enforcer with code of its own", edits: [set(C, "/0/enforcer/module", "sys/CapEnforceHttpOut@1"), set(M, "/modules/-", { name: "sys/CapEnforceHttpOut@1" })], code: new Map([["sys/CapEnforceHttpOut@1", codeHash("9")]]) },
   { title: "a module fewer", edits: [listed("modules", "demo/Job@1", "demo/Enforce@1"), drop(MOD, "/2"), drop(M, "/routing/events/2")] },
   { title: "a step more", edits: [set(P, "/steps/-", { id: "again", op: "raise_event", event: "demo/Done@1", value: { id: "x", status: 1 } }), set(P, "/edges/-", { from: "wait", to: "again" })] },
   { title: "no plan", edits: [set(M, "/plans", []), set(M, "/triggers", []), set("air/fetch.json", "", [])] },

@@ -12,6 +12,35 @@ export interface Edit {
   readonly value?: unknown;
 }
 
+/** The fixture's files, short for tables of edits; `NEW` is none of them. */
+export const M = "air/manifest.json";
+export const S = "air/schemas.json";
+export const MOD = "air/modules.json";
+export const P = "air/fetch.json";
+export const C = "air/caps.json";
+export const E = "air/effect.json";
+export const POL = "air/policy.json";
+export const SEC = "air/secret.json";
+export const NEW = "air/zone.json";
+
+export function set(file: string, pointer: string, value: unknown): Edit {
+  return { file, pointer, value };
+}
+
+export function drop(file: string, pointer: string): Edit {
+  return { file, pointer };
+}
+
+/** A grant more. */
+export function grant(name: string, cap: string, record: unknown = {}): Edit {
+  return set(M, "/defaults/cap_grants/-", { name, cap, params: { record } });
+}
+
+/** A hash of one digit. */
+export function codeHash(digit: string): Hash {
+  return `sha256:${digit.repeat(64)}` as Hash;
+}
+
 const schema = (name: string, type: unknown): unknown => ({ $kind: "defschema", name, type });
 const ref = (name: string): unknown => ({ ref: name });
 const TEXT = { text: {} };
@@ -164,4 +193,13 @@ function applied(tree: unknown, path: readonly string[], edit: Edit): unknown {
   const fields = tree as Readonly<Record<string, unknown>>;
   if (rest.length === 0 && !("value" in edit)) return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key));
   return { ...fields, [key]: applied(fields[key] ?? (rest[0] === "-" ? [] : {}), rest, edit) };
+}
+
+/** Every pointer of a document but the root. */
+export function pointersOf(tree: unknown, at = ""): readonly string[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  return Object.entries(tree).flatMap(([key, inner]) => {
+    const pointer = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    return [pointer, ...pointersOf(inner, pointer)];
+  });
 }

@@ -4,7 +4,7 @@ import { AosError } from "./error.ts";
 import { readJson } from "./json.ts";
 
 /** A comment with its marks. A block comment may have several lines. */
-export type Comment = string;
+type Comment = string;
 
 /** A value with the comments around it: on the lines before it, and behind it on its own line. */
 export interface Piece {

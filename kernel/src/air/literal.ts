@@ -15,7 +15,6 @@ import type { Value } from "./value.ts";
 import type { Path } from "./value-path.ts";
 
 export { parseSugar } from "./sugar.ts";
-export type { SugarNotes } from "./sugar.ts";
 
 type Schemas = ReadonlyMap<string, DefSchema>;
 type Fields<T> = ReadonlyMap<string, T>;

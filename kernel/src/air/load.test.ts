@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { canonical, decode } from "./cbor.ts";
 import { AosError } from "./error.ts";
-import { FIXTURE_CODE, fixtureControl, fixtureFiles, type Edit } from "./fixture-world.ts";
+import { FIXTURE_CODE, fixtureControl, fixtureFiles, pointersOf, type Edit } from "./fixture-world.ts";
 import { ZERO_HASH } from "./hash.ts";
 import { bundleOf, loadBundle, loadFiles } from "./load.ts";
 import { BUILTIN_MODULES, builtinRefHash } from "./catalog.ts";
@@ -181,15 +181,6 @@ test("bundle: one byte changed: refused, or another manifest", () => {
   }
   assert.ok(count > 100, `${count} places tried`);
 });
-
-/** Every pointer of a document but the root. */
-function pointersOf(tree: unknown, at = ""): readonly string[] {
-  if (typeof tree !== "object" || tree === null) return [];
-  return Object.entries(tree).flatMap(([key, inner]) => {
-    const pointer = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    return [pointer, ...pointersOf(inner, pointer)];
-  });
-}
 
 test("load: any one thing removed from any file: diagnostics, or a world whose bundle gives it back", () => {
   const edits = fixtureFiles().flatMap(({ path, text }) => pointersOf(JSON.parse(text)).map((pointer): Edit => ({ file: path, pointer })));

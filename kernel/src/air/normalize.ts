@@ -17,7 +17,7 @@ import type { Path } from "./value-path.ts";
  *
  * @throws AosError `value.invalid`; the message starts with the path inside the value: `$.url: expected text, got int`
  */
-export type Normalize = (value: Value) => Value;
+type Normalize = (value: Value) => Value;
 
 /** A compiled type. */
 type Run = (value: Value) => Value;

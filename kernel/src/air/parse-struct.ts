@@ -65,7 +65,7 @@ export function readBool(value: Value, at: string, report: Report): boolean {
 }
 
 /** Reads an integer within bounds, both included. */
-export function readInteger(bounds: { readonly min: bigint; readonly max: bigint }): Read<bigint> {
+function readInteger(bounds: { readonly min: bigint; readonly max: bigint }): Read<bigint> {
   return (value, at, report) => {
     if (typeof value !== "number" && typeof value !== "bigint") {
       report(mismatch("an integer", value, at));
@@ -273,7 +273,7 @@ function noneFits(
 }
 
 /** Optional members as exact optional properties: the absent ones are left out. */
-export type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };
 

@@ -136,7 +136,7 @@ function blockOps(base: ControlPlane, next: ControlPlane): readonly PatchOp[] {
 
 // --- in a few words
 
-export type PatchSection = "defaults" | "manifest_refs" | "migrations" | "module_bindings" | "routing_events" | "routing_inboxes" | "secrets" | "triggers";
+type PatchSection = "defaults" | "manifest_refs" | "migrations" | "module_bindings" | "routing_events" | "routing_inboxes" | "secrets" | "triggers";
 
 /** What `sys/GovPatchSummary@1` says of a patch, but for its hashes. All lists sorted and free of duplicates. */
 export interface PatchSummary {

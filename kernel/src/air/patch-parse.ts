@@ -14,8 +14,8 @@ import type { Encodable, Hash, Value } from "./value.ts";
 /** A reference to list; the zero hash asks for the right one to be filled in, any other must be the right one. */
 export interface RefAdd { readonly kind: DefKind; readonly name: string; readonly hash: Hash }
 export interface RefRemove { readonly kind: DefKind; readonly name: string }
-export type Inbox = NonNullable<NonNullable<Manifest["routing"]>["inboxes"]>[number];
-export type Bindings = NonNullable<Manifest["module_bindings"]>;
+type Inbox = NonNullable<NonNullable<Manifest["routing"]>["inboxes"]>[number];
+type Bindings = NonNullable<Manifest["module_bindings"]>;
 
 /**
  * One operation. `pre_hash` is what the author saw: the reference hash of a definition, or the hash of the whole block; where

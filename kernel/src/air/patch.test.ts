@@ -5,7 +5,7 @@ import { seeded } from "../testing/random-air.ts";
 import { canonical } from "./cbor.ts";
 import { patchValue } from "./envelope.ts";
 import { nearControls, NEAR_WORLDS } from "./fixture-edits.ts";
-import { fixtureControl, type Edit } from "./fixture-world.ts";
+import { fixtureControl, pointersOf, type Edit } from "./fixture-world.ts";
 import { bytesEqual, hashBytes, hashValue } from "./hash.ts";
 import { jsonOf, readJson, writeJson } from "./json.ts";
 import { bundleOf, loadFiles } from "./load.ts";
@@ -331,15 +331,6 @@ test("patchSummary: operations, definitions and sections, each once and sorted",
     manifest_sections: ["manifest_refs", "routing_events", "routing_inboxes", "triggers"],
   });
 });
-
-/** Every pointer of a document but the root. */
-function pointersOf(tree: unknown, at = ""): readonly string[] {
-  if (typeof tree !== "object" || tree === null) return [];
-  return Object.entries(tree).flatMap(([key, inner]) => {
-    const pointer = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    return [pointer, ...pointersOf(inner, pointer)];
-  });
-}
 
 function without(tree: unknown, [step = "", ...rest]: readonly string[]): unknown {
   const key = step.replaceAll("~1", "/").replaceAll("~0", "~");

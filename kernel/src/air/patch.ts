@@ -27,7 +27,7 @@ export function blockHash(manifest: Manifest, block: Block): Hash {
   return hashValue(blockValue(manifest, block));
 }
 
-export interface ApplyOptions {
+interface ApplyOptions {
   /** The name of the document in diagnostics; "patch" without it. */
   readonly file?: string;
   /** Where a pointer of the document stands, from `readJson`; line 1, column 1 without it. */

@@ -9,7 +9,7 @@ import type { Problem } from "./parse.ts";
 import type { DefEffect, DefPlan, DefSchema, Expr, Literal, PlanStep, Slot, TypeExpr } from "./types.ts";
 
 /** What slots are read by: schemas by name, effects by kind, builtin ones included in both. */
-export interface PlanEnv {
+interface PlanEnv {
   readonly schemas: ReadonlyMap<string, DefSchema>;
   readonly effects: ReadonlyMap<string, DefEffect>;
 }

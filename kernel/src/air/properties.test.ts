@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { randomCase, seeded, type Random } from "../testing/random-air.ts";
+import { randomCase, seeded, shuffled, type Random } from "../testing/random-air.ts";
 import { canonical, decode } from "./cbor.ts";
 import { nearControls, NEAR_WORLDS } from "./fixture-edits.ts";
 import { FIXTURE_CODE, fixtureFiles } from "./fixture-world.ts";
@@ -43,15 +43,11 @@ const { value } = fc.letrec<{ readonly value: Value }>((tie) => ({
 const seed = fc.nat();
 
 /** The same value with the keys of every map in another order. */
-function shuffled(tree: Value, random: Random): Value {
-  if (Array.isArray(tree)) return (tree as readonly Value[]).map((item) => shuffled(item, random));
+function reordered(tree: Value, random: Random): Value {
+  if (Array.isArray(tree)) return (tree as readonly Value[]).map((item) => reordered(item, random));
   if (!(tree instanceof Map)) return tree;
-  const entries = [...(tree as ReadonlyMap<Value, Value>)].map(([name, member]): [Value, Value] => [name, shuffled(member, random)]);
-  for (let last = entries.length - 1; last > 0; last--) {
-    const other = random.below(last + 1);
-    [entries[last], entries[other]] = [entries[other]!, entries[last]!];
-  }
-  return new Map(entries);
+  const entries = [...(tree as ReadonlyMap<Value, Value>)].map(([name, member]): [Value, Value] => [name, reordered(member, random)]);
+  return new Map(shuffled(entries, random));
 }
 
 test("property: canonical: decoded it is the value again (5,000 values)", () => {
@@ -59,7 +55,7 @@ test("property: canonical: decoded it is the value again (5,000 values)", () => 
 });
 
 test("property: canonical: the order of map keys does not matter (5,000 values)", () => {
-  holds(5_000, fc.tuple(value, seed), ([one, order]) => assert.ok(bytesEqual(canonical(shuffled(one, seeded(order))), canonical(one))));
+  holds(5_000, fc.tuple(value, seed), ([one, order]) => assert.ok(bytesEqual(canonical(reordered(one, seeded(order))), canonical(one))));
 });
 
 test("property: normalise: twice is once, for any type (5,000 types)", () => {
@@ -85,7 +81,7 @@ function hashesOf(json: Json): readonly string[] {
 test("property: hash of a definition: the order in which its keys are written does not matter (500 files)", () => {
   holds(500, fc.tuple(fc.constantFrom(...TEXTS), seed), ([file, order]) => {
     const { json } = readJson(file, "x");
-    const again = shuffled(json as Value, seeded(order)) as Json;
+    const again = reordered(json as Value, seeded(order)) as Json;
     assert.deepEqual(hashesOf(readJson(writeJson(again), "x").json), hashesOf(json));
   });
 });
@@ -94,7 +90,7 @@ test("property: hash of a world: the order in which keys are written does not ma
   const controls = nearControls();
   holds(100, fc.tuple(fc.nat({ max: controls.length - 1 }), seed), ([at, order]) => {
     const near = NEAR_WORLDS[at]!;
-    const files = fixtureFiles(near.edits).map((file) => ({ path: file.path, text: writeJson(shuffled(readJson(file.text, "x").json as Value, seeded(order)) as Json) }));
+    const files = fixtureFiles(near.edits).map((file) => ({ path: file.path, text: writeJson(reordered(readJson(file.text, "x").json as Value, seeded(order)) as Json) }));
     const { control } = loadFiles(files, { moduleHashes: new Map([...FIXTURE_CODE, ...(near.code ?? [])]) });
     assert.equal(control?.manifestHash, controls[at]?.manifestHash, near.title);
   });
@@ -111,7 +107,7 @@ test("property: patch: from any world to any other, applied it gives that other 
 
 test("property: formatAir: twice is once, and no hash changes, however keys and blanks stand (300 files)", () => {
   holds(300, fc.tuple(fc.constantFrom(...TEXTS), seed, fc.nat({ max: 4 })), ([file, order, indent]) => {
-    const authored = writeJson(shuffled(readJson(file, "x").json as Value, seeded(order)) as Json, indent);
+    const authored = writeJson(reordered(readJson(file, "x").json as Value, seeded(order)) as Json, indent);
     const once = formatAir(authored, "x");
     assert.equal(formatAir(once, "x"), once);
     assert.deepEqual(hashesOf(readJson(once, "x").json), hashesOf(readJson(file, "x").json));

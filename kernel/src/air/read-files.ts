@@ -15,7 +15,7 @@ export interface NodePlace {
   readonly pointer: string;
   readonly document: JsonDocument;
 }
-export interface Placed<N> {
+interface Placed<N> {
   readonly node: N;
   readonly place: NodePlace;
 }

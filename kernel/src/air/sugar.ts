@@ -11,7 +11,7 @@ import type { DefSchema, Json, KeyTypeName, Literal, TypeExpr } from "./types.ts
 import type { Path } from "./value-path.ts";
 
 /** Where sugar was accepted but may not mean what the author thinks. Pointers are relative to the sugar. */
-export interface SugarNotes {
+interface SugarNotes {
   /** A key that the record does not declare: it is left out, and does not reach the hash. */
   dropped(pointer: string, name: string): void;
 }

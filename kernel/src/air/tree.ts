@@ -76,7 +76,7 @@ function directoryAt(store: TreeStore, root: Hash, path: string | undefined): Tr
   return tree;
 }
 
-export interface ListOptions {
+interface ListOptions {
   /** The directory; the root without it. */
   readonly path?: string;
   /** Its own entries, or all below it. */
@@ -176,7 +176,7 @@ export function removeEntry(store: TreeStore, root: Hash, path: string): Hash {
 
 // --- comparing
 
-export interface TreeChange {
+interface TreeChange {
   readonly path: string;
   /** What it is now; what it was, where it is gone. */
   readonly kind: EntryKind;

@@ -6,7 +6,7 @@ import { under } from "./findings.ts";
 import type { DefSchema, TypeExpr } from "./types.ts";
 
 export type Schemas = ReadonlyMap<string, DefSchema>;
-export type Resolved = Exclude<TypeExpr, { readonly kind: "ref" }>;
+type Resolved = Exclude<TypeExpr, { readonly kind: "ref" }>;
 
 /** Follows refs to a type that is none; undefined when they lead nowhere or in a circle. */
 export function resolveType(schemas: Schemas, type: TypeExpr): Resolved | undefined {
@@ -59,7 +59,7 @@ function membersOf(a: ReadonlyMap<string, TypeExpr>, b: ReadonlyMap<string, Type
 }
 
 /** What lies at a path: a type, something that cannot be known from types alone, or nothing, with the names that would be there. */
-export type Found =
+type Found =
   | { readonly kind: "type"; readonly type: TypeExpr }
   | { readonly kind: "open" }
   | { readonly kind: "absent"; readonly segment: string; readonly choices: readonly string[] };

@@ -30,7 +30,7 @@ export function exprRefs(expr: Expr, pointer: string): readonly { readonly ref: 
 }
 
 /** The variables a step binds. */
-export function boundBy(step: PlanStep): readonly string[] {
+function boundBy(step: PlanStep): readonly string[] {
   switch (step.op) {
     case "emit_effect":
       return [step.bind.effect_id_as];

@@ -6,7 +6,7 @@ import { grantsOf } from "./validate-grant.ts";
 import { slotsOf } from "./validate-plan-refs.ts";
 
 /** A declaration and where its parts are written. */
-export interface PlacedSecret {
+interface PlacedSecret {
   readonly decl: SecretDecl;
   readonly owner: Owner;
   readonly binding: string;
@@ -28,7 +28,7 @@ export function secretsOf(draft: Draft): readonly PlacedSecret[] {
 }
 
 /** The declaration a secret definition makes; undefined when its name is not `alias@version` with a version from 1 to 2^64−1. */
-export function declarationOf(def: DefSecret): SecretDecl | undefined {
+function declarationOf(def: DefSecret): SecretDecl | undefined {
   const at = def.name.lastIndexOf("@");
   const text = def.name.slice(at + 1);
   if (at < 0 || !/^[0-9]{1,20}$/.test(text)) return undefined;

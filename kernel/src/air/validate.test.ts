@@ -1,23 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MIGRATION } from "./fixture-edits.ts";
-import { FIXTURE_CODE, fixtureFiles, type Edit } from "./fixture-world.ts";
+import { C, drop, E, FIXTURE_CODE, fixtureFiles, M, MOD, NEW, P, POL, S, SEC, set, type Edit } from "./fixture-world.ts";
 import { loadFiles } from "./load.ts";
 import { RULES } from "./rules.ts";
 import type { Diagnostic } from "./types.ts";
 
-const M = "air/manifest.json";
-const S = "air/schemas.json";
-const MOD = "air/modules.json";
-const P = "air/fetch.json";
-const C = "air/caps.json";
-const E = "air/effect.json";
-const POL = "air/policy.json";
-const SEC = "air/secret.json";
-const NEW = "air/zone.json";
-
-const set = (file: string, pointer: string, value: unknown): Edit => ({ file, pointer, value });
-const drop = (file: string, pointer: string): Edit => ({ file, pointer });
 const ref = (text: string): unknown => ({ ref: text });
 const schema = (name: string, type: unknown): unknown => ({ $kind: "defschema", name, type });
 /** Adds schemas and lists them. */

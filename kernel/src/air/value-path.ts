@@ -1,5 +1,6 @@
 // Where inside a value: the place an error message starts with, and what was found there.
 
+import { AosError } from "./error.ts";
 import { Float } from "./value.ts";
 import type { Value, ValueMap } from "./value.ts";
 
@@ -29,6 +30,16 @@ export function kindOfValue(value: Value): string {
   if (value instanceof Float) return "float";
   if (value instanceof Uint8Array) return "bytes";
   return isMap(value) ? "map" : "list";
+}
+
+/** @throws AosError `value.invalid`, the place first */
+export function fail(path: Readonly<Path>, what: string): never {
+  throw new AosError("value.invalid", `${placeOf(path)}: ${what}`);
+}
+
+/** @throws AosError `value.invalid` that says what was expected and what kind was found */
+export function mismatch(path: Readonly<Path>, expected: string, value: Value): never {
+  return fail(path, `expected ${expected}, got ${kindOfValue(value)}`);
 }
 
 export function isMap(value: Value): value is ValueMap {

@@ -2,7 +2,6 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { callWorld, noModules } from "../testing/call-world.ts";
 import { inPureWorld, spentOf, type PureAnswer, type PureWorld } from "../testing/pure-world.ts";
-import { budgetLeft } from "./budget.ts";
 
 type Amounts = { readonly calls?: number; readonly tokens?: number; readonly cents?: number; readonly bytes?: number };
 const worldOf = (budget: Amounts | undefined, more: object = {}): readonly unknown[] => callWorld({ grant: { ...(budget === undefined ? {} : { budget }), ...more } });
@@ -139,10 +138,4 @@ test("budget: tokens: max_tokens are set aside, those used are counted", async (
     world.answer(lastIntent(world), { status: "error", payload: null });
     assert.equal(spentOf(world, "llm")?.[1], 100, "nobody knows what the far side charged: what was set aside is taken");
   });
-});
-
-test("budget left: what a limit leaves, never below zero; no limit, no number", () => {
-  const spent = { calls: 3n, tokens: 0n, cents: 9n, bytes: 1n };
-  assert.deepEqual(budgetLeft({ calls: 5n, cents: 4n }, spent), { calls: 2n, cents: 0n });
-  assert.deepEqual(budgetLeft({ bytes: 7n }, undefined), { bytes: 7n });
 });

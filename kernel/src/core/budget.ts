@@ -1,7 +1,7 @@
 // What grants may spend: set aside when an effect is asked for, settled when its receipt is there, given back when none will count.
 
 import { decode } from "../air/cbor.ts";
-import type { Budget, ControlPlane } from "../air/types.ts";
+import type { ControlPlane } from "../air/types.ts";
 import { integer, type Value, type ValueMap } from "../air/value.ts";
 import { machineOf, type Grant } from "./machine.ts";
 import type { Input } from "./record.ts";
@@ -89,15 +89,6 @@ export function dropLedgers(turn: Turn, control: ControlPlane): void {
     if (grants.get(name)?.budget === undefined) spent = trieDelete(spent, name);
   }
   writable(turn).spent = spent;
-}
-
-/** What is left of a grant's budget, in the dimensions it limits; never below zero. */
-export function budgetLeft(budget: Budget, spent: Spend | undefined): Budget {
-  const left = DIMENSIONS.flatMap((dimension) => {
-    const limit = budget[dimension];
-    return limit === undefined ? [] : [[dimension, atLeastZero(limit - (spent ?? NOTHING)[dimension])] as const];
-  });
-  return Object.fromEntries(left);
 }
 
 /** As records hold it. */

@@ -13,7 +13,7 @@ import type { Grant } from "./machine.ts";
 import { brief, machine, type Turn } from "./turn.ts";
 import type { Value } from "../air/value.ts";
 
-export interface CapQuestion {
+interface CapQuestion {
   readonly effect: string;
   /** Canonical normalised params. */
   readonly params: Uint8Array;

@@ -1,7 +1,8 @@
-// The cells of one reducer, page by page.
+// Cells as they are listed: those of one reducer page by page, and an order for any of them.
 
 import { AosError } from "../air/error.ts";
-import { hex, unhex } from "../air/hash.ts";
+import { compareBytes, hex, unhex } from "../air/hash.ts";
+import { compareText } from "../air/text.ts";
 import { trieGroup } from "./trie.ts";
 import type { Cell, World } from "./world.ts";
 
@@ -30,4 +31,9 @@ export function cellsOf(world: World, reducer: string, options: { readonly after
     last = path;
   }
   return { cells, next: undefined };
+}
+
+/** By reducer, the cell without a key first, then by the bytes of the key. */
+export function compareCells(a: Pick<Cell, "reducer" | "key">, b: Pick<Cell, "reducer" | "key">): number {
+  return compareText(a.reducer, b.reducer) || compareBytes(a.key ?? new Uint8Array(0), b.key ?? new Uint8Array(0));
 }

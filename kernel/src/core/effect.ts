@@ -28,7 +28,7 @@ export interface EffectWish {
   readonly origin: IntentOrigin;
 }
 /** `held`: every check allowed it, and a person must before it becomes an intent. */
-export type Enqueued =
+type Enqueued =
   | { readonly kind: "intent" | "held"; readonly seq: number; readonly intent: Hash; readonly params: Uint8Array }
   | { readonly kind: "denied"; readonly code: string; readonly message: string };
 

@@ -31,7 +31,7 @@ const MASKED_SEPARATOR = /%2f|%5c|\/\.\.?;/i;
  * - `hosts` are compared whole, letter case aside, IP addresses by their value; a trailing dot is part of the name.
  * - `ports` are compared with the URL's port or its scheme's default (80, 443).
  * - `path_prefixes` are compared by segments after dot segments are resolved: `/api` admits `/api` and `/api/x`, not
- *   `/apix`. Under a restricted path, `%2f`, `%5c` and `..;` are refused.
+ *   `/apix`. Under a restricted path, `%2f`, `%5c`, `/.;` and `/..;` are refused.
  *
  * Codes, in the order of the checks: `invalid_url`, `host_not_allowed`, `scheme_not_allowed`, `method_not_allowed`,
  * `port_not_allowed`, `path_not_allowed`; `cap_params_invalid` when the grant's params are not of that shape.

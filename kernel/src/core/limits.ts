@@ -16,4 +16,3 @@ export const LIMITS = {
   /** Characters of a message kept in a record. */
   messageChars: 500,
 } as const;
-export type Limits = typeof LIMITS;

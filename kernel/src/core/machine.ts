@@ -128,7 +128,7 @@ export function planOf(control: ControlPlane, name: string): DefPlan {
   return found(control.plans.get(name), name);
 }
 
-/** The type of a schema, refs followed to the end but for a ref as the top. */
+/** The type of a schema, as it is declared: refs are not followed. @throws AosError `schema.missing` */
 export function typeOf(control: ControlPlane, schema: string): TypeExpr {
   const def = control.schemas.get(schema);
   if (def === undefined) throw new AosError("schema.missing", `${schema}: no such schema`);

@@ -4,12 +4,12 @@ import { canonical, decode } from "../air/cbor.ts";
 import { decodePureOutput, encodePureInput, pureContext } from "../air/envelope.ts";
 import { AosError } from "../air/error.ts";
 import { expandName, type Expanded } from "../air/expand.ts";
-import { bytesEqual, compareBytes, hashBytes, ZERO_HASH } from "../air/hash.ts";
+import { bytesEqual, hashBytes, ZERO_HASH } from "../air/hash.ts";
 import { normalizerFor } from "../air/normalize.ts";
-import { compareText } from "../air/text.ts";
 import type { ControlPlane, DefModule } from "../air/types.ts";
 import type { Hash, Value } from "../air/value.ts";
 import type { ModuleRunner } from "../ports.ts";
+import { compareCells } from "./cells.ts";
 import { LIMITS } from "./limits.ts";
 import { reducerOf } from "./machine.ts";
 import { encodeRecord, place, type Draft } from "./record.ts";
@@ -25,7 +25,7 @@ export interface Misfit {
 }
 
 /** A cell that a migration module carries over; without a state it is deleted. */
-export interface Migrated {
+interface Migrated {
   readonly reducer: string;
   readonly key: Uint8Array | undefined;
   /** Canonical bytes. */
@@ -34,13 +34,13 @@ export interface Migrated {
   readonly fuel: number;
 }
 
-export interface Takeover {
+interface Takeover {
   readonly migrated: readonly Migrated[];
   readonly misfits: readonly Misfit[];
 }
 
 /** What one change of the control plane may write, bytes: it is one turn, in memory, in the journal and in a seal. */
-export interface MigrationMost {
+interface MigrationMost {
   /** The `migrated` records together. */
   readonly records: number;
   /** The new states together. */
@@ -229,8 +229,4 @@ function refusalOf(act: () => void): string | undefined {
     if (!(error instanceof AosError) || error.code === "module.missing") throw error;
     return error.message;
   }
-}
-
-function compareCells(a: Pick<Cell, "reducer" | "key">, b: Pick<Cell, "reducer" | "key">): number {
-  return compareText(a.reducer, b.reducer) || compareBytes(a.key ?? new Uint8Array(0), b.key ?? new Uint8Array(0));
 }

@@ -2,7 +2,7 @@
 
 import type { DefPolicy, PolicyDecision, PolicyMatch } from "../air/types.ts";
 
-export interface PolicyQuestion {
+interface PolicyQuestion {
   readonly effect_kind: string;
   readonly cap_name: string;
   readonly cap_type: string;

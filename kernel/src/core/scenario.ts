@@ -19,7 +19,7 @@ export interface Scenario {
 }
 
 /** One act of somebody outside; the effects that follow from it are answered before the next. */
-export type ScenarioStep = ScenarioEvent | ScenarioApproval;
+type ScenarioStep = ScenarioEvent | ScenarioApproval;
 
 /** An event as somebody would send it: runtime lens, variants as `{"$tag", "$value"}`, bytes as text or `{"$bytes": base64}`. */
 export interface ScenarioEvent {

@@ -5,7 +5,7 @@ import type { Value, ValueMap } from "../air/value.ts";
 import type { IntentOrigin } from "./world.ts";
 
 /** A secret an effect names; its value comes in at dispatch and nowhere else. */
-export interface SecretRef {
+interface SecretRef {
   readonly alias: string;
   readonly version: bigint;
 }
@@ -20,7 +20,7 @@ export function withSecretTags(value: Value): Value {
 }
 
 /** Every `{"$tag": "secret", "$value": {alias, version}}` in a value, in its order. */
-export function secretsIn(value: Value): readonly SecretRef[] {
+function secretsIn(value: Value): readonly SecretRef[] {
   if (isList(value)) return value.flatMap(secretsIn);
   if (!isMap(value)) return [];
   const ref = value.get("$tag") === "secret" ? refOf(value.get("$value")) : undefined;

@@ -24,7 +24,7 @@ export interface ShadowReport {
   readonly definitions: readonly DefChange[];
   readonly sections: readonly SectionChange[];
   readonly authority: readonly AuthorityChange[];
-  /** Cells whose state the new control plane cannot take over; while there are any, an apply is refused. */
+  /** Cells whose state or key the new control plane cannot take over; while there are any, an apply is refused. */
   readonly misfits: readonly MisfitRow[];
   /** Effects of the candidate run, in order. */
   readonly effects: readonly EffectRow[];
@@ -69,10 +69,10 @@ export interface DivergenceRow {
 }
 
 /** `cut`: the limit of effects was reached and what was left did not run. */
-export type RunState = "complete" | "cut" | "skipped";
+type RunState = "complete" | "cut" | "skipped";
 
 /** What is the same of an effect whatever its details: `METHOD scheme://host[:port]` for HTTP, else the grant. */
-export interface EffectTarget {
+interface EffectTarget {
   readonly kind: string;
   readonly target: string;
 }
@@ -130,20 +130,20 @@ export interface CellRow {
   readonly after?: Json;
 }
 
-export interface MisfitRow {
+interface MisfitRow {
   readonly reducer: string;
   readonly key?: Json;
   readonly reason: string;
 }
 
 /** A step of the candidate run that was undone. */
-export interface FailureRow {
+interface FailureRow {
   readonly by: string;
   readonly code: string;
   readonly message: string;
 }
 
-/** A scenario's event that the candidate run did not let in; `event` is its index in the scenario. */
+/** What the candidate run did not let in: of a scenario, `event` its index there; of a window, `file` is `journal` and `event` the seq. */
 export interface RejectedRow {
   readonly file: string;
   readonly event: number;

@@ -1,15 +1,15 @@
 // The rows of a shadow report, read off the records of its runs.
 
 import { decode } from "../air/cbor.ts";
-import { compareBytes } from "../air/hash.ts";
 import { valueToJson } from "../air/json.ts";
 import { compareText } from "../air/text.ts";
 import type { Json } from "../air/types.ts";
 import type { Hash } from "../air/value.ts";
+import { compareCells } from "./cells.ts";
 import type { JournalRecord, RecordKind } from "./record.ts";
 import type { ShadowAnswer } from "./shadow-answer.ts";
 import type { CellRow, DeniedRow, EffectRow, MigratedRow, PlanRow, RemovedRow } from "./shadow-report.ts";
-import type { CellName, Run } from "./shadow-run.ts";
+import type { Run } from "./shadow-run.ts";
 import { trieGet } from "./trie.ts";
 import { cellKey, type Cell, type PlanInstance, type Wait, type World } from "./world.ts";
 
@@ -152,9 +152,4 @@ function stateJson(cell: Cell | undefined): Json | undefined {
 
 export function keyField(key: Uint8Array | undefined): { readonly key?: Json } {
   return key === undefined ? {} : { key: valueToJson(decode(key)) };
-}
-
-/** By reducer, the cell without a key first, then by the bytes of the key. */
-function compareCells(a: CellName, b: CellName): number {
-  return compareText(a.reducer, b.reducer) || compareBytes(a.key ?? new Uint8Array(0), b.key ?? new Uint8Array(0));
 }

@@ -46,7 +46,7 @@ export interface Run {
 }
 
 /** A cell by its reducer and its key. */
-export interface CellName {
+interface CellName {
   readonly reducer: string;
   readonly key: Uint8Array | undefined;
 }
@@ -147,7 +147,7 @@ export function take(run: Run, input: Input): readonly JournalRecord[] {
   return made.records;
 }
 
-export function intentsIn(records: readonly JournalRecord[]): JournalRecord<"intent">[] {
+function intentsIn(records: readonly JournalRecord[]): JournalRecord<"intent">[] {
   return records.filter((record) => record.kind === "intent");
 }
 

@@ -20,7 +20,7 @@ export interface ShadowWindow {
 }
 
 /** Rows of divergence that a report shows; the others are counted. */
-export const DIVERGENCE_ROWS_MAX = 50;
+const DIVERGENCE_ROWS_MAX = 50;
 const WORDS_MAX = 10;
 
 type Divergence = NonNullable<ShadowReport["divergence"]>;

@@ -15,7 +15,7 @@ import { playWindow, type ShadowWindow } from "./shadow-window.ts";
 import type { Dependencies } from "./turn.ts";
 import { stateRoot, type World } from "./world.ts";
 
-export interface ShadowInput {
+interface ShadowInput {
   /** The recorded state. It is not changed. */
   readonly world: World;
   /** The control plane to try, and the hash of its bundle. */

@@ -9,7 +9,7 @@ import type { Encodable, Hash, Value } from "../air/value.ts";
 import { planOf } from "./machine.ts";
 import { leafOf, nodeDigest, type Branch, type Leaf, type NodeSource, type Place, type Stub } from "./trie.ts";
 import {
-  cellDigest, heldDigest, intentDigest, intentFields, planDigest, spendDigest, type Cell, type HeldEffect, type IntentOrigin, type OpenIntent, type PlanInstance,
+  cellDigest, heldDigest, intentDigest, intentFields, mapValues, planDigest, spendDigest, type Cell, type HeldEffect, type IntentOrigin, type OpenIntent, type PlanInstance,
   type Spend, type StepState, type Wait,
 } from "./world.ts";
 
@@ -61,7 +61,7 @@ const LEAF = 0;
 const BRANCH = 1;
 const LEAF_HEAD_BYTES = 5;
 const BRANCH_HEAD_BYTES = 3;
-/** Digest, then size, file and offset of six bytes each with file of eight, then four of length. */
+/** 32 bytes of digest, six of size, eight of file, six of offset, four of length. */
 const CHILD_BYTES = 32 + 6 + 8 + 6 + 4;
 
 /**
@@ -151,12 +151,12 @@ function readBranch<V>(bytes: Uint8Array, source: NodeSource<V>): Branch<V> {
 }
 
 function planFields(plan: PlanInstance): Encodable {
-  const tagged = (values: ReadonlyMap<string, XValue>): Encodable => mapped(values, taggedValue);
+  const tagged = (values: ReadonlyMap<string, XValue>): Encodable => mapValues(values, taggedValue);
   return {
     id: plan.id, plan: plan.def.name, bundle: plan.bundle, started: plan.startedSeq, deadline_ns: plan.deadlineNs, correlated: plan.correlated,
     input: taggedValue(plan.input), vars: tagged(plan.vars), steps: plan.steps, outputs: tagged(plan.outputs), handles: plan.handles,
-    answers: mapped(plan.answers, ({ status, value }) => ({ status, value: taggedValue(value) })), events: tagged(plan.events),
-    waits: mapped(plan.waits, (wait) => ({ ...wait })),
+    answers: mapValues(plan.answers, ({ status, value }) => ({ status, value: taggedValue(value) })), events: tagged(plan.events),
+    waits: mapValues(plan.waits, (wait) => ({ ...wait })),
   };
 }
 
@@ -208,7 +208,7 @@ function readSpend(value: Value): Spend {
 }
 
 /** Readers of the fields of a map, each refusing what is not there or of another kind. */
-export interface FieldReader {
+interface FieldReader {
   text(name: string): string;
   hash(name: string): Hash;
   bytes(name: string): Uint8Array;
@@ -260,10 +260,6 @@ export function hashOf(value: Value): Hash {
 export function countOf(value: Value): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw corrupt("expected a count");
-}
-
-function mapped<V>(map: ReadonlyMap<string, V>, encode: (value: V) => Encodable): ReadonlyMap<string, Encodable> {
-  return new Map([...map].map(([key, value]) => [key, encode(value)]));
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -17,7 +17,7 @@ export interface NativeEvent {
   readonly key: Value | undefined;
 }
 /** The next state, fields in the order of their schema. @throws AosError to refuse the event: its code goes into `step_failed` */
-export type NativeReducer = (event: NativeEvent) => Encodable;
+type NativeReducer = (event: NativeEvent) => Encodable;
 
 export type NativeResult =
   | { readonly kind: "ok"; readonly output: Uint8Array; readonly fuelUsed: number }

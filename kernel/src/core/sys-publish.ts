@@ -79,7 +79,7 @@ export function readTarget(target: string): Target {
 }
 
 /** Does a route admit a target, and what of the target comes after it? Whole segments are compared: `/app` admits `/app/x`, not `/apple`. */
-export function underRoute(route: string, target: Target): readonly string[] | undefined {
+function underRoute(route: string, target: Target): readonly string[] | undefined {
   const prefix = readTarget(route).segments;
   return prefix.every((segment, index) => target.segments[index] === segment) ? target.segments.slice(prefix.length) : undefined;
 }

@@ -1,22 +1,9 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { hex, sha256, utf8 } from "../air/hash.ts";
-import { seeded, type Random } from "../testing/random-air.ts";
-import { emptyTrie, trieDelete, trieEntries, trieGet, trieRoot, trieSet, trieSize, type Trie } from "./trie.ts";
-
-const digest = (value: number): Uint8Array => sha256(utf8(String(value)));
-const rootOf = (trie: Trie<number>): string => hex(trieRoot(trie, digest));
-
-function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
-  const rest = [...items];
-  return items.map(() => rest.splice(random.below(rest.length), 1)[0] as T);
-}
-
-function built(entries: Iterable<readonly [string, number]>): Trie<number> {
-  let trie = emptyTrie<number>();
-  for (const [key, value] of entries) trie = trieSet(trie, key, value);
-  return trie;
-}
+import { built, digest, rootOf } from "../testing/number-trie.ts";
+import { seeded, shuffled, type Random } from "../testing/random-air.ts";
+import { emptyTrie, trieDelete, trieEntries, trieGet, trieSet, trieSize, type Trie } from "./trie.ts";
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(parts.flatMap((part) => [...part]));

@@ -1,7 +1,7 @@
 // The state of a world as one immutable value: the fold of its journal (I6).
 
 import { canonical } from "../air/cbor.ts";
-import { hex, sha256, hashToRaw, rawToHash, utf8 } from "../air/hash.ts";
+import { hex, sha256, hashToRaw, rawToHash } from "../air/hash.ts";
 import { taggedValue, type XValue } from "../air/expr.ts";
 import { nodeHash } from "../air/serialize.ts";
 import type { ControlPlane, DefPlan } from "../air/types.ts";
@@ -217,11 +217,6 @@ function tagged(values: ReadonlyMap<string, XValue>): Encodable {
   return mapValues(values, taggedValue);
 }
 
-function mapValues<V>(map: ReadonlyMap<string, V>, encode: (value: V) => Encodable): ReadonlyMap<string, Encodable> {
+export function mapValues<V>(map: ReadonlyMap<string, V>, encode: (value: V) => Encodable): ReadonlyMap<string, Encodable> {
   return new Map([...map].map(([key, value]) => [key, encode(value)]));
-}
-
-/** SHA-256 of a text, for hashes that name a message rather than a value. */
-export function textHash(text: string): Hash {
-  return rawToHash(sha256(utf8(text)));
 }

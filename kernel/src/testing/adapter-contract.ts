@@ -10,7 +10,8 @@ import type { AdapterEnv } from "../adapters/env.ts";
 import { canonical, decode } from "../air/cbor.ts";
 import { BUILTIN_EFFECTS, BUILTIN_SCHEMAS } from "../air/catalog.ts";
 import { hex, utf8, ZERO_HASH } from "../air/hash.ts";
-import { normalizerFor } from "../air/normalize.ts";
+import { compileNormalizer } from "../air/normalize.ts";
+import type { TypeExpr } from "../air/types.ts";
 import type { Encodable } from "../air/value.ts";
 import { blankWorld } from "../core/world.ts";
 import type { Adapter, AdapterCall, AdapterResult, Blobs } from "../ports.ts";
@@ -34,6 +35,8 @@ export interface ContractCall {
   /** The grant's params; null unless told. */
   readonly capParams?: Encodable;
   readonly idempotencyKey?: Uint8Array;
+  /** The type of its receipt: for an effect that worlds declare themselves (`defeffect`). Those of the catalog are known. */
+  readonly receipt?: TypeExpr;
 }
 
 export interface AdapterContract {
@@ -231,9 +234,10 @@ function callOf(env: ContractEnv, call: ContractCall): AdapterCall {
 }
 
 function checkResult(subject: Subject, call: ContractCall, result: AdapterResult): void {
-  const effect = BUILTIN_EFFECTS.get(call.effect);
-  assert.ok(effect !== undefined, `${call.effect} is in the catalog`);
-  assert.doesNotThrow(() => normalizerFor(BUILTIN_SCHEMAS, effect.receipt_schema)(decode(result.payload)), `the payload fits ${effect.receipt_schema}`);
+  const name = BUILTIN_EFFECTS.get(call.effect)?.receipt_schema;
+  const type = call.receipt ?? (name === undefined ? undefined : { kind: "ref" as const, name });
+  assert.ok(type !== undefined, `${call.effect} is in the catalog, or its call says what its receipt is`);
+  assert.doesNotThrow(() => compileNormalizer(BUILTIN_SCHEMAS, type)(decode(result.payload)), `the payload of ${call.effect} fits its schema`);
   const canary = hex(utf8(CANARY));
   for (const bytes of [result.payload, utf8(result.code ?? ""), ...subject.stored]) assert.ok(!hex(bytes).includes(canary), "no secret comes out");
 }

@@ -54,7 +54,7 @@ const AIR = [
 ];
 
 /** Runs the world; `withWorld` replays it and compares every derived record. */
-export async function goldenDigest(): Promise<Hash> {
+async function goldenDigest(): Promise<Hash> {
   const modules = createModuleRunner();
   const artifacts = [await buildScript(COUNTER_SCRIPT), await buildScript(NOTES_SCRIPT), assemble(COUNTER_MULTI)];
   const names = ["gold/Counter@1", "gold/Notes@1", "gold/Raw@1"];

@@ -72,10 +72,10 @@ export async function begin(parts: HostParts, options: Partial<HostOptions> = {}
 }
 
 /** Stops a host, replays its journal and compares. */
-export async function end(host: Host, parts: HostParts, journal = parts.journal): Promise<void> {
+export async function end(host: Host, parts: HostParts): Promise<void> {
   const live = host.world;
   await host.stop();
-  await assertReplays(journal, parts.blobs, { modules: parts.modules, live });
+  await assertReplays(parts.journal, parts.blobs, { modules: parts.modules, live });
 }
 
 /** A journal that counts appends and does first what the test says. */
@@ -118,4 +118,9 @@ export function heldAdapter(resend: "again" | "unknown" = "again", obeys: "signa
 /** Lets everything that is not waiting for the outside happen. */
 export async function quiet(): Promise<void> {
   for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The same parts as a crash at this moment leaves them: their journal is open again. */
+export async function leftBy<P extends Pick<HostParts, "journal">>(parts: P): Promise<P> {
+  return { ...parts, journal: await journalOf(await turnsIn(parts.journal)) };
 }

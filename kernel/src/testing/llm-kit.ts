@@ -47,7 +47,7 @@ export interface LlmAsk {
 }
 
 /** A receipt, its payload read and its output from the blobs. */
-export interface LlmReceipt {
+interface LlmReceipt {
   readonly result: AdapterResult;
   readonly status: string;
   readonly usage: Value | undefined;

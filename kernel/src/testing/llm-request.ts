@@ -21,7 +21,7 @@ export function requestProblem(protocol: "openai-chat" | "openai-responses" | "a
   }
 }
 
-function isObject(value: unknown): value is Json {
+export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { hex, sha256, utf8 } from "../air/hash.ts";
-import { requestProblem } from "./llm-request.ts";
+import { isObject, requestProblem } from "./llm-request.ts";
 import { anthropicWire, chatWire, responsesWire, type ScriptedAnswer, type Wire, type WireError, type WireEvent } from "./llm-wire.ts";
 
 export type LlmServerProtocol = "openai-chat" | "openai-responses" | "anthropic";
@@ -132,10 +132,6 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Messages are in `messages` or in `input`, their content a text or parts with a `text`. */

@@ -4,9 +4,9 @@ import { memoryBlobs } from "../adapters/blobs/memory.ts";
 import { memoryJournal } from "../adapters/journal/memory.ts";
 import type { Encodable, Hash } from "../air/value.ts";
 import type { JournalRecord } from "../core/record.ts";
-import type { Host } from "../host.ts";
+import type { Host, HostOptions } from "../host.ts";
 import { countAndFetch, fieldOf, type FetchWorldOptions } from "./fetch-world.ts";
-import { startOffer, type HostParts } from "./host-kit.ts";
+import { openOn, startOffer, type HostParts } from "./host-kit.ts";
 import { manualClock } from "./manual-clock.ts";
 import { nativeModules } from "./native-modules.ts";
 import { notesWorld } from "./shadow-world.ts";
@@ -59,3 +59,11 @@ export const NOTES_ACTS: readonly ((host: Host, parts: HostParts) => Promise<voi
     await host.submit(noteOffer("note 2", "third"));
   },
 ];
+
+/** Such a world after its first act; the host goes on. */
+export async function notesBegun(options: Partial<HostOptions> = {}): Promise<{ readonly parts: HostParts; readonly host: Host }> {
+  const parts = notesParts();
+  const host = await openOn(parts, options);
+  for (const act of NOTES_ACTS.slice(0, 1)) await act(host, parts);
+  return { parts, host };
+}

@@ -68,7 +68,7 @@ export async function inPureWorld(options: PureWorldOptions, use: (world: PureWo
 }
 
 /** What every world must be: replayed to the same roots, its index of waits that of its plans. */
-export async function assertReplay({ world, turns, roots, shelf }: PureWorld): Promise<void> {
+async function assertReplay({ world, turns, roots, shelf }: PureWorld): Promise<void> {
   let replayed: World | undefined;
   assert.ok(turns.length >= 2, "there is a journal to replay");
   for (const [index, turn] of turns.entries()) {

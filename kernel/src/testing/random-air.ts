@@ -25,6 +25,16 @@ export function seeded(seed: number): Random {
   return { below, pick: (choices) => choices[below(choices.length)]! };
 }
 
+/** The items in an order that the draws decide. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const out = [...items];
+  for (let last = out.length - 1; last > 0; last--) {
+    const other = random.below(last + 1);
+    [out[last], out[other]] = [out[other] as T, out[last] as T];
+  }
+  return out;
+}
+
 const PRIMITIVES: readonly PrimitiveName[] =
   ["bool", "int", "nat", "dec128", "bytes", "text", "time", "duration", "hash", "uuid", "unit"];
 const KEYS: readonly KeyTypeName[] = ["int", "nat", "text", "uuid", "hash"];
@@ -51,7 +61,7 @@ function named(random: Random, inner: () => TypeExpr): Map<string, TypeExpr> {
 }
 
 /** A literal of a type without refs: canonical or not, always one that checks. */
-export function randomLiteral(random: Random, type: TypeExpr): Literal {
+function randomLiteral(random: Random, type: TypeExpr): Literal {
   const several = (): unknown[] => Array.from({ length: random.below(4) });
   switch (type.kind) {
     case "bool": return { kind: "bool", value: random.below(2) === 1 };
@@ -131,7 +141,7 @@ function allOf<T>(items: readonly (T | undefined)[]): T[] | undefined {
 }
 
 /** A value the normaliser takes for the literal, in one of its accepted spellings. */
-export function looseValue(literal: Literal, type: TypeExpr, random: Random): Value {
+function looseValue(literal: Literal, type: TypeExpr, random: Random): Value {
   switch (type.kind) {
     case "option": return literal.kind === "null" ? null : looseValue(literal, type.item, random);
     case "unit": return random.pick<Value>([null, "x", 1, []]);

@@ -8,7 +8,7 @@ import * as pure from "../air/tree.ts";
 import { stagedStore, type TreeStore } from "../air/tree-node.ts";
 import type { Hash } from "../air/value.ts";
 import type { Blobs } from "../ports.ts";
-import { seeded, type Random } from "../testing/random-air.ts";
+import { seeded, shuffled, type Random } from "../testing/random-air.ts";
 import {
   annotate, annotations, changeTree, diffTrees, EMPTY_TREE_HASH, findPath, readFile, readTree, removePath, walkTree, writeFile, type FileEdit,
   type TreeDifference,
@@ -271,12 +271,3 @@ test("trees: disjoint changes: one root in whatever order, one by one or at once
   }
   assert.equal(orders, 180);
 });
-
-function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
-  const out = [...items];
-  for (let index = out.length - 1; index > 0; index--) {
-    const other = random.below(index + 1);
-    [out[index], out[other]] = [out[other] as T, out[index] as T];
-  }
-  return out;
-}

@@ -11,7 +11,7 @@ const SHA = text<Oid>((sha) => isOid(sha), "a commit");
 const ACCOUNT = partial({ id: ID, login: WORDS, type: maybe(WORDS) });
 const anything: Shape<true> = () => true;
 
-export interface Account {
+interface Account {
   readonly id: number;
   readonly login: string;
   readonly type?: string;
@@ -40,7 +40,7 @@ export interface GithubReview {
 }
 const REVIEW: Shape<GithubReview> = partial({ id: ID, user: orNull(ACCOUNT), state: WORDS, commit_id: orNull(SHA), submitted_at: maybe(orNull(WORDS)), body: maybe(orNull(WORDS)) });
 
-export interface Comment {
+interface Comment {
   readonly id: number;
   readonly user: Account | null;
   readonly body?: string | null;
@@ -56,7 +56,7 @@ export interface GithubStatus {
 }
 const STATUS: Shape<GithubStatus> = partial({ context: WORDS, state: WORDS, description: maybe(orNull(WORDS)), created_at: WORDS, creator: orNull(ACCOUNT) });
 
-export interface CheckRun {
+interface CheckRun {
   readonly id: number;
   readonly name: string;
   readonly status: string;
@@ -91,7 +91,7 @@ export interface RepositoryFacts {
 const REPOSITORY: Shape<RepositoryFacts> = partial({ id: ID, default_branch: WORDS, allow_merge_commit: maybe(truth), permissions: maybe(partial({ push: truth, admin: truth })) });
 
 /** Who GitHub takes us for. */
-export interface Self {
+interface Self {
   readonly userId: number;
   /** Null with a token. */
   readonly appId: number | null;
@@ -109,7 +109,7 @@ export interface StatusDraft {
   readonly state: "failure" | "pending" | "success";
   readonly description: string;
 }
-export interface MergeDraft {
+interface MergeDraft {
   /** The head that was decided on: GitHub refuses when the pull request has another by now. */
   readonly sha: Oid;
   readonly title: string;

@@ -16,7 +16,7 @@ export interface LastWord {
   readonly timeSeconds: number;
   readonly message: string;
 }
-export interface Collapsed {
+interface Collapsed {
   /** By account, in order of time. */
   readonly words: readonly LastWord[];
   /** Sentences about reviews that can be nobody's word. */

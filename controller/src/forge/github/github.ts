@@ -16,7 +16,7 @@ import { pullRefspecs, subjectsOf, type Subject } from "./subjects.ts";
 import { witnessReviews, type Witness } from "./witness.ts";
 
 /** Branches that GitHub makes for groups of the merge queue. */
-export const QUEUE_PREFIX = "refs/heads/gh-readonly-queue/main/";
+const QUEUE_PREFIX = "refs/heads/gh-readonly-queue/main/";
 
 export interface GithubForge {
   /** Looks which pull requests are open; says what to fetch for them. */

@@ -16,7 +16,7 @@ const DESCRIPTION_MAX = 140;
 const SUMMARY_MAX = 60_000;
 
 /** Text by place, as it was last written there, so that nothing is written twice. Forgetting it costs one more look. */
-export interface Posted {
+interface Posted {
   readonly said: Map<string, string>;
   readonly ids: Map<string, number>;
 }
@@ -90,7 +90,7 @@ interface Sticky {
 }
 
 /** Edits the comment in place; makes it where there is none, or none any more. Somebody else's with our marker is left alone. */
-export async function postComment(api: GithubApi, posted: Posted, { pull, world, body }: Sticky): Promise<void> {
+async function postComment(api: GithubApi, posted: Posted, { pull, world, body }: Sticky): Promise<void> {
   const place = `comment ${pull}`;
   if (posted.said.get(place) === body) return;
   const found = posted.ids.get(place) ?? (await findComment(api, { pull, world }));

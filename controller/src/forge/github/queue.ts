@@ -12,7 +12,7 @@ import type { Witness } from "./witness.ts";
 /** GitHub puts no more pull requests into a group. */
 const GROUP_MAX = 100;
 
-export interface Group {
+interface Group {
   /** Main. */
   readonly base: Oid;
   /** The last merge of the group, which descends from main. */

@@ -34,7 +34,7 @@ export interface Witness {
   /** This controller's word on a merge that would stand behind others on main; undefined when it has none. @throws AosError for one that could not come into force */
   readonly foresee?: (merge: { readonly base: Oid; readonly head: Oid; readonly tree: Oid }) => Promise<ShadowFound | undefined>;
 }
-export interface Witnessed {
+interface Witnessed {
   /** Lines that were written. */
   readonly written: number;
   /** Sentences about what cannot count. */
@@ -119,7 +119,7 @@ async function statusesOf(api: GithubApi, head: Oid): Promise<readonly GithubSta
 }
 
 /** The content id that our own last status before a moment names. Anybody who may push may post a status: others' are not read. */
-export function lastBinding(statuses: readonly GithubStatus[], options: { readonly userId: number; readonly beforeSeconds: number }): Hash | undefined {
+function lastBinding(statuses: readonly GithubStatus[], options: { readonly userId: number; readonly beforeSeconds: number }): Hash | undefined {
   const own = statuses
     .map((status, position) => ({ ...status, position, seconds: Math.floor(Date.parse(status.created_at) / 1000) }))
     .filter(({ context, creator, seconds }) => context === REPORT_CONTEXT && creator?.id === options.userId && seconds < options.beforeSeconds)

@@ -18,8 +18,8 @@ export interface Answered {
   readonly paged?: true;
   readonly around?: string;
 }
-export type Right = readonly [keyof Grants, "read" | "write"];
-export interface Route {
+type Right = readonly [keyof Grants, "read" | "write"];
+interface Route {
   /** Any one of these suffices. */
   readonly needs: readonly Right[];
   /** Answers that only an App's or a workflow's token gets. */

@@ -108,7 +108,7 @@ function paramsOf(parts: readonly string[], asked: readonly string[]): Readonly<
   return params;
 }
 
-export interface Requested {
+interface Requested {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   /** Undefined when none was sent. */

@@ -19,7 +19,7 @@ interface Place {
   readonly fork: DoubleState["forks"][number] | undefined;
 }
 
-export interface GitServed {
+interface GitServed {
   readonly status: number;
   /** Whose token was shown. */
   readonly login: string;

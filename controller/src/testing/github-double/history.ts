@@ -1,19 +1,14 @@
 // Plays a review history on GitHub: the same proposals and reports, the reviews by accounts, witnessed by the controller.
 
 import { assert } from "@agentos/kernel";
-import { gatherDecision } from "../../forge/gather.ts";
-import { MAIN_REF, PROPOSALS_PREFIX } from "../../forge/local.ts";
 import type { Decision } from "../../governance/decision.ts";
-import type { Oid } from "../../git/objects.ts";
-import type { Brings } from "../brings.ts";
 import type { AtEnd } from "../at-end.ts";
-import { principalNamed, type FileChanges, type KeyName } from "../governed-world.ts";
+import { principalNamed, type KeyName } from "../governed-world.ts";
+import { beginPlay, judged, NOBODYS, playChange, SLUG, type Played } from "../history-play.ts";
 import type { ReviewHistory, Step } from "../review-histories.ts";
 import type { Actor } from "./state.ts";
 import { ACCOUNTS, githubTrust, githubWorld, type GithubWorld } from "./world.ts";
 
-const SLUG = "raise-limit";
-const NOBODYS = "f".repeat(40);
 const STATES = { approve: "APPROVED", "request-changes": "CHANGES_REQUESTED", comment: "COMMENTED" } as const;
 
 /** Keys and how they end are no matter of accounts: such histories are told by signed reviews alone. */
@@ -21,61 +16,39 @@ export function isAboutAccounts({ steps }: ReviewHistory): boolean {
   return steps.every((step) => step.do !== "retire" && step.do !== "remove" && step.do !== "rename");
 }
 
-interface Played {
+interface Shown {
   readonly here: GithubWorld;
-  first: Oid | undefined;
-  files: FileChanges;
-  brings: Brings;
-  reported: boolean;
+  readonly played: Played;
   pull: number | undefined;
 }
 
-export async function playOnGithub(t: AtEnd, { policy, roles, at, steps }: ReviewHistory): Promise<Decision> {
+export async function playOnGithub(t: AtEnd, history: ReviewHistory): Promise<Decision> {
+  const { policy, roles, steps } = history;
   const here = await githubWorld(t, { ...(policy === undefined ? {} : { policy: `${JSON.stringify(policy)}\n` }), ...(roles === undefined ? {} : { trust: githubTrust({ roles }) }) });
-  const { world } = here;
-  const played: Played = { here, first: undefined, files: {}, brings: {}, reported: true, pull: undefined };
-  for (const step of steps) await play(played, step);
-  return (await gatherDecision(world.local, { base: await world.main(), head: await world.head(SLUG), slug: SLUG, world: world.world, ...(at === undefined ? {} : { timeSeconds: at }) })).decision;
+  const shown: Shown = { here, played: beginPlay(here.world), pull: undefined };
+  for (const step of steps) await play(shown, step);
+  return (await judged(here.world, history)).decision;
 }
 
-async function play(played: Played, step: Step): Promise<void> {
-  const { world } = played.here;
+async function play(shown: Shown, step: Step): Promise<void> {
   switch (step.do) {
-    case "propose":
-      played.files = step.files ?? { "air/a.txt": "changed\n" };
-      played.brings = step.brings ?? {};
-      played.reported = step.reported ?? true;
-      played.first = await world.propose(SLUG, played.files, { by: step.by });
-      return show(played);
-    case "push":
-      played.brings = step.brings ?? played.brings;
-      await world.setRef(PROPOSALS_PREFIX + SLUG, await world.commit({ parents: [await world.head(SLUG)], files: step.files, by: step.by ?? "author" }));
-      return show(played);
-    case "rebase":
-      played.files = step.files ?? played.files;
-      played.brings = step.brings ?? played.brings;
-      await world.propose(SLUG, played.files, { by: "author" });
-      return show(played);
-    case "rerun":
-      played.brings = step.brings;
-      return show(played);
-    case "main":
-      await world.setRef(MAIN_REF, await world.commit({ parents: [await world.main()], files: step.files, by: "author" }));
-      return show(played);
     case "review":
-      return review(played, step);
-    default:
+      return review(shown, step);
+    case "retire": case "remove": case "rename":
       throw new Error(`${step.do}: no matter of accounts`);
+    default:
+      await playChange(shown.played, step);
+      return show(shown);
   }
 }
 
 /** Reports on the proposal as it is, and shows it on its pull request. */
-async function show(played: Played): Promise<void> {
-  const { world, double, round } = played.here;
+async function show(shown: Shown): Promise<void> {
+  const { here: { world, double, round }, played } = shown;
   const head = await world.head(SLUG);
   if (played.reported) await world.report(head, { by: "ctl", brings: played.brings });
-  played.pull ??= double.openPull({ ref: `proposals/${SLUG}`, sha: head, by: ACCOUNTS.author });
-  const pull = double.state.pulls.get(played.pull);
+  shown.pull ??= double.openPull({ ref: `proposals/${SLUG}`, sha: head, by: ACCOUNTS.author });
+  const pull = double.state.pulls.get(shown.pull);
   assert(pull !== undefined, "the pull request is open");
   pull.head = { ...pull.head, sha: head };
   double.tick();
@@ -83,7 +56,7 @@ async function show(played: Played): Promise<void> {
   double.tick();
 }
 
-async function review({ here, first, pull }: Played, { by, verdict, of, times = 1 }: Extract<Step, { do: "review" }>): Promise<void> {
+async function review({ here, played: { first }, pull }: Shown, { by, verdict, of, times = 1 }: Extract<Step, { do: "review" }>): Promise<void> {
   const { double, round } = here;
   assert(pull !== undefined, "there is something to review");
   const actor = accountOf(by);

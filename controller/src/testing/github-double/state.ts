@@ -38,7 +38,7 @@ export interface CommentState {
   readonly user: Actor;
   body: string;
 }
-export interface StatusState {
+interface StatusState {
   readonly context: string;
   readonly state: string;
   readonly description: string | null;
@@ -53,13 +53,13 @@ export interface CheckState {
   readonly fields: Record<string, unknown>;
 }
 /** Somebody's own copy, to which they alone write. */
-export interface ForkState {
+interface ForkState {
   readonly id: number;
   readonly owner: Actor;
   /** A bare repository. */
   readonly gitDir: string;
 }
-export interface HookState {
+interface HookState {
   readonly url: string;
   readonly secret: string;
 }

@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { AosError } from "../../air/error.ts";
 import { hashBytes } from "../../air/hash.ts";
+import { folder } from "../../testing/folder.ts";
 import { blobsContract } from "../../testing/blobs-contract.ts";
 import { fileBlobs } from "./file.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-blobs-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 const bytes = new TextEncoder().encode("hello");
 const digits = hashBytes(bytes).slice("sha256:".length);

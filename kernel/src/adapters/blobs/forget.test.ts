@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { hashBytes, utf8 } from "../../air/hash.ts";
+import { folder } from "../../testing/folder.ts";
 import { fileBlobStreams } from "./file-stream.ts";
 import { fileBlobs } from "./file.ts";
 import { forgetBlob } from "./forget.ts";
 
 test("blobs file: one that is forgotten: gone, the others stay; in a file with others it stays; one that is not there", async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), "aos-blobs-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  const dir = await folder(t);
   const blobs = fileBlobs(dir);
   const [secret, other] = [await blobs.put(utf8("secret")), await blobs.put(utf8("other"))];
   const [small, ...more] = await fileBlobStreams(dir).writeAll((async function* () {

@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { hashBytes, utf8 } from "../../air/hash.ts";
 import type { Hash } from "../../air/value.ts";
+import { folder } from "../../testing/folder.ts";
 import { fileBlobs } from "./file.ts";
 import { fileBlobStreams } from "./file-stream.ts";
 import { blobSegments } from "./segments.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-segments-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 async function* of(...blobs: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* blobs;

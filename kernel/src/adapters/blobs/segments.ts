@@ -34,7 +34,7 @@ interface Segment {
   readonly rows: Buffer;
 }
 /** Where a blob is. */
-export interface BlobPlace {
+interface BlobPlace {
   readonly path: string;
   readonly offset: number;
   readonly length: number;

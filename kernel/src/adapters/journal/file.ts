@@ -18,7 +18,7 @@ import type { SegmentEnd } from "./segment-end.ts";
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** What opening for append cut off: a frame whose write never ended, so that nobody was told it was durable. */
-export interface TornTail {
+interface TornTail {
   readonly droppedBytes: number;
   /** Seq of the last record that stays; -1 when there is none. */
   readonly afterSeq: number;
@@ -86,7 +86,7 @@ export function repairJournal(options: { readonly dir: string }): Promise<Repair
   return repairSegments(options.dir).catch(outside("journal.io", options.dir));
 }
 
-export interface Repair {
+interface Repair {
   readonly droppedTurns: number;
   readonly keptFile: string | undefined;
   readonly nextSeq: number;

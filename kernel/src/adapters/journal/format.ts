@@ -9,7 +9,7 @@ export const HEADER_BYTES = 16;
 /** u32be payload length, u32be record count, u64be first seq, eight bytes of checksum. */
 export const FRAME_HEAD_BYTES = 24;
 /** Longest payload of a frame: what one read and one buffer can hold on every platform. */
-export const PAYLOAD_BYTES_MAX = 0x3fff_ffff;
+const PAYLOAD_BYTES_MAX = 0x3fff_ffff;
 
 const MAGIC = "AOSJRNL1";
 const CHECKSUM_BYTES = 8;
@@ -29,13 +29,13 @@ export type BadFrame =
   | { readonly kind: "corrupt"; readonly offset: number; readonly seq: number; readonly reason: "seq"; readonly found: number };
 
 /** What stands at an offset. `more` asks for `needed` bytes from that offset on. */
-export type FrameAt =
+type FrameAt =
   | { readonly kind: "frame"; readonly frame: Frame }
   | { readonly kind: "more"; readonly needed: number }
   | BadFrame;
 
 /** How a file ends: after its last frame, inside one that was never finished, or before one that is wrong. */
-export type JournalEnd = { readonly kind: "clean"; readonly offset: number } | { readonly kind: "torn"; readonly offset: number } | BadFrame;
+type JournalEnd = { readonly kind: "clean"; readonly offset: number } | { readonly kind: "torn"; readonly offset: number } | BadFrame;
 
 export interface Scan {
   readonly frames: readonly Frame[];

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, open, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { AosError } from "../../air/error.ts";
 import type { Journal, JournalTurn } from "../../ports.ts";
+import { folder } from "../../testing/folder.ts";
+import { bytesRead } from "../../testing/file-handles.ts";
 import { openFileJournal, repairJournal } from "./file.ts";
 import { readPoints, SEEK_BYTES } from "./seek.ts";
 
@@ -21,33 +21,11 @@ function turnOf(index: number): JournalTurn {
 }
 
 async function journalIn(t: TestContext, options: { readonly segmentBytes?: number } = {}): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-seek-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  const dir = await folder(t);
   const journal = await openFileJournal({ dir, mode: "append", ...options });
   for (let index = 0; index < TURNS; index += 50) await journal.append(Array.from({ length: 50 }, (_, at) => turnOf(index + at)));
   await journal.close();
   return dir;
-}
-
-type Read = (this: FileHandle, bytes: Uint8Array, offset: number, length: number, position: number) => Promise<{ readonly bytesRead: number }>;
-
-/** Counts the bytes that file handles read from here on. */
-async function bytesRead(t: TestContext, dir: string): Promise<() => number> {
-  const probe = await open(join(dir, SEGMENT), "r");
-  const handles = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const read = handles.read as unknown as Read;
-  let bytes = 0;
-  t.mock.method(handles, "read", async function (this: FileHandle, ...args: Parameters<Read>) {
-    const done = await read.apply(this, args);
-    bytes += done.bytesRead;
-    return done;
-  });
-  return () => {
-    const before = bytes;
-    bytes = 0;
-    return before;
-  };
 }
 
 async function first(journal: Journal, seq: number): Promise<JournalTurn | undefined> {
@@ -69,7 +47,7 @@ test("journal index: opening, one record and a tail of a journal of megabytes: k
   const size = (await readFile(join(dir, SEGMENT))).length;
   const points = await readPoints(join(dir, SEGMENT));
   assert.ok(size > 40 * SEEK_BYTES && points.length > 30, `${points.length} points for ${size} bytes`);
-  const taken = await bytesRead(t, dir);
+  const taken = await bytesRead(t);
   const journal = await openFileJournal({ dir, mode: "append" });
   assert.equal(journal.nextSeq, 2 * TURNS);
   assert.ok(taken() < 3 * SEEK_BYTES, "opening reads the end");
@@ -107,7 +85,7 @@ for (const { what, harm } of harms) {
     await journal.close();
     const points = await readPoints(join(dir, SEGMENT));
     assert.ok(points.length > (what === "one cut inside of a point" ? 20 : 35), `${points.length} points`);
-    const taken = await bytesRead(t, dir);
+    const taken = await bytesRead(t);
     await (await openFileJournal({ dir, mode: "append" })).close();
     assert.ok(taken() < 4 * SEEK_BYTES, "the index is whole again at its end");
   });

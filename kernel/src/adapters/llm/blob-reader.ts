@@ -5,7 +5,7 @@ import type { Hash } from "../../air/value.ts";
 import type { Blobs } from "../../ports.ts";
 
 /** Longest sum of all blobs of a call. */
-export const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
+const REQUEST_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface BlobReader {
   /**

@@ -9,7 +9,7 @@ export interface LlmPrice {
   readonly completionCents: number;
 }
 /** A provider as an operator writes it; `protocol` and `baseUrl` may be left out for a built-in name. */
-export interface LlmProviderConfig {
+interface LlmProviderConfig {
   readonly protocol?: ProtocolName;
   /** As the vendors' own clients have it: with `/v1` for the OpenAI protocols, without for Anthropic's. */
   readonly baseUrl?: string;
@@ -31,7 +31,7 @@ export interface LlmConfig {
 }
 
 /** A configuration with all its defaults. */
-export interface LlmSettings {
+interface LlmSettings {
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
   readonly providers: ReadonlyMap<string, LlmProvider>;

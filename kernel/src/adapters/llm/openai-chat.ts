@@ -14,26 +14,34 @@ const TOOL_CALLS_MAX = 1_000;
 
 export const openaiChat: Protocol = {
   path: "/chat/completions",
-  headers: (key) => new Map(key === undefined ? [] : [["authorization", `Bearer ${key}`]]),
+  headers: bearer,
   body: bodyOf,
   answerOf,
   stream: streamReader,
 };
 
 function bodyOf(request: LlmRequest): unknown {
-  const { model, temperature, maxTokens, messages, tools, toolChoice, delivery, dialect } = request;
+  const { model, maxTokens, messages, tools, toolChoice, delivery, dialect } = request;
   return {
     model,
     messages: messages.map(wireMessage),
     ...(dialect === "platform" ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
-    // 1 is the platform's default, and some of its models refuse the field.
-    ...(dialect === "platform" && temperature === 1 ? {} : { temperature }),
+    ...temperatureOf(request),
     ...(tools.length === 0 ? {} : {
       tools: tools.map(({ name, description, parameters }) => ({ type: "function", function: { name, description, parameters } })),
       tool_choice: toolChoice.kind === "tool" ? { type: "function", function: { name: toolChoice.name } } : toolChoice.kind,
     }),
     ...(delivery === "stream" ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
+}
+
+export function bearer(key: string | undefined): ReadonlyMap<string, string> {
+  return new Map(key === undefined ? [] : [["authorization", `Bearer ${key}`]]);
+}
+
+/** 1 is the platform's default, and some of its models refuse the field. */
+export function temperatureOf({ dialect, temperature }: LlmRequest): { readonly temperature?: number } {
+  return dialect === "platform" && temperature === 1 ? {} : { temperature };
 }
 
 function wireMessage(message: Message): unknown {

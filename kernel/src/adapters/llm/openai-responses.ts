@@ -3,7 +3,7 @@
 import type { Json } from "../../air/types.ts";
 import type { Message, Part } from "./messages.ts";
 import { unsupportedPart } from "./messages.ts";
-import { argumentsText, dataUrl } from "./openai-chat.ts";
+import { argumentsText, bearer, dataUrl, temperatureOf } from "./openai-chat.ts";
 import {
   argumentsOf, badAnswer, brokenOff, failed, field, finishOf, listOf, providerError, textOf, usageOf,
   type Finish, type LlmAnswer, type LlmRequest, type Protocol, type StreamReader, type ToolCall,
@@ -11,21 +11,20 @@ import {
 
 export const openaiResponses: Protocol = {
   path: "/responses",
-  headers: (key) => new Map(key === undefined ? [] : [["authorization", `Bearer ${key}`]]),
+  headers: bearer,
   body: bodyOf,
   answerOf,
   stream: streamReader,
 };
 
 function bodyOf(request: LlmRequest): unknown {
-  const { model, temperature, maxTokens, messages, tools, toolChoice, delivery, dialect } = request;
+  const { model, maxTokens, messages, tools, toolChoice, delivery } = request;
   return {
     model,
     input: messages.flatMap(wireItems),
     max_output_tokens: maxTokens,
     store: false,
-    // 1 is the platform's default, and some of its models refuse the field.
-    ...(dialect === "platform" && temperature === 1 ? {} : { temperature }),
+    ...temperatureOf(request),
     ...(tools.length === 0 ? {} : {
       // Strict schemas are a subset that an author did not ask for.
       tools: tools.map(({ name, description, parameters }) => ({ type: "function", name, description, parameters, strict: false })),

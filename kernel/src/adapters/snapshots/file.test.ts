@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { AosError } from "../../air/error.ts";
+import { folder } from "../../testing/folder.ts";
 import { snapshotsContract } from "../../testing/snapshots-contract.ts";
 import { dropSnapshots, fileSnapshots } from "./file.ts";
-
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "aos-snapshots-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 async function* bytes(...values: readonly number[]): AsyncGenerator<Uint8Array> {
   yield Uint8Array.from(values);
