@@ -1,7 +1,9 @@
 // What is wrong with the files of a world: its AIR, its sync map, its scenarios, its policy and keys, its modules against their sources.
 
 import { AosError, isName, nearest, readJson, type Diagnostic } from "@agentos/kernel";
-import { filesOfFolder, loadWorld, parsePolicy, parseTrust, passedOver, POLICY_PATH, SYNC_FILE, TRUST_PATH, type LoadedWorld, type WorldFiles } from "@agentos/controller";
+import {
+  ALLOWED_SIGNERS_PATH, filesOfFolder, loadWorld, parsePolicy, parseTrust, passedOver, POLICY_PATH, renderTrustSigners, SYNC_FILE, TRUST_PATH, type LoadedWorld, type WorldFiles,
+} from "@agentos/controller";
 import { codeDiagnostics } from "./module-code.ts";
 import { buildDiagnostic, moduleDiagnostics, tryModules, withModules, type ModuleBuild } from "./modules.ts";
 
@@ -85,7 +87,14 @@ async function rulesProblems(files: WorldFiles): Promise<readonly Diagnostic[]> 
       problems.push(...(await problemsOf(utf8 ? new AosError("world.file", "not UTF-8", { at: { file } }) : error, files)));
     }
   }
-  return problems;
+  return problems.length > 0 ? problems : staleSigners(files);
+}
+
+/** Stock git judges signatures by a file that repeats the keys of the trust file. */
+async function staleSigners(files: WorldFiles): Promise<readonly Diagnostic[]> {
+  const [trust, signers] = [await files.read(TRUST_PATH), await files.read(ALLOWED_SIGNERS_PATH)];
+  if (trust === undefined || signers === undefined || Buffer.from(signers).toString("utf8") === renderTrustSigners(parseTrust(trust, TRUST_PATH))) return [];
+  return [{ severity: "warning", code: "signers.stale", file: ALLOWED_SIGNERS_PATH, pointer: "", line: 1, column: 1, message: `not the keys of ${TRUST_PATH}`, hint: "aos keys signers --write" }];
 }
 
 /** An error of input that names a file, as diagnostics; any other is thrown again. */

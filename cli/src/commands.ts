@@ -20,6 +20,7 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
     name: "keys", describe: "Make and look at signing keys", commands: [
       { usage: "new [name]", describe: "Make a signing key", load: () => import("./commands/keys-new.ts") },
       { usage: "show <path>", describe: "Print a key's public line and fingerprint", load: () => import("./commands/keys-show.ts") },
+      { usage: "signers", describe: "Print .aos/allowed_signers as the trust file has it", load: () => import("./commands/keys-signers.ts") },
     ],
   },
   { usage: "check", describe: "Check the world's files, all problems at once", load: () => import("./commands/check.ts") },

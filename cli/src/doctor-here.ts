@@ -100,7 +100,6 @@ async function keyOf(cx: Context, repo: Repo, { trust }: Rules): Promise<Check> 
   }
 }
 
-/** By this file stock git believes signatures. */
 /** Whether git finds what it signs with. Nobody commits in a bare repository. */
 async function checkSigning(repo: Repo): Promise<Checks> {
   if (repo.workTree === undefined) return [];
@@ -109,9 +108,10 @@ async function checkSigning(repo: Repo): Promise<Checks> {
   return [bad("signing", `${program ?? "ssh-keygen"} is not here, and git signs with it`, `install OpenSSH, or take what stands in for it: git config ${SSH_PROGRAM} '${STAND_IN}'`)];
 }
 
+/** By this file stock git believes signatures. */
 export async function checkSigners(repo: Repo, store: ObjectStore, at: { readonly main: Oid; readonly rules: Rules }): Promise<Check> {
   const there = await store.readPath(at.main, ".aos/allowed_signers");
-  if (there === undefined || Buffer.from(there).toString("utf8") !== renderTrustSigners(at.rules.trust)) return odd("signers", ".aos/allowed_signers on main does not say what the trust file says", "stock git judges by it: write it anew in the next change of .aos");
+  if (there === undefined || Buffer.from(there).toString("utf8") !== renderTrustSigners(at.rules.trust)) return odd("signers", ".aos/allowed_signers on main does not say what the trust file says", "stock git judges by it: `aos keys signers --write`, and propose that");
   if (repo.workTree !== undefined && (await configGet(repo, "gpg.ssh.allowedSignersFile")) === undefined) return odd("signers", "git does not know whose keys to believe here", "git config gpg.ssh.allowedSignersFile .aos/allowed_signers");
   return fine("signers", "as the trust file says");
 }

@@ -56,6 +56,7 @@ test("aos ws: a workspace from its first file to its last version: written, read
   assert.equal(await out("ws", "ann", "get", "notes/data.json"), "k                  v=w\nhttp.content-type  application/json\n");
   assert.equal(await out("ws", "ann", "get", "notes", "about"), "all of it\n");
   assert.equal(await out("ws", "diff", "notes@5", "notes@7"), "diff --git a/. b/.\n+annotation about: all of it\ndiff --git a/data.json b/data.json\n+annotation http.content-type: application/json\n+annotation k: v=w\n");
+  assert.deepEqual([await out("ws", "diff", "notes@5", "notes@7", "--name-status"), await out("ws", "diff", "notes@5", "notes@7", "-z")], ["M\t.\nM\tdata.json\n", ".\0data.json\0"]);
   await out("ws", "ann", "del", "notes/data.json", "k");
   await out("ws", "mv", "notes/bin/tool", "notes/src");
   await out("ws", "cp", "-r", "notes/src", "notes/copy");

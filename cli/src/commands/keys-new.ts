@@ -24,7 +24,7 @@ export default command({
       "",
       "Next, to let it speak for somebody:",
       `  in a new world:      aos init DIR --person ${name}=${path}.pub`,
-      "  in a world there is: add the line to .aos/trust.json and .aos/allowed_signers on a branch of its own, then aos propose",
+      "  in a world there is: add the line to .aos/trust.json on a branch of its own, then aos keys signers --write, and aos propose",
     ]);
   },
 });

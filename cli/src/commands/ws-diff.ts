@@ -30,7 +30,7 @@ export default command({
       if (paths.some((path) => path !== prefix)) throw new AosError("cli.ref", `${args.a} and ${args.b ?? ""}: different paths`, { hint: "name the same path on both sides" });
       const rows = await compareVersions(workspaces, { before: before.root, after: after.root }, { contents: cx.out.mode === "text" && !args["name-status"] && !args.null ? "read" : "leave", ...(prefix === undefined ? {} : { prefix }) });
       if (args.null) {
-        process.stdout.write(rows.map(({ path }) => `${path}\0`).join(""));
+        process.stdout.write(rows.map(({ path }) => `${pathOf(path)}\0`).join(""));
         return;
       }
       const side = ({ version, root }: typeof after, workspace: string): unknown => ({ workspace, version, root });
@@ -38,7 +38,7 @@ export default command({
         path, status: statusOf({ old, now }), ...(old === undefined ? {} : { old: factsOf(old) }), ...(now === undefined ? {} : { new: factsOf(now) }),
         annotations: annotations.map(({ key, old: was, now: is }) => ({ key, ...(was === undefined ? {} : { old: was }), ...(is === undefined ? {} : { new: is }) })),
       }));
-      const lines = args["name-status"] ? rows.map((row) => `${statusOf(row)}\t${realPath(row.path)}`) : diffLines(rows, cx.out.style);
+      const lines = args["name-status"] ? rows.map((row) => `${statusOf(row)}\t${realPath(pathOf(row.path))}`) : diffLines(rows, cx.out.style);
       cx.out.result({ a: side(before, place.workspace), b: side(after, other?.workspace ?? place.workspace), changes }, lines);
 
       async function beforeOf(version: number): Promise<typeof first> {
@@ -47,6 +47,11 @@ export default command({
     });
   },
 });
+
+/** What the workspace itself is annotated with has no path of a file. */
+function pathOf(path: string): string {
+  return path === "" ? "." : path;
+}
 
 function factsOf({ hash, size, mode }: { readonly hash: string; readonly size: number; readonly mode: number }): unknown {
   return { hash, size, mode };
