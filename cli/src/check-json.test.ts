@@ -55,6 +55,7 @@ const ROWS: readonly Row[] = [
       "scenario.invalid shadow/b.json:1:12 /events", "scenario.invalid shadow/b.json:2:6 /x",
     ],
   },
+  { name: "a scenario that sends what the world does not know", files: { "shadow/a.json": '{"events": [{"schema": "demo/CounterEvnt@1",\n "value": {}}]}' }, told: ["scenario.schema shadow/a.json:1:24 /events/0/schema"], message: /^no schema `demo\/CounterEvnt@1`/ },
   { name: "a policy that is no JSON", files: { ".aos/policy.json": "{bad" }, told: ["json.syntax .aos/policy.json:1:2 "] },
   { name: "a policy with three slips", files: { ".aos/policy.json": '{"version": 1, "approvals": -1,\n "shadows": "required"}' }, told: ["policy.invalid .aos/policy.json:1:1 /shadow", "policy.invalid .aos/policy.json:1:29 /approvals", "policy.invalid .aos/policy.json:2:13 /shadows"] },
   { name: "a policy that is not UTF-8, keys without a world's id", files: { ".aos/policy.json": Uint8Array.of(0xff), ".aos/trust.json": '{"version": 1, "world": "x",\n "principals": {}}' }, told: ["world.file .aos/policy.json:1:1 ", "trust.invalid .aos/trust.json:1:1 /id"] },

@@ -13,6 +13,7 @@ const TEXT: Readonly<Record<string, string>> = {
   "module.undefined": "The sync map builds a source for a module that no definition asks for.",
   "policy.invalid": "The policy `.aos/policy.json` says what a proposal needs: version 1, the fields of its JSON Schema, and no others.",
   "scenario.invalid": "A scenario is an object with events to send and answers for effects.",
+  "scenario.schema": "A scenario sends an event of a schema that the world does not have, which is always refused.",
   "signers.stale": "`.aos/allowed_signers` repeats the keys of the trust file for stock git and ssh-keygen, and does not say the same.",
   "sync.invalid": "The sync map `aos.sync.json` says where a world keeps its parts: version 1, relative paths, and no other keys.",
   "trust.invalid": "The trust file `.aos/trust.json` says whose keys count: version 1, the fields of its JSON Schema and no others, and at least one person and one controller with a key in force.",

@@ -27,7 +27,7 @@ export async function checkFolder(folder: string, built?: readonly ModuleBuild[]
   // What is stale is told as such, once.
   const stale = new Set(modules.map(({ file }) => file));
   const code = world === undefined ? [] : (await codeDiagnostics(world, files)).filter(({ file }) => !stale.has(file));
-  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules, ...code, ...(await unasked(world, files)), ...(await rulesProblems(files))].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
+  const found = new Map([...(world?.diagnostics ?? []), ...problems, ...modules, ...code, ...(await unasked(world, files)), ...(await strangers(world, files)), ...(await rulesProblems(files))].map((one) => [JSON.stringify([one.file, one.line, one.column, one.pointer, one.code, one.message]), one]));
   const diagnostics = [...found.values()].sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.code, b.code));
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   return { world, diagnostics, errors, warnings: diagnostics.length - errors };
@@ -53,6 +53,21 @@ async function unasked(world: LoadedWorld | undefined, files: WorldFiles): Promi
     const meant = nearest(name, [...control.modules.keys()].filter((one) => !sync.sources.has(one)));
     return { severity: "warning", code: "module.undefined", ...place, message: `the source of \`${name}\` is built, and no module of that name is defined`, hint: meant === undefined ? "define it, or take the source out" : `did you mean \`${meant}\`?` } as const;
   });
+}
+
+/** Events of scenarios that the world would refuse whatever they hold: no schema of that name is there. */
+async function strangers({ control, scenarios }: Partial<LoadedWorld> = {}, files: WorldFiles): Promise<readonly Diagnostic[]> {
+  if (control === undefined || scenarios === undefined) return [];
+  const found: Diagnostic[] = [];
+  for (const { file, events } of scenarios) {
+    const strange = [...events.entries()].flatMap(([at, event]) => ("schema" in event && !control.schemas.has(event.schema) ? [{ pointer: `/events/${at}/schema`, schema: event.schema }] : []));
+    const locate = strange.length === 0 ? undefined : await locatorOf(file, files);
+    for (const { pointer, schema } of strange) {
+      const meant = nearest(schema, [...control.schemas.keys()]);
+      found.push({ severity: "warning", code: "scenario.schema", file, pointer, ...(locate?.(pointer) ?? { line: 1, column: 1 }), message: `no schema \`${schema}\`: the event is refused`, ...(meant === undefined ? {} : { hint: `did you mean \`${meant}\`?` }) });
+    }
+  }
+  return found;
 }
 
 /** Loads again without each file that stands for itself and cannot be read, so that everything else is judged as well. */

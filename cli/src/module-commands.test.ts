@@ -74,6 +74,8 @@ test("aos module inspect: what no world takes: exit 2 with the reason, and the b
   const missing = await aos(["module", "inspect", "no.wasm", "--json"], { cwd: folder });
   assert.equal(missing.code, 2);
   assert.equal((JSON.parse(missing.stdout) as { readonly error: { readonly code: string } }).error.code, "module.file");
+  const endless = await aos(["module", "inspect", "/dev/zero"], { cwd: folder });
+  assert.deepEqual([endless.code, /^error: \/dev\/zero: over the limit of \d+ bytes$/m.test(endless.stderr)], [2, true], endless.stderr);
   const noHex = await aos(["module", "inspect", "text.wasm", "--call", "xyz"], { cwd: folder });
   assert.equal(noHex.code, 2);
   assert.match(noHex.stderr, /--call: expected hex digits/);

@@ -1,6 +1,6 @@
 // aos module inspect: what an artifact is, whether a world would take it, and what a call of it costs.
 
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { AosError, inspectModule, type ModuleReport } from "@agentos/kernel";
 import { command } from "../command.ts";
@@ -39,10 +39,12 @@ function json(report: ModuleReport): unknown {
 }
 
 async function readBytes(cx: Context, path: string, { hint }: { readonly hint: string }): Promise<Uint8Array> {
-  const bytes = await readFile(resolve(cx.cwd, path)).catch((cause: NodeJS.ErrnoException) => {
+  // One byte more than is taken: some files have no end.
+  const pieces = await createReadStream(resolve(cx.cwd, path), { end: ARTIFACT_BYTES_MAX }).toArray().catch((cause: NodeJS.ErrnoException) => {
     throw new AosError("module.file", `${path}: ${cause.code === "ENOENT" ? "no such file" : cause.code === "EISDIR" ? "it is a folder" : "cannot be read"}`, { at: { file: path }, hint, cause });
   });
-  if (bytes.length > ARTIFACT_BYTES_MAX) throw new AosError("module.file", `${path}: ${bytes.length} bytes is over the limit of ${ARTIFACT_BYTES_MAX}`, { at: { file: path }, hint });
+  const bytes = Buffer.concat(pieces as readonly Buffer[]);
+  if (bytes.length > ARTIFACT_BYTES_MAX) throw new AosError("module.file", `${path}: over the limit of ${ARTIFACT_BYTES_MAX} bytes`, { at: { file: path }, hint });
   return new Uint8Array(bytes);
 }
 
