@@ -34,6 +34,10 @@ function refusal(error: unknown): Answer {
   return { err: `${error.message}\n`, code: REFUSED };
 }
 
+function unverified(error: unknown): Answer {
+  return { ...refusal(error), out: "Could not verify signature.\n" };
+}
+
 async function answerTo(words: readonly string[]): Promise<Answer> {
   const asked = readWords(words);
   switch (asked.action) {
@@ -42,9 +46,9 @@ async function answerTo(words: readonly string[]): Promise<Answer> {
     case "find-principals":
       return findPrincipals(asked);
     case "verify":
-      return verify(asked);
+      return verify(asked).catch(unverified);
     case "check-novalidate":
-      return checkAlone(asked);
+      return checkAlone(asked).catch(unverified);
     case "y":
       return { out: `${publicKeyLine(await readPrivateKey(need(asked, "f")))}\n`, code: 0 };
     case "l":
@@ -95,7 +99,7 @@ async function verify(asked: Asked): Promise<Answer> {
   const believed = (await allowedSigners(need(asked, "f"))).some(
     (signer) => signer.key === key && signer.principals.includes(principal) && (signer.namespaces === undefined || signer.namespaces.includes(namespace)),
   );
-  if (!believed) return { err: `Could not verify signature: ${key} may not sign ${namespace} as ${principal}\n`, code: REFUSED };
+  if (!believed) throw new Error(`${key} may not sign ${namespace} as ${principal}`);
   return { out: `Good "${namespace}" signature for ${principal} with ED25519 key ${key}\n`, code: 0 };
 }
 
