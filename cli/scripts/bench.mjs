@@ -2,5 +2,5 @@
 import { join } from "node:path";
 import { prepare, root, run } from "./prepare.mjs";
 
-prepare();
+await prepare();
 run(process.execPath, [join(root, "bench", "dist", "main.js"), ...process.argv.slice(2)]);

@@ -1,13 +1,13 @@
 // Makes a fresh clone ready: installs what is missing, builds what changed, stands in for OpenSSH. Plain JavaScript: it runs before anything is built.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
 /** Installs when node_modules is missing or older than the lock file, then builds; a failing step ends the process. */
-export function prepare() {
+export async function prepare() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) fail(`Node ${process.versions.node} is too old: AgentOS needs Node 20.19 or newer`);
   const stamp = join(root, "node_modules", ".package-lock.json");
@@ -18,15 +18,15 @@ export function prepare() {
   console.error("building (tsc -b) …");
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
   run(process.execPath, [join(root, "cli", "scripts", "bundle.mjs")]);
-  standIn();
+  await standIn();
 }
 
 /** Git signs with OpenSSH's ssh-keygen. Where that is not installed, what is started from here finds ours under its name. */
-function standIn() {
-  const path = process.env.PATH ?? "";
-  if (path.split(delimiter).some((folder) => existsSync(join(folder, "ssh-keygen")))) return;
-  console.error("OpenSSH is not installed: cli/bin/openssh/ssh-keygen signs for git in its place");
-  process.env.PATH = [join(root, "cli", "bin", "openssh"), path].join(delimiter);
+async function standIn() {
+  const { isProgram, STAND_IN } = await import("../dist/openssh.js");
+  if (isProgram("ssh-keygen")) return;
+  console.error(`OpenSSH is not installed: ${relative(root, STAND_IN)} signs for git in its place`);
+  process.env.PATH = [dirname(STAND_IN), process.env.PATH ?? ""].join(delimiter);
 }
 
 /** Runs a program in the root folder with this terminal; its failure is ours. */

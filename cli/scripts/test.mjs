@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { prepare, root, run } from "./prepare.mjs";
 
-prepare();
+await prepare();
 const wanted = process.argv.slice(2);
 const files = ["kernel", "controller", "hooks", "cli"]
   .filter((name) => existsSync(join(root, name, "dist")))

@@ -2,7 +2,7 @@
 
 import { AosError, isName, nearest, readJson, type Diagnostic } from "@agentos/kernel";
 import {
-  ALLOWED_SIGNERS_PATH, filesOfFolder, loadWorld, parsePolicy, parseTrust, passedOver, POLICY_PATH, renderTrustSigners, SYNC_FILE, TRUST_PATH, type LoadedWorld, type WorldFiles,
+  ALLOWED_SIGNERS_PATH, filesOfFolder, loadWorld, parsePolicy, parseTrust, passedOver, POLICY_PATH, saysSigners, SYNC_FILE, TRUST_PATH, type LoadedWorld, type Trust, type WorldFiles,
 } from "@agentos/controller";
 import { codeDiagnostics } from "./module-code.ts";
 import { buildDiagnostic, moduleDiagnostics, tryModules, withModules, type ModuleBuild } from "./modules.ts";
@@ -91,24 +91,27 @@ async function loadAll(files: WorldFiles): Promise<{ readonly world: LoadedWorld
 
 /** What is wrong with the files that say who decides, where the world has them. */
 async function rulesProblems(files: WorldFiles): Promise<readonly Diagnostic[]> {
-  const problems: Diagnostic[] = [...(await passedOver(files, [POLICY_PATH, TRUST_PATH]))];
-  for (const [file, parse] of [[POLICY_PATH, parsePolicy], [TRUST_PATH, parseTrust]] as const) {
-    const bytes = await files.read(file);
-    if (bytes === undefined) continue;
-    try {
-      parse(bytes, file);
-    } catch (error) {
-      const utf8 = error instanceof AosError && error.code === "air.utf8";
-      problems.push(...(await problemsOf(utf8 ? new AosError("world.file", "not UTF-8", { at: { file } }) : error, files)));
-    }
+  const [policy, trust] = [await parsed(files, POLICY_PATH, parsePolicy), await parsed(files, TRUST_PATH, parseTrust)];
+  const problems = [...(await passedOver(files, [POLICY_PATH, TRUST_PATH])), ...policy.problems, ...trust.problems];
+  return problems.length > 0 || trust.value === undefined ? problems : staleSigners(files, trust.value);
+}
+
+/** What a file holds, where it is there and holds it. */
+async function parsed<T>(files: WorldFiles, file: string, parse: (bytes: Uint8Array, place: string) => T): Promise<{ readonly value?: T; readonly problems: readonly Diagnostic[] }> {
+  const bytes = await files.read(file);
+  if (bytes === undefined) return { problems: [] };
+  try {
+    return { value: parse(bytes, file), problems: [] };
+  } catch (error) {
+    const utf8 = error instanceof AosError && error.code === "air.utf8";
+    return { problems: await problemsOf(utf8 ? new AosError("world.file", "not UTF-8", { at: { file } }) : error, files) };
   }
-  return problems.length > 0 ? problems : staleSigners(files);
 }
 
 /** Stock git judges signatures by a file that repeats the keys of the trust file. */
-async function staleSigners(files: WorldFiles): Promise<readonly Diagnostic[]> {
-  const [trust, signers] = [await files.read(TRUST_PATH), await files.read(ALLOWED_SIGNERS_PATH)];
-  if (trust === undefined || signers === undefined || Buffer.from(signers).toString("utf8") === renderTrustSigners(parseTrust(trust, TRUST_PATH))) return [];
+async function staleSigners(files: WorldFiles, trust: Trust): Promise<readonly Diagnostic[]> {
+  const signers = await files.read(ALLOWED_SIGNERS_PATH);
+  if (signers === undefined || saysSigners(signers, trust)) return [];
   return [{ severity: "warning", code: "signers.stale", file: ALLOWED_SIGNERS_PATH, pointer: "", line: 1, column: 1, message: `not the keys of ${TRUST_PATH}`, hint: "aos keys signers --write" }];
 }
 

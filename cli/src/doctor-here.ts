@@ -2,10 +2,10 @@
 
 import { AosError, type Hash } from "@agentos/kernel";
 import {
-  configGet, connectWorld, git, gitIn, keyId, MAIN_REF, NOTES_REF, principalOfKey, readPinnedTrust, readRef, readRules, renderTrustSigners,
+  ALLOWED_SIGNERS_PATH, configGet, connectWorld, git, gitIn, keyId, MAIN_REF, NOTES_REF, principalOfKey, readPinnedTrust, readRef, readRules, saysSigners,
   type ObjectStore, type Oid, type Repo, type Rules,
 } from "@agentos/controller";
-import { clientHooksOf, serverHooksOf, SERVER_HOOKS } from "@agentos/hooks";
+import { clientHooksOf, SERVER_HOOKS } from "@agentos/hooks";
 import type { Context } from "./context.ts";
 import { isProgram, SSH_PROGRAM, STAND_IN } from "./openssh.ts";
 import { genesisTrust, personKey, placeOf } from "./world.ts";
@@ -110,18 +110,14 @@ async function checkSigning(repo: Repo): Promise<Checks> {
 
 /** By this file stock git believes signatures. */
 export async function checkSigners(repo: Repo, store: ObjectStore, at: { readonly main: Oid; readonly rules: Rules }): Promise<Check> {
-  const there = await store.readPath(at.main, ".aos/allowed_signers");
-  if (there === undefined || Buffer.from(there).toString("utf8") !== renderTrustSigners(at.rules.trust)) return odd("signers", ".aos/allowed_signers on main does not say what the trust file says", "stock git judges by it: `aos keys signers --write`, and propose that");
+  if (!saysSigners(await store.readPath(at.main, ALLOWED_SIGNERS_PATH), at.rules.trust)) return odd("signers", `${ALLOWED_SIGNERS_PATH} on main does not say what the trust file says`, "stock git judges by it: `aos keys signers --write`, and propose that");
   if (repo.workTree !== undefined && (await configGet(repo, "gpg.ssh.allowedSignersFile")) === undefined) return odd("signers", "git does not know whose keys to believe here", "git config gpg.ssh.allowedSignersFile .aos/allowed_signers");
   return fine("signers", "as the trust file says");
 }
 
 async function checkHooks(repo: Repo): Promise<Check> {
-  if (repo.bare) {
-    const found = await serverHooksOf(repo.gitDir);
-    const missing = SERVER_HOOKS.filter((hook) => !found.includes(hook));
-    return missing.length === 0 ? fine("hooks", found.join(", ")) : odd("hooks", `missing: ${missing.join(", ")}`, `if people push here: aos hooks install --server ${repo.gitDir}`);
-  }
+  // A bare repository that has any is looked at as a server.
+  if (repo.bare) return odd("hooks", `missing: ${SERVER_HOOKS.join(", ")}`, `if people push here: aos hooks install --server ${repo.gitDir}`);
   const { state, looksIn } = await clientHooksOf(repo);
   if (state === "in-force") return fine("hooks", "in force");
   if (state === "passed-over") return odd("hooks", `installed, but git looks in ${looksIn}`, "run `aos hooks install` again");

@@ -111,10 +111,9 @@ async function orAosError<T>(task: Promise<T>): Promise<T | AosError> {
 export function withModules(files: WorldFiles, modules: readonly Artifact[]): WorldFiles {
   const built = new Map(modules.map(({ path, artifact }) => [path, artifact]));
   return {
-    place: files.place,
+    ...files,
     read: async (path) => built.get(path) ?? files.read(path),
     list: async (folder) => [...new Set([...(await files.list(folder)), ...[...built.keys()].filter((path) => path.startsWith(`${folder}/`))])].sort(),
-    passedOver: files.passedOver,
   };
 }
 

@@ -51,8 +51,7 @@ export function textChanges(texts: ReadonlyMap<string, string>, worlds: { readon
 /** @throws AosError `patch.writeback` when the changed files would not load as exactly `next` */
 export async function requireSame(files: WorldFiles, changes: TextChanges, next: ControlPlane): Promise<void> {
   const overlay: WorldFiles = {
-    place: files.place,
-    passedOver: files.passedOver,
+    ...files,
     async read(path) {
       const text = changes.get(path);
       return changes.has(path) ? (text === undefined ? undefined : new TextEncoder().encode(text)) : files.read(path);

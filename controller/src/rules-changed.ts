@@ -32,5 +32,5 @@ async function differing(was: WorldFiles, is: WorldFiles): Promise<readonly stri
     if (before === undefined || after === undefined || !bytesEqual(before, after)) changed.push(path);
   }
   const linked = linkedHere.filter((path) => !linkedThere.includes(path));
-  return [...new Set([...changed, ...linked])].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return [...new Set([...changed, ...linked])].sort();
 }

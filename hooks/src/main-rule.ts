@@ -39,13 +39,9 @@ export async function judgeMain(push: Push, { from, to }: RefMove): Promise<read
 async function judgeBeginning({ local: { repo, store } }: Push, { from, to }: { readonly from: Oid | null; readonly to: Oid }): Promise<readonly string[]> {
   const pinned = await pinnedWorld(repo);
   if (pinned === undefined) return [];
-  const worldAt = async (commit: Oid): Promise<Hash | undefined> => {
-    const bytes = await store.readPath(commit, TRUST_PATH);
-    return bytes === undefined ? undefined : trustHash(bytes);
-  };
   const earlier = from === null ? await listOids(repo, ["--first-parent", to, "--", TRUST_PATH]) : [];
-  for (const commit of [to, ...earlier]) if ((await worldAt(commit)) === pinned) return [];
-  const world = await worldAt(to);
+  for (const commit of [to, ...earlier]) if ((await worldBegunAt(store, commit)) === pinned) return [];
+  const world = await worldBegunAt(store, to);
   const only = `only the world ${pinned} is taken here (${WORLD_SETTING})`;
   return [world === undefined ? `it has no ${TRUST_PATH}, and ${only}` : `it would begin the world ${world}, the hash of its ${TRUST_PATH}, and ${only}`];
 }
@@ -101,9 +97,15 @@ async function worldOf({ local, before }: Push, main: Oid): Promise<Hash> {
   const said = await sealedWorld(local, await before.read("refs/notes/aos"));
   if (said !== undefined) return said;
   const [first] = await listOids(repo, ["--first-parent", "--reverse", main, "--", TRUST_PATH]);
-  const bytes = first === undefined ? undefined : await store.readPath(first, TRUST_PATH);
-  if (bytes === undefined) throw new AosError("trust.missing", `main has never had a ${TRUST_PATH}, so nobody's key counts`);
-  return trustHash(bytes);
+  const world = first === undefined ? undefined : await worldBegunAt(store, first);
+  if (world === undefined) throw new AosError("trust.missing", `main has never had a ${TRUST_PATH}, so nobody's key counts`);
+  return world;
+}
+
+/** The id of the world that begins with a commit: the hash of its trust file; undefined where it has none. */
+async function worldBegunAt(store: Local["store"], commit: Oid): Promise<Hash | undefined> {
+  const bytes = await store.readPath(commit, TRUST_PATH);
+  return bytes === undefined ? undefined : trustHash(bytes);
 }
 
 /** The id of the only world that a repository takes, where its configuration names one. @throws AosError `hooks.world` for what is no id */
@@ -123,8 +125,7 @@ async function sealedWorld({ repo, store }: Local, tip: Oid | undefined): Promis
 /** The id of the world that a repository holds, or would begin as its main is; undefined where main has no trust file. */
 export async function worldHeld(local: Local): Promise<Hash | undefined> {
   const main = await local.refs.read(MAIN_REF);
-  const bytes = main === undefined ? undefined : await local.store.readPath(main, TRUST_PATH);
-  return (await sealedWorld(local, await local.refs.read("refs/notes/aos"))) ?? (bytes === undefined ? undefined : trustHash(bytes));
+  return (await sealedWorld(local, await local.refs.read("refs/notes/aos"))) ?? (main === undefined ? undefined : worldBegunAt(local.store, main));
 }
 
 async function listOids(repo: Repo, args: readonly string[]): Promise<readonly Oid[]> {

@@ -3,7 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { ALLOWED_SIGNERS_PATH, filesOfFolder, parseTrust, renderTrustSigners, TRUST_PATH } from "@agentos/controller";
+import { ALLOWED_SIGNERS_PATH, filesOfFolder, parseTrust, renderTrustSigners, saysSigners, TRUST_PATH } from "@agentos/controller";
 import { command } from "../command.ts";
 import { worldFolder } from "../world.ts";
 
@@ -16,9 +16,9 @@ export default command({
     const files = filesOfFolder(folder);
     const bytes = await files.read(TRUST_PATH);
     if (bytes === undefined) throw new AosError("trust.missing", `${folder}: no ${TRUST_PATH}`, { at: { file: TRUST_PATH }, hint: "begin a world with `aos init DIR`" });
-    const signers = renderTrustSigners(parseTrust(bytes, TRUST_PATH));
-    const before = await files.read(ALLOWED_SIGNERS_PATH);
-    const written = write && (before === undefined || Buffer.from(before).toString("utf8") !== signers);
+    const trust = parseTrust(bytes, TRUST_PATH);
+    const signers = renderTrustSigners(trust);
+    const written = write && !saysSigners(await files.read(ALLOWED_SIGNERS_PATH), trust);
     if (written) await writeFile(join(folder, ALLOWED_SIGNERS_PATH), signers);
     const lines = signers.trimEnd().split("\n");
     cx.out.result({ path: ALLOWED_SIGNERS_PATH, signers, written }, write ? [`${written ? "written" : "as it is"}  ${ALLOWED_SIGNERS_PATH}: keys ${lines.length}`] : lines);

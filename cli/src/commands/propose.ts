@@ -6,8 +6,8 @@ import { checkFolder } from "../check.ts";
 import { command } from "../command.ts";
 import { describeProposal, requireText } from "../describing.ts";
 import { offerable, placeProposal } from "../offering.ts";
-import { diagnosticLines } from "../render/diagnostics.ts";
 import { proposedLines } from "../render/proposal.ts";
+import { requireSound } from "../require-sound.ts";
 import { requireTakeable } from "../takeable.ts";
 import { withUpstream } from "../upstream.ts";
 import { personKey, worldRepo } from "../world.ts";
@@ -30,11 +30,7 @@ export default command({
       const why = typed === undefined ? `${branch}: the branch's name gives no name for a proposal` : `${slug}: not a proposal's name`;
       throw new AosError("proposal.name", why, { hint: `lower-case letters, digits and -, such as ${typed === undefined ? "`aos propose raise-limit`" : "raise-limit"}` });
     }
-    const { diagnostics, errors } = await checkFolder(workTree);
-    if (errors > 0) {
-      if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
-      throw new AosError("check.failed", `${workTree}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, correct them, and commit" });
-    }
+    requireSound(cx, workTree, { ...(await checkFolder(workTree)), hint: "run `aos check`, correct them, and commit" });
     const done = await withUpstream(repo, { fetch: cx.out }, async (upstream) => {
       // What may not be offered, or no server would take, is not described either.
       if (text !== undefined) await offerable(upstream, found);

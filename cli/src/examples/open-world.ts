@@ -201,8 +201,8 @@ function endOf(example: Example, { world, made }: Live): Ended {
 /** Files of a world whose AIR folder has some files replaced or added: those that lie directly in `over`. */
 function overlaid(base: WorldFiles, over: WorldFiles): WorldFiles {
   return {
+    ...base,
     place: over.place,
-    passedOver: base.passedOver,
     read: async (path) => (path.startsWith("air/") ? await over.read(path.slice("air/".length)) : undefined) ?? base.read(path),
     async list(folder) {
       const below = await base.list(folder);

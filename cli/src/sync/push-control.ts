@@ -1,12 +1,11 @@
 // The control plane's part of a push: modules are built, the world is checked, and what changed becomes a proposal.
 
-import { AosError } from "@agentos/kernel";
 import { connectWorld, type Repo, type SyncMap } from "@agentos/controller";
 import { checkFolder } from "../check.ts";
 import type { Context } from "../context.ts";
 import { buildModules, writeModules } from "../modules.ts";
 import { withProgress } from "../progress.ts";
-import { diagnosticLines } from "../render/diagnostics.ts";
+import { requireSound } from "../require-sound.ts";
 import { withUpstream } from "../upstream.ts";
 import { personKey } from "../world.ts";
 import { offerAir, planAir, type AirPlan, type AirPushed } from "./push-air.ts";
@@ -24,11 +23,7 @@ export async function planControl(
 ): Promise<AirPlan | undefined> {
   const { repo, root } = world;
   const modules = await withProgress(cx.out, "building modules", (shown) => buildModules(root, (total) => shown.step({ total })));
-  const { diagnostics, errors } = await checkFolder(root, modules);
-  if (errors > 0) {
-    if (cx.out.mode === "text") process.stderr.write(`${diagnosticLines(diagnostics, { style: cx.out.style, from: "" }).join("\n")}\n`);
-    throw new AosError("check.failed", `${root}: ${errors === 1 ? "1 error" : `${errors} errors`} in the world's files`, { hint: "run `aos check`, and correct them" });
-  }
+  requireSound(cx, root, { ...(await checkFolder(root, modules)), hint: "run `aos check`, and correct them" });
   const plan = await withUpstream(repo, { fetch: cx.out }, (upstream) => planAir(upstream, { ...world, ...options, modules, key: () => personKey(cx, repo) }));
   if (options.mode === "push") await writeModules(root, modules);
   return plan;

@@ -83,16 +83,17 @@ async function makeVersion(outlet: Outlet, plans: readonly LinkPlan[], options: 
 /** Remembers what became of a plan. The sync map comes first: after a push that was cut off before it, the next one finds what is to go. */
 async function settle(plan: LinkPlan, made: Made | "sent", { keepAnnotations }: SendOptions): Promise<LinkPushed> {
   const { place: { link }, seen, orphans } = plan;
-  const { orphans: taken = [], ...told } = plannedPush(plan);
+  const told = plannedPush(plan);
   if (made === "sent") {
     rememberFiles(seen, undefined);
-    return { ...told, version: seen.head, sent: true };
+    const { orphans: _, ...sent } = told;
+    return { ...sent, version: seen.head, sent: true };
   }
   if (orphans.length > 0) await keepAnnotations?.(link, new Map([...link.annotations].filter(([path]) => !orphans.includes(path))));
   const { version, root } = made;
   await writeInStep(seen.memory.state, seen.state, { base: { version, root }, conflicts: new Map() });
   rememberFiles(seen, { root, files: filesAfter(plan) });
-  return { ...told, version, ...(taken.length === 0 ? {} : { orphans: taken }) };
+  return { ...told, version };
 }
 
 /** The workspace's files once these steps are done. */

@@ -202,6 +202,11 @@ export function renderTrustSigners(trust: Trust): string {
     .join("");
 }
 
+/** Does a file of allowed signers say what this trust file says? */
+export function saysSigners(file: Uint8Array | undefined, trust: Trust): boolean {
+  return file !== undefined && Buffer.from(file).toString("utf8") === renderTrustSigners(trust);
+}
+
 /**
  * May a trust file follow another: same world, same id?
  *
