@@ -133,6 +133,7 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
   { usage: "shadow [slug..]", describe: "Print what a proposal would change", load: () => import("./commands/shadow.ts") },
   { usage: "review <slug>", describe: "Approve a proposal, or ask for changes", load: () => import("./commands/review.ts") },
   { usage: "merge <slug>", describe: "Merge an approved proposal into main", load: () => import("./commands/merge.ts") },
+  { usage: "rollback [commit]", describe: "Propose the control plane that main had before", load: () => import("./commands/rollback.ts") },
   { usage: "why <what>", describe: "Say why a proposal, a merge or a record is as it is", load: () => import("./commands/why.ts") },
   {
     name: "policy", describe: "Look at the rules for proposals, and try others", commands: [

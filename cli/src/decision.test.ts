@@ -3,48 +3,11 @@
 import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import type { Answers } from "./answer.ts";
 import { walkOf } from "./record-walk.ts";
-import { aos, git, temporaryFolder, type Ran } from "./testing/aos.ts";
-
-interface Place {
-  readonly world: string;
-  run(...words: readonly string[]): Promise<Ran>;
-  json(...words: readonly string[]): Promise<Record<string, unknown>>;
-}
-
-/** A world of two persons whose policy forbids notes by rule and asks for two reviewers where more becomes possible. */
-async function place(t: TestContext, policy: object): Promise<Place> {
-  const folder = await temporaryFolder(t);
-  const world = join(folder, "world");
-  const run = (...words: readonly string[]): Promise<Ran> => aos(words, { cwd: world });
-  for (const words of [["keys", "new", "rev", "--out", "rev"], ["init", "world", "--person", "rev=rev.pub"]]) assert.equal((await aos(words, { cwd: folder })).code, 0);
-  await writeFile(join(world, ".aos/policy.json"), JSON.stringify(policy));
-  await git(world, "add", "--all");
-  await git(world, "commit", "--quiet", "--amend", "--no-edit");
-  return {
-    world, run,
-    async json(...words) {
-      const { stdout, stderr } = await run(...words, "--json");
-      assert.notEqual(stdout, "", stderr);
-      return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Record<string, unknown>;
-    },
-  };
-}
-
-/** A branch with one more file, proposed, and reported on by a run of the world. */
-async function propose({ world, run }: Place, slug: string, file: string): Promise<void> {
-  await git(world, "switch", "--quiet", "--create", slug, "main");
-  await writeFile(join(world, file), `${file}\n`);
-  await git(world, "add", "--all");
-  await git(world, "commit", "--quiet", "--gpg-sign", "--message", `Add ${file}`);
-  for (const words of [["propose"], ["run", "--once"]]) {
-    const { code, stderr } = await run(...words);
-    assert.equal(code, 0, stderr);
-  }
-  await git(world, "switch", "--quiet", "main");
-}
+import { git } from "./testing/aos.ts";
+import { place, propose } from "./testing/reviewed-world.ts";
 
 const POLICY = {
   version: 1, approvals: 1, shadow: "required", widening: { approvals: 2, alone: true },
@@ -55,14 +18,14 @@ test("decisions: a rule refuses, another approves; asked why before and after th
   const at = await place(t, POLICY);
   const { world, run, json } = at;
   assert.equal((await run("run", "--once")).code, 0);
-  await propose(at, "notes", "NOTES.md");
+  await propose(at, "notes", { "NOTES.md": "NOTES.md\n" });
   const refused = await run("why", "notes");
   assert.equal(refused.code, 0, refused.stderr);
   assert.match(refused.stdout, /^refused {2}notes at [0-9a-f]{12}, would be merged into [0-9a-f]{12}\ndecided by: policy no-notes: rule no-notes \(changes NOTES\.md\): notes go elsewhere\ndecided by: approvals: 0 of 1 approvals\n/);
   const merge = await run("merge", "notes", "--json");
   assert.deepEqual([merge.code, /"hint":"aos why notes: it says what the rule asks for/.test(merge.stdout)], [3, true], merge.stdout);
 
-  await propose(at, "text", "hello.txt");
+  await propose(at, "text", { "hello.txt": "hello.txt\n" });
   assert.equal((await run("review", "text", "--approve", "-m", "fine", "--key", "../rev")).code, 0);
   const open = await json("why", "text");
   assert.deepEqual([open["what"], open["verdict"], open["recorded"], open["derived_again"]], ["proposal", "approved", false, true]);

@@ -45,16 +45,21 @@ function baseOf({ remote }: Upstream): string {
   return remote === undefined ? "main" : `${remote}/main`;
 }
 
-/** Moves the proposal's branch; where the remote says no, it is as it was. @throws AosError `proposal.diverged`, `proposal.lost`, `git.rejected`, `git.remote` */
-export async function placeProposal({ local, remote }: Upstream, offer: { readonly slug: string; readonly head: Oid; readonly replace: boolean }): Promise<"made" | "moved" | "replaced" | "unchanged"> {
-  const { slug, head, replace } = offer;
+/**
+ * Moves the proposal's branch; where the remote says no, it is as it was.
+ *
+ * @param offer.again - the command that puts it in the place of what it does not go on from, for what is told
+ * @throws AosError `proposal.diverged`, `proposal.lost`, `git.rejected`, `git.remote`
+ */
+export async function placeProposal({ local, remote }: Upstream, offer: { readonly slug: string; readonly head: Oid; readonly replace: boolean; readonly again?: string }): Promise<"made" | "moved" | "replaced" | "unchanged"> {
+  const { slug, head, replace, again = `aos propose ${slug} --replace` } = offer;
   const { repo, refs } = local;
   const ref = proposalRef(slug);
   const before = await refs.read(ref);
   if (before === head) return "unchanged";
   const forward = before === undefined || (await isAncestor(repo, before, head));
   if (!forward && !replace) {
-    throw new AosError("proposal.diverged", `${slug}: the proposal is at ${before.slice(0, 12)}, which this branch does not contain`, { hint: `\`aos propose ${slug} --replace\` after a rebase, or another name` });
+    throw new AosError("proposal.diverged", `${slug}: the proposal is at ${before.slice(0, 12)}, which this branch does not contain`, { hint: `\`${again}\` puts this in its place; or give it another name` });
   }
   if (remote === undefined) {
     if ((await casRef(repo.commonDir, ref, before ?? null, head)) === "stale") throw new AosError("proposal.raced", `${slug}: somebody moved it just now`, { class: "outside", hint: "try again" });

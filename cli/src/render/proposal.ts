@@ -46,14 +46,16 @@ interface Proposed {
   readonly remote: string | undefined;
 }
 
-const OUTCOMES = { made: "proposed", moved: "moved the proposal", replaced: "replaced the proposal", unchanged: "proposed already" } as const;
+export const OUTCOMES = { made: "proposed", moved: "moved the proposal", replaced: "replaced the proposal", unchanged: "proposed already" } as const;
 
 export function proposedLines({ slug, head, commits, title, outcome, remote }: Proposed, style: Style): readonly string[] {
   return [
     `${style.green(OUTCOMES[outcome])}  ${style.bold(slug)} at ${short(head)}${remote === undefined ? "" : ` on ${remote}`}: ${count(commits, "commit")}, ${shown(title)}`,
-    "Next:",
-    `  aos shadow ${slug} --wait       # what it would change`,
-    `  aos review ${slug} --approve    # somebody else, with their key`,
-    `  aos merge ${slug}`,
+    ...nextLines(slug),
   ];
+}
+
+/** What comes after a proposal. */
+export function nextLines(slug: string): readonly string[] {
+  return ["Next:", `  aos shadow ${slug} --wait       # what it would change`, `  aos review ${slug} --approve    # somebody else, with their key`, `  aos merge ${slug}`];
 }

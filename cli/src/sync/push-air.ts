@@ -1,14 +1,15 @@
 // Turns what changed in the world's control plane into a proposal: a signed commit on a branch of its own. The branch at hand, the
 // index and the files stay as they are.
 
-import { dirname } from "node:path";
 import { AosError } from "@agentos/kernel";
 import {
-  blobObject, commitObject, editTree, filesOfFolder, isAncestor, isSlug, principalOfKey, readRules, resolveCommit, SYNC_FILE,
+  blobObject, filesOfFolder, isAncestor, isSlug, principalOfKey, readRules, resolveCommit,
   type ObjectStore, type Oid, type PathChange, type Repo, type SigningKey, type SyncMap, type WorldFiles,
 } from "@agentos/controller";
+import { controlPaths } from "../control-paths.ts";
 import { withModules, type ModuleBuild } from "../modules.ts";
-import { placeProposal, requireOfferable } from "../offering.ts";
+import { requireOfferable } from "../offering.ts";
+import { offerCommit } from "../proposal-commit.ts";
 import { proposalRef, type Upstream } from "../upstream.ts";
 import { listed } from "./plan-push.ts";
 import { readPushedTips, writePushedTips } from "./pushed-tips.ts";
@@ -21,7 +22,7 @@ export interface AirPlan {
   /** The commit at hand. */
   readonly head: Oid;
   /** Of the commit to be made. */
-  readonly parents: readonly Oid[];
+  readonly parents: readonly [Oid, ...Oid[]];
   /** Where the proposal is; undefined: there is none. */
   readonly tip: Oid | undefined;
   /** On top of the first parent; none: that one offers all of it already. */
@@ -67,7 +68,7 @@ export async function planAir(
   if (!isSlug(slug)) throw new AosError("proposal.name", `${slug === "" ? '""' : slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
   const tip = await upstream.local.refs.read(proposalRef(slug));
   const parents = await parentsOf(upstream, { head, tip, slug });
-  const [first = head] = parents;
+  const [first] = parents;
   const onTop = first === head ? changes : await changesSince(store, first, { files, sync });
   if (onTop.size > 0) {
     if (world.newer === "refuse" && tip !== undefined && parents.includes(tip)) await refuseElsewhere(upstream, slug, tip);
@@ -77,13 +78,12 @@ export async function planAir(
 }
 
 /** What a plan comes to, as it is told. */
-export function plannedAir({ slug, paths, head, parents, changes }: AirPlan): AirPushed {
-  return changes.size === 0 ? { slug, head: parents[0] ?? head, paths, outcome: "unchanged" } : { slug, head: undefined, paths, outcome: "planned" };
+export function plannedAir({ slug, paths, parents, changes }: AirPlan): AirPushed {
+  return changes.size === 0 ? { slug, head: parents[0], paths, outcome: "unchanged" } : { slug, head: undefined, paths, outcome: "planned" };
 }
 
-/** @throws AosError as placeProposal() */
+/** @throws AosError as offerCommit() */
 export async function offerAir(upstream: Upstream, plan: AirPlan, options: { readonly message: string | undefined; readonly timeSeconds: number }): Promise<AirPushed> {
-  const { local: { store } } = upstream;
   const { slug, paths, head, parents, tip, changes, name, key } = plan;
   const { repo } = upstream.local;
   const before = tip === undefined ? [] : [tip];
@@ -92,28 +92,19 @@ export async function offerAir(upstream: Upstream, plan: AirPlan, options: { rea
     await writePushedTips(repo, slug, before);
     return plannedAir(plan);
   }
-  const edited = await editTree(store, (await store.readCommit(parents[0] ?? head)).tree, changes);
-  const times = await Promise.all(parents.map(async (parent) => (await store.readCommit(parent)).committer.time));
-  const identity = { name, email: `${name}@aos`, time: Math.max(options.timeSeconds, ...times.map((time) => time + 1)), tz: "+0000" };
-  const message = `${options.message ?? `Change ${listed(paths)}`}\n\n${TRAILER}: ${head}\n`;
-  const commit = commitObject({ tree: edited.tree, parents, author: identity, committer: identity, message }, key);
-  const pack = await store.writePack([...edited.objects, commit]);
-  try {
-    // Before it leaves: who is cut off then knows it for their own.
-    await writePushedTips(repo, slug, [commit.oid, ...before]);
-    const outcome = await placeProposal(upstream, { slug, head: commit.oid, replace: false });
-    return { slug, head: commit.oid, paths, outcome };
-  } finally {
-    await pack.release();
-  }
+  const { head: made, outcome } = await offerCommit(upstream, {
+    slug, parents, changes, name, key, timeSeconds: options.timeSeconds, replace: false,
+    message: `${options.message ?? `Change ${listed(paths)}`}\n\n${TRAILER}: ${head}\n`,
+    // Who is cut off then knows it for their own.
+    onMade: (commit) => writePushedTips(repo, slug, [commit, ...before]),
+  });
+  return { slug, head: made, paths, outcome };
 }
 
-/** What of the control plane differs from a commit: AIR, modules and their sources, scenarios, the sync map. */
+/** What of the control plane differs from a commit. */
 async function changesSince(store: ObjectStore, commit: Oid, now: { readonly files: WorldFiles; readonly sync: SyncMap }): Promise<ReadonlyMap<string, PathChange>> {
   const { files, sync } = now;
-  const sources = [...sync.sources.values()].map((path) => dirname(path)).filter((folder) => folder !== ".");
-  const folders = [...new Set([sync.airDir, sync.modulesDir, "shadow", ...sources])];
-  const alone = [SYNC_FILE, ...[...sync.sources.values()].filter((path) => !path.includes("/"))];
+  const { folders, files: alone } = controlPaths(sync);
   const here = new Set(alone);
   for (const folder of folders) for (const path of await files.list(folder)) here.add(path);
   const changes = new Map<string, PathChange>();
@@ -147,7 +138,7 @@ async function nameOf(store: ObjectStore, main: Oid, key: SigningKey): Promise<s
 }
 
 /** On top of what was pushed before, as long as nobody else went on from there. */
-async function parentsOf({ local: { repo, store } }: Upstream, at: { readonly head: Oid; readonly tip: Oid | undefined; readonly slug: string }): Promise<readonly Oid[]> {
+async function parentsOf({ local: { repo, store } }: Upstream, at: { readonly head: Oid; readonly tip: Oid | undefined; readonly slug: string }): Promise<readonly [Oid, ...Oid[]]> {
   const { head, tip, slug } = at;
   if (tip === undefined || (await isAncestor(repo, tip, head))) return [head];
   if (!(await store.readCommit(tip)).message.includes(`\n${TRAILER}: `)) {
