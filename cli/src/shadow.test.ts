@@ -75,7 +75,18 @@ test("aos shadow: a recorded world, two proposals: windows, both together, a pag
   ok(await aos(["shadow", "by-two", "--html", "page.html", "--last", "2"], { cwd: world }));
   const page = await readFile(join(world, "page.html"), "utf8");
   assert.match(page, /^<!doctype html>/);
-  assert.doesNotMatch(page, /<script|src=|href=|url\(/);
+  assert.doesNotMatch(page, /<script|src=|href=|url\(|which say who decides/);
+
+  await git(world, "switch", "--quiet", "-c", "ruled", "by-two");
+  await writeFile(join(world, ".aos", "a`<b>.txt"), "new\n");
+  await git(world, "add", "--all", ".aos");
+  await git(world, "commit", "--quiet", "-m", "Change the rules too");
+  await git(world, "switch", "--quiet", "main");
+  const ruled = json(await aos(["ci", "shadow", "--base", "main", "--head", "ruled", "--out", "../ruled", "--json"], { cwd: world }));
+  assert.deepEqual(ruled["rules"], [".aos/a`<b>.txt"]);
+  const told = async (name: string): Promise<string> => readFile(join(folder, "ruled", name), "utf8");
+  assert.match(await told("report.md"), /^> It changes `\.aos\/a'<b>\.txt`, which say who decides\. The report does not cover that; .*\n\n## Shadow run: /);
+  assert.match(await told("report.html"), /<p>It changes <code>\.aos\/a&#39;&#60;b&#62;\.txt<\/code>, which say who decides\./);
 
   await git(folder, "clone", "--quiet", "--bare", world, "server.git");
   await git(world, "push", "--quiet", join(folder, "server.git"), "refs/notes/*:refs/notes/*");

@@ -32,6 +32,7 @@ export { step } from "./core/step.ts";
 export { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts } from "./core/receipt.ts";
 export { parseScenario, type Scenario } from "./core/scenario.ts";
 export type { RecordedReceipt } from "./core/shadow-answer.ts";
+export { prose } from "./markdown-text.ts";
 export { renderReport, summaryOf } from "./report-markdown.ts";
 export { renderHtml } from "./report-html.ts";
 export { shadow } from "./core/shadow.ts";

@@ -18,10 +18,14 @@ interface Planes {
   readonly after: ControlPlane;
 }
 
-/** Writes the page: HTML, styles and pictures in one text that loads nothing and runs no script. Everything foreign is escaped. */
-export function renderHtml(report: ShadowReport, planes: Planes): string {
+/**
+ * Writes the page: HTML, styles and pictures in one text that loads nothing and runs no script. Everything foreign is escaped.
+ *
+ * @param beside - sentences about what the report does not speak of, names between backticks
+ */
+export function renderHtml(report: ShadowReport, planes: Planes, beside: readonly string[] = []): string {
   const body = [
-    `<header><h1>Shadow run</h1><p class="lead">${text(summaryOf(report))}</p>${notesOf(report).map((note) => `<p>${words(note)}</p>`).join("")}</header>`,
+    `<header><h1>Shadow run</h1><p class="lead">${text(summaryOf(report))}</p>${[...beside, ...notesOf(report)].map((note) => `<p>${words(note)}</p>`).join("")}</header>`,
     section("Cells that do not fit", bullets(report.misfits, ({ reducer, key, reason }) => `${cellName({ reducer, ...(key === undefined ? {} : { key }) })} ${text(reason)}`)),
     section("What it may do", bullets(report.authority, ({ effect, subject, text: said }) => `<b class="${effect}">${WORDS[effect]}</b> ${words(subject)}: ${words(said)}`)),
     section("Cells that are carried over", bullets(report.migrated ?? [], ({ reducer, module, cells }) => `${mono(reducer)}: ${thousands(cells)} by ${mono(module)}`)),

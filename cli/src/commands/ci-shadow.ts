@@ -3,11 +3,12 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AosError, createModuleRunner, renderHtml, reportHash, summaryOf, writeJson, type Hash } from "@agentos/kernel";
-import { fetch, gitIn, MAIN_REF, NOTES_REF, readRef, resolveCommit, shadowLocally, type LocalShadow, type Oid, type Repo } from "@agentos/controller";
+import { fetch, gitIn, MAIN_REF, NOTES_REF, readRef, resolveCommit, rulesChanged, shadowLocally, type LocalShadow, type Oid, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { worldRepo } from "../world.ts";
 import { memberOf } from "../member-of.ts";
+import { rulesBeside, rulesLines, withRulesNote } from "../render/shadow.ts";
+import { withStore, worldRepo } from "../world.ts";
 
 const REMOTE = "origin";
 
@@ -18,7 +19,7 @@ export default command({
     head: { type: "string", describe: "The proposal's commit [default: that of the pull request, else HEAD]" },
     out: { type: "string", default: "shadow-report", describe: "The folder for report.md, report.json and report.html" },
   },
-  epilogue: "Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT where they are set.\nExit 0 when the report could be made, whatever it says. With --json: {base, head, report, consequences, summary, files}.",
+  epilogue: "Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT where they are set.\nExit 0 when the report could be made, whatever it says. With --json: {base, head, report, consequences, summary, rules, files}; `rules` the files below .aos that change.",
   async run(cx, { base: typedBase, head: typedHead, out }) {
     const repo = await worldRepo(cx);
     const asked = await askedByForge();
@@ -27,7 +28,8 @@ export default command({
     const base = await commitAt(repo, typedBase ?? asked?.base, [`refs/remotes/${REMOTE}/main`, MAIN_REF]);
     const head = await commitAt(repo, typedHead ?? asked?.head, ["HEAD"]);
     const made = await shadowLocally(repo, { base, head, modules: createModuleRunner() });
-    await report(cx, made, { base, head, out });
+    const rules = await withStore(repo, (store) => rulesChanged(repo, store, { base, head }));
+    await report(cx, { ...made, markdown: withRulesNote(rules, made.markdown), rules }, { base, head, out });
   },
 });
 
@@ -94,9 +96,12 @@ async function commitAt(repo: Repo, typed: string | undefined, otherwise: readon
   throw new AosError("world.unknown", `${typed ?? otherwise[0] ?? ""}: no such commit here`, { hint: "is the clone deep enough? name commits with --base and --head" });
 }
 
-async function report(cx: Context, made: LocalShadow, at: { readonly base: Oid; readonly head: Oid; readonly out: string }): Promise<void> {
+/** What was made, and the files below `.aos` that change as well. */
+type Made = LocalShadow & { readonly rules: readonly string[] };
+
+async function report(cx: Context, made: Made, at: { readonly base: Oid; readonly head: Oid; readonly out: string }): Promise<void> {
   const folder = resolve(cx.cwd, at.out);
-  const texts = { "report.md": made.markdown, "report.json": `${writeJson(made.json, 2)}\n`, "report.html": renderHtml(made.report, made.planes) };
+  const texts = { "report.md": made.markdown, "report.json": `${writeJson(made.json, 2)}\n`, "report.html": renderHtml(made.report, made.planes, rulesBeside(made.rules)) };
   const files = Object.keys(texts).map((name) => join(folder, name));
   const hash = reportHash(made.report);
   const summary = summaryOf(made.report);
@@ -107,11 +112,11 @@ async function report(cx: Context, made: LocalShadow, at: { readonly base: Oid; 
     throw new AosError("cli.write", `${folder}: the report cannot be written`, { at: { file: folder }, cause, class: "outside", hint: "name another folder with --out" });
   }
   await tellForge(made, { hash, folder });
-  cx.out.result({ base: at.base, head: at.head, report: hash, consequences: made.consequences, summary, files }, [summary, `report ${hash}`, ...files]);
+  cx.out.result({ base: at.base, head: at.head, report: hash, consequences: made.consequences, summary, rules: made.rules, files }, [...rulesLines(made.rules, cx.out.style), summary, `report ${hash}`, ...files]);
 }
 
 /** The summary of the job, and its outputs; of these none holds text of the world. @throws AosError `cli.write` */
-async function tellForge(made: LocalShadow, { hash, folder }: { readonly hash: Hash; readonly folder: string }): Promise<void> {
+async function tellForge(made: Made, { hash, folder }: { readonly hash: Hash; readonly folder: string }): Promise<void> {
   const { GITHUB_STEP_SUMMARY: page, GITHUB_OUTPUT: outputs } = process.env;
   const append = async (file: string | undefined, text: string): Promise<void> => {
     if (file === undefined || file === "") return;

@@ -8,7 +8,7 @@ import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { jointLines } from "../render/joint.ts";
 import { markdownLines } from "../render/markdown.ts";
-import { rulesLines } from "../render/shadow.ts";
+import { rulesBeside, rulesLines } from "../render/shadow.ts";
 import { withProgress } from "../progress.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
@@ -82,9 +82,9 @@ async function runTogether(cx: Context, repo: Repo, { slugs, alone }: { readonly
   cx.out.result(joint, [...joint.rules.flatMap(({ slug, files }) => rulesLines(files, cx.out.style, { slug })), ...jointLines(joint, cx.out.style)]);
 }
 
-async function writePage(cx: Context, file: string, made: LocalShadow): Promise<void> {
+async function writePage(cx: Context, file: string, made: LocalShadow & { readonly rules: readonly string[] }): Promise<void> {
   const path = resolve(cx.cwd, file);
-  await writeFile(path, renderHtml(made.report, made.planes)).catch((cause: NodeJS.ErrnoException) => {
+  await writeFile(path, renderHtml(made.report, made.planes, rulesBeside(made.rules))).catch((cause: NodeJS.ErrnoException) => {
     const folder = cause.code === "EISDIR";
     throw new AosError("cli.write", `${path}: ${folder ? "it is a folder" : "cannot be written"}`, { at: { file: path }, cause, hint: folder ? "name a file: --html page.html" : "is there such a folder?" });
   });
