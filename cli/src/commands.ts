@@ -54,6 +54,8 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
   },
   { usage: "run", describe: "Run the world of this repository in the foreground", load: () => import("./commands/run.ts") },
   { usage: "controller", describe: "Run the world of another repository, beside it", load: () => import("./commands/controller.ts") },
+  { usage: "suspend", describe: "Have merges wait while the world goes on", load: () => import("./commands/suspend.ts") },
+  { usage: "resume", describe: "Have merges applied again", load: () => import("./commands/resume.ts") },
   { usage: "status", describe: "Say how the world is", load: () => import("./commands/status.ts") },
   {
     name: "event", describe: "Give the running world something to do", commands: [

@@ -1,6 +1,6 @@
 // Runs a world in the foreground until it is told to stop.
 
-import { WAITING_FOR_WINDOW, jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOptions, type LogLevel, type LoopbackPlace, type RunningController } from "@agentos/controller";
+import { SUSPENDED, WAITING_FOR_WINDOW, jsonLog, LOG_LEVELS, parseLoopback, startController, type ControllerOptions, type LogLevel, type LoopbackPlace, type RunningController } from "@agentos/controller";
 import { AosError } from "@agentos/kernel";
 import type { Context } from "./context.ts";
 import { logLine, type LogLineView } from "./render/log-line.ts";
@@ -46,8 +46,8 @@ export function serveArgs(args: { readonly "poll-ms": number | undefined; readon
 }
 
 /**
- * Waits until the controller has looked at the repository and has nothing left that it can do. A merge whose time has not come is
- * told and left: nothing failed, and the next run takes it up.
+ * Waits until the controller has looked at the repository and has nothing left that it can do. A merge whose time has not come, or that
+ * waits since the world is suspended, is told and left: nothing failed, and the next run takes it up.
  *
  * @throws AosError `run.stalled` (refused) when somebody must act before it can go on; `run.busy` when it does not come to rest
  */
@@ -55,7 +55,7 @@ export async function untilIdle(cx: Context, controller: Pick<RunningController,
   const until = Date.now() + ONCE_TIMEOUT_MS;
   for (;;) {
     const { observedRevision, reconciling, openIntents, ready, stalled, proposals } = controller.status();
-    const waits = reconciling.reason === WAITING_FOR_WINDOW;
+    const waits = reconciling.reason === WAITING_FOR_WINDOW || reconciling.reason === SUSPENDED;
     const done = observedRevision !== undefined && (reconciling.status !== "True" || waits) && openIntents.length === 0;
     const reported = proposals.every(({ shadow }) => shadow !== "pending");
     if (done && stalled.status === "True") throw new AosError("run.stalled", `${stalled.reason}: ${stalled.message}`, { class: "refused", hint: "what is in force stays so; docs/operations.md says what to do" });

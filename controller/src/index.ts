@@ -66,7 +66,8 @@ export { startController, type ControllerOptions, type RunningController } from 
 export { jsonLog, LOG_LEVELS, type LogLevel, type LogLine } from "./reconcile/log.ts";
 export * from "./reconcile/joint.ts";
 export * from "./reconcile/state-folder.ts";
-export { WAITING_FOR_WINDOW, type Condition, type WorldStatus } from "./reconcile/status.ts";
+export * from "./reconcile/suspension.ts";
+export { SUSPENDED, WAITING_FOR_WINDOW, type Condition, type WorldStatus } from "./reconcile/status.ts";
 export { INBOX_PREFIX, LETTER_BYTES_MAX, OUTBOX_PREFIX, readAnswer, writeLetter, type Letter, type LetterAnswer } from "./inbox/letter.ts";
 export { isOldAnswer } from "./inbox/old-answers.ts";
 export * from "./sync/sync-map.ts";

@@ -10,6 +10,7 @@ import { jointLines } from "../render/joint.ts";
 import { markdownLines } from "../render/markdown.ts";
 import { rulesBeside, rulesLines } from "../render/shadow.ts";
 import { withProgress } from "../progress.ts";
+import { dateMs } from "../until.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { worldFolder, worldRepo } from "../world.ts";
 
@@ -61,10 +62,8 @@ function windowWanted(since: string | undefined, last: number | undefined): Wind
   }
   if (since === undefined) return undefined;
   if (/^\d{1,15}$/.test(since)) return { sinceSeq: Number(since) };
-  // A date without a zone is one of UTC: a window must be the same for everybody who asks for it.
-  const day = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(since);
-  const ms = day === null ? Number.NaN : Date.parse(since.includes("T") && day[1] === undefined ? `${since}Z` : since);
-  if (Number.isNaN(ms)) throw new AosError("cli.usage", `aos shadow: --since ${since}: neither a seq nor a date`, { hint: "--since 1200, --since 2024-05-01 or --since 2024-05-01T10:00Z" });
+  const ms = dateMs(since);
+  if (ms === undefined) throw new AosError("cli.usage", `aos shadow: --since ${since}: neither a seq nor a date`, { hint: "--since 1200, --since 2024-05-01 or --since 2024-05-01T10:00Z" });
   return { sinceNs: BigInt(ms) * 1_000_000n };
 }
 

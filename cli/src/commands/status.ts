@@ -1,7 +1,7 @@
 // aos status: how the world is, from the running world or from what it left.
 
 import { AosError, stateRoot, trieSize } from "@agentos/kernel";
-import { connectWorld, MAIN_REF, readRef, readTip, readWorldOffline, repositoryModules, type Repo, type WorldStatus } from "@agentos/controller";
+import { connectWorld, MAIN_REF, readRef, readSuspension, readTip, readWorldOffline, repositoryModules, stateFolderAt, type Repo, type WorldStatus } from "@agentos/controller";
 import { command } from "../command.ts";
 import { restingLines, statusLines, type RestingWorld } from "../render/status.ts";
 import { withStore, worldRepo } from "../world.ts";
@@ -32,10 +32,11 @@ async function lookAtRest(repo: Repo): Promise<RestingWorld> {
     throw error;
   });
   const published = tip === undefined ? undefined : { seal: tip.oid, lastSeq: tip.checkpoint.lastSeq };
-  if (replayed === undefined) return { main, published, journal: undefined };
+  const suspended = await readSuspension(stateFolderAt(repo), Date.now());
+  if (replayed === undefined) return { main, published, suspended, journal: undefined };
   const { world, from } = replayed;
   return {
-    main, published,
+    main, published, suspended,
     journal: { from, world: world.id, seq: world.nextSeq, stateRoot: stateRoot(world), applied: world.commit, manifest: world.control?.manifestHash, openIntents: trieSize(world.intents), plans: trieSize(world.plans), approvals: trieSize(world.held) },
   };
 }

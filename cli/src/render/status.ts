@@ -1,12 +1,13 @@
 // How a world is, in rows: conditions first, then what waits and on whom.
 
-import type { Condition, WorldStatus } from "@agentos/controller";
+import { suspensionText, type Condition, type Suspension, type WorldStatus } from "@agentos/controller";
 import { columns, count, short, shown, type Style } from "./style.ts";
 import { lasting, span } from "./ago.ts";
 import { waitingRows, type WaitsView } from "./waits.ts";
 
 /** A world that does not run here: its branch, its published tip, its replayed journal. */
 export interface RestingWorld {
+  readonly suspended?: Suspension | undefined;
   readonly main: string | undefined;
   readonly published: { readonly seal: string; readonly lastSeq: number } | undefined;
   readonly journal:
@@ -37,6 +38,7 @@ export function statusLines(status: WorldStatus, view: WaitsView): readonly stri
     [style.dim("main"), observed === undefined ? "not seen yet" : `${short(observed)}${applied === observed ? ", in force" : `, in force is ${applied === undefined ? "nothing" : short(applied)}`}`],
     ...(manifest === undefined ? [] : [[style.dim("manifest"), manifest]]),
     [style.dim("journal"), `${count(status.seq, "record")}, sealed up to seq ${status.sealedSeq}`],
+    ...suspendedRows(status, style),
     ...status.held.map(({ commit, reason }) => [style.red("held"), `${short(commit)}  ${shown(reason)}`]),
     ...status.openIntents.map(({ seq, effect, by, since }) => [style.dim("effect"), `#${seq} ${shown(effect)} of ${shown(by)} has no receipt yet${lasting(since, nowMs)}`]),
     ...waitingRows(status, view),
@@ -72,13 +74,18 @@ function condition({ status, reason, message }: Condition, good: Condition["stat
   return told === "" ? word : `${word}  ${told}`;
 }
 
-export function restingLines({ main, published, journal }: RestingWorld, style: Style): readonly string[] {
+function suspendedRows({ suspended }: { readonly suspended?: Suspension | undefined }, style: Style): readonly (readonly string[])[] {
+  return suspended === undefined ? [] : [[style.yellow("suspended"), `${shown(suspensionText(suspended))}; aos resume ends it`]];
+}
+
+export function restingLines({ main, published, journal, suspended }: RestingWorld, style: Style): readonly string[] {
   // Where nothing but what was published is known, the world runs elsewhere.
   const way = journal?.from === "published" ? "it does not run here; what was published is as of the last `git fetch origin 'refs/notes/*:refs/notes/*'`" : "start it with `aos run`";
   const rows: (readonly string[])[] = [
     [style.dim("ready"), `${style.yellow("False")}  NotRunning: ${way}`],
     [style.dim("main"), main === undefined ? "there is no branch main" : short(main)],
     [style.dim("published"), published === undefined ? "nothing" : `up to seq ${published.lastSeq}, seal ${short(published.seal)}`],
+    ...suspendedRows({ suspended }, style),
   ];
   if (journal === undefined) return columns([...rows, [style.dim("journal"), "none: the world has not begun"]]);
   const { world, from, seq, stateRoot, applied, manifest, openIntents, plans, approvals } = journal;

@@ -27,7 +27,7 @@ test("CI watch: a signed note and a hook's file that are not what the controller
   const logged: (readonly [LogLevel, unknown])[] = [];
   const options = { repo: world.local.repo, key: keyNamed("ctl"), remote: undefined, trust: world.world, log: () => undefined };
   const watch = ciWatch({ options, store: world.local.store, log: (level, _, fields) => void logged.push([level, fields?.["proposal"]]) });
-  const seen = { applied: base, main: base, ahead: [], proposals: [{ slug: "one", head, shadowed: true, failed: undefined }], held: new Map(), waiting: new Map() };
+  const seen = { applied: base, main: base, ahead: [], proposals: [{ slug: "one", head, shadowed: true, failed: undefined }], held: new Map(), waiting: new Map(), suspended: undefined };
   const look = async (): Promise<readonly string[]> => {
     await watch.look(seen);
     const { faults } = await gatherDecision(world.local, { base, head, slug: "one", world: world.world });

@@ -12,6 +12,7 @@ import { blankMemory, observe, refsOf } from "./observe.ts";
 import { pacedRounds, type Everywhere } from "./rounds.ts";
 import { lookAtRemote } from "./remote-look.ts";
 import { statusOf, type WorldStatus } from "./status.ts";
+import { readSuspension, suspensionText } from "./suspension.ts";
 
 interface Loop {
   /** @param onFatal - called once when going on would be wrong; the loop has ended then */
@@ -72,6 +73,7 @@ export function createLoop(parts: Parts): Loop {
       memory.waiting.delete(commit);
       settled = undefined;
     }
+    await heedSuspension();
     const now = await refsOf(options.repo);
     if (settled === `${now}\n${host.world.commit}`) return "rest";
     settled = undefined;
@@ -79,6 +81,7 @@ export function createLoop(parts: Parts): Loop {
     if (now !== refs) memory.held.clear();
     refs = now;
     for (let acts = 0; acts < ACTS_MAX && !rounds.stopped && !publisher.state.fenced; acts++) {
+      await heedSuspension();
       seen = await observe(options.repo, host.world, memory);
       const next = nextAct(seen);
       if (next.kind !== last?.kind && next.kind === "freeze") log("error", "frozen", { why: next.why });
@@ -91,6 +94,16 @@ export function createLoop(parts: Parts): Loop {
       await act(parts, next, { seen, memory, book: parts.book });
     }
     return publisher.state.fenced ? "rest" : "again";
+  }
+
+  async function heedSuspension(): Promise<void> {
+    const found = await readSuspension(parts.folder, Date.now());
+    const [is, was] = [found, memory.suspended].map((one) => (one === undefined ? undefined : suspensionText(one)));
+    if (is === was) return;
+    const { reason: _, ...said } = found ?? {};
+    log("info", is === undefined ? "resumed" : "suspended: no merge is applied", said);
+    memory.suspended = found;
+    settled = undefined;
   }
 
   /** Says what came of it where people look, and whether CI said the same. */

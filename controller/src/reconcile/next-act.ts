@@ -14,6 +14,8 @@ export interface Observed {
   readonly held: ReadonlyMap<Oid, string>;
   /** Merges whose time has not come, and until when. */
   readonly waiting: ReadonlyMap<Oid, string>;
+  /** Why nothing is applied for now, if so. */
+  readonly suspended: string | undefined;
 }
 export interface ProposalSeen {
   readonly slug: string;
@@ -39,11 +41,11 @@ export type Act =
  */
 export function nextAct(seen: Observed): Act {
   if (seen.main === undefined) return { kind: "wait", why: "main does not exist yet" };
-  if (seen.applied === undefined) return { kind: "begin", commit: seen.main };
+  if (seen.applied === undefined) return seen.suspended === undefined ? { kind: "begin", commit: seen.main } : { kind: "wait", why: seen.suspended };
   if (seen.ahead === undefined) return { kind: "freeze", why: `main (${seen.main.slice(0, 12)}) does not descend from the applied commit ${seen.applied.slice(0, 12)}` };
   const [next] = seen.ahead;
   if (next !== undefined) {
-    const why = seen.held.get(next) ?? seen.waiting.get(next);
+    const why = seen.suspended ?? seen.held.get(next) ?? seen.waiting.get(next);
     return why === undefined ? { kind: "apply", commit: next } : { kind: "wait", why };
   }
   const proposal = seen.proposals.find(({ shadowed, failed }) => !shadowed && failed === undefined);

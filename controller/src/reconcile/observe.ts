@@ -7,12 +7,15 @@ import { listRefs, readRef } from "../git/refs.ts";
 import { firstParents, isAncestor, resolveCommit, type Repo } from "../git/repo.ts";
 import { REVIEWS_PREFIX } from "../forge/local-reviews.ts";
 import type { Observed, ProposalSeen } from "./next-act.ts";
+import { suspensionText, type Suspension } from "./suspension.ts";
 
 export interface Memory {
   /** Commits held back, and why. */
   readonly held: Map<Oid, string>;
   /** Merges whose time has not come, and when it does, in milliseconds since 1970. */
   readonly waiting: Map<Oid, { readonly why: string; readonly untilMs: number }>;
+  /** What somebody said of applying nothing. */
+  suspended: Suspension | undefined;
   /** `<head> <main>` → why no shadow could be made of it. */
   readonly failed: Map<string, string>;
   /** `<head> <main>` of reports that were made or found. */
@@ -20,7 +23,7 @@ export interface Memory {
 }
 
 export function blankMemory(): Memory {
-  return { held: new Map(), waiting: new Map(), failed: new Map(), shadowed: new Set() };
+  return { held: new Map(), waiting: new Map(), suspended: undefined, failed: new Map(), shadowed: new Set() };
 }
 
 /** The refs that people and forges move, as one text: while it stays the same there is nothing new to look at. */
@@ -33,7 +36,7 @@ export async function observe(repo: Repo, world: World, memory: Memory): Promise
   const main = await readRef(repo.commonDir, MAIN_REF);
   const applied = world.commit !== undefined && isOid(world.commit) ? world.commit : undefined;
   return {
-    applied, main, held: memory.held, waiting: new Map([...memory.waiting].map(([commit, { why }]) => [commit, why])),
+    applied, main, held: memory.held, suspended: memory.suspended === undefined ? undefined : `suspended ${suspensionText(memory.suspended)}`, waiting: new Map([...memory.waiting].map(([commit, { why }]) => [commit, why])),
     ahead: main === undefined ? undefined : applied === undefined ? [] : await commitsAhead(repo, applied, main),
     proposals: main === undefined ? [] : await proposalsSeen(repo, main, memory),
   };

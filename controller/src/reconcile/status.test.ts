@@ -10,7 +10,7 @@ import { statusOf, type Condition, type StatusInput } from "./status.ts";
 const [a, b] = ["a".repeat(40), "b".repeat(40)] as [Oid, Oid];
 const idle: Act = { kind: "idle" };
 const calm: StatusInput["publisher"] = { sealed: 4, pushed: undefined, behind: false, problem: undefined, rejected: [], fenced: false };
-const settled: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map() };
+const settled: Observed = { applied: a, main: a, ahead: [], proposals: [], held: new Map(), waiting: new Map(), suspended: undefined };
 const ahead: Observed = { ...settled, main: b, ahead: [b] };
 
 async function worldOf(state: "empty" | "running"): Promise<World> {
@@ -35,6 +35,8 @@ const rows: readonly Row[] = [
   ["a merge waits", { seen: ahead, act: { kind: "apply", commit: b } }, "True Applied", "True Progressing", "False", "True UpToDate"],
   ["a merge held", { seen: ahead, act: { kind: "wait", why: "x" }, memory: held }, "False Held", "False Idle", "True Held", "True UpToDate"],
   ["a merge whose time has not come", { seen: { ...ahead, waiting: new Map([[b, "bbb waits until monday"]]) }, act: { kind: "wait", why: "x" } }, "True Applied", "True WaitingForWindow", "False", "True UpToDate"],
+  ["suspended, and a merge waits", { seen: { ...ahead, suspended: "suspended by ada" }, act: { kind: "wait", why: "x" } }, "True Applied", "True Suspended", "False", "True UpToDate"],
+  ["suspended, and nothing waits", { seen: { ...settled, suspended: "suspended by ada" } }, "True Applied", "False Idle", "False", "True UpToDate"],
   ["frozen", { seen: { ...settled, ahead: undefined }, act: { kind: "freeze", why: "main was rewritten" } }, "False Frozen", "False Idle", "True Frozen", "True UpToDate"],
   ["fenced", { publisher: fence }, "False Fenced", "False Idle", "True Fenced", "False Fenced"],
   ["fenced, and main frozen", { publisher: fence, act: { kind: "freeze", why: "x" } }, "False Fenced", "False Idle", "True Fenced", "False Fenced"],
@@ -54,7 +56,7 @@ test("status: conditions: table", async () => {
     assert.deepEqual([status.ready, status.reconciling, status.stalled, status.published].map(show), [ready, reconciling, stalled, published], name);
     for (const condition of [status.ready, status.published]) assert.notEqual(condition.message, "", `${name}: says why`);
   }
-  assert.equal(rows.length, 13);
+  assert.equal(rows.length, 15);
 });
 
 test("status: a world without a control plane: not ready, and says so", async () => {

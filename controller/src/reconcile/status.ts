@@ -6,6 +6,7 @@ import type { Publisher } from "../publish/publisher.ts";
 import type { Act, Observed } from "./next-act.ts";
 import type { HostingStatus } from "./hosting.ts";
 import type { Memory } from "./observe.ts";
+import type { Suspension } from "./suspension.ts";
 
 export interface Condition {
   readonly status: "True" | "False" | "Unknown";
@@ -26,6 +27,8 @@ export interface WorldStatus {
   readonly seq: number;
   readonly sealedSeq: number;
   readonly held: readonly { readonly commit: string; readonly reason: string }[];
+  /** While no merge is applied, because somebody said so. */
+  readonly suspended?: Suspension;
   readonly openIntents: readonly EffectRow[];
   /** Effects that wait for a person. */
   readonly approvals: readonly ApprovalRow[];
@@ -67,7 +70,7 @@ export function statusOf(input: StatusInput): WorldStatus {
     published: publishing(publisher),
     ...(seen?.main === undefined ? {} : { observedRevision: seen.main }), ...(input.attempted === undefined ? {} : { attemptedRevision: input.attempted }),
     ...(world.commit === undefined ? {} : { appliedRevision: world.commit }), ...(world.control === undefined ? {} : { manifest: world.control.manifestHash }),
-    seq: world.nextSeq, sealedSeq: publisher.sealed, held,
+    seq: world.nextSeq, sealedSeq: publisher.sealed, held, ...(memory.suspended === undefined ? {} : { suspended: memory.suspended }),
     openIntents: effectsOf(world), approvals: approvalsOf(world),
     planCount: trieSize(world.plans), plans: plansOf(world).slice(0, PLANS_MAX),
     proposals: (seen?.proposals ?? []).map(({ slug, head, shadowed, failed }) => ({ slug, head, shadow: shadowed ? "done" : failed === undefined ? "pending" : "failed", ...(failed === undefined ? {} : { why: failed }), ...ciOf(input.ci, head) })),
@@ -100,13 +103,15 @@ function publishing(publisher: Publisher["state"]): Condition {
 function progress(problem: string | undefined, seen: Observed | undefined): Condition {
   if (problem !== undefined) return yes("ProgressingWithRetry", problem);
   const [next] = seen?.ahead ?? [];
+  if (seen?.suspended !== undefined && (next !== undefined || seen.applied === undefined)) return yes(SUSPENDED, `${short(next ?? seen.main)} waits: ${seen.suspended}`);
   const waits = next === undefined ? undefined : seen?.waiting.get(next);
   if (waits !== undefined) return yes(WAITING_FOR_WINDOW, waits);
   return next === undefined ? no("Idle", "") : yes("Progressing", "a merge waits to be applied");
 }
 
-/** The reason of `reconciling` while the next merge waits for its time. */
+/** Reasons of `reconciling`: the next merge waits for its time, or for somebody who suspended the world. */
 export const WAITING_FOR_WINDOW = "WaitingForWindow";
+export const SUSPENDED = "Suspended";
 
 function yes(reason: string, message: string): Condition {
   return { status: "True", reason, message };

@@ -1,0 +1,69 @@
+// A hold on what is to come: while a world is suspended its controller applies no merge. It is a file of the state folder, so that it
+// can be said whether the world runs or not, by whoever may write there.
+
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { AosError } from "@agentos/kernel";
+import { jsonObject } from "../json-object.ts";
+import type { StateFolder } from "./state-folder.ts";
+
+export interface Suspension {
+  readonly by: string;
+  /** ISO 8601, as `until`. */
+  readonly since: string;
+  /** It ends by itself then; undefined: somebody ends it. */
+  readonly until?: string;
+  readonly reason?: string;
+}
+
+type Place = Pick<StateFolder, "path">;
+
+/** What is in force at a time. @throws AosError `suspend.file` for a file that is not one of ours: nothing is applied then either */
+export async function readSuspension(folder: Place, nowMs: number): Promise<Suspension | undefined> {
+  const file = fileIn(folder);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const found = parse(text);
+  if (found === undefined) throw new AosError("suspend.file", `${file}: cannot be read`, { at: { file }, hint: "`aos resume` removes it" });
+  return found.until === undefined || nowMs < Date.parse(found.until) ? found : undefined;
+}
+
+/** Puts it in place whole, durably; what was there is replaced. */
+export async function writeSuspension(folder: Place, suspension: Suspension): Promise<void> {
+  await mkdir(folder.path, { recursive: true, mode: 0o700 });
+  const draft = `${fileIn(folder)}.${process.pid}`;
+  const file = await open(draft, "w", 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(suspension)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, fileIn(folder));
+}
+
+export async function endSuspension(folder: Place): Promise<void> {
+  await rm(fileIn(folder), { force: true });
+}
+
+/** `by ada since 2026-01-02T03:04:05Z, until …: reason`. */
+export function suspensionText({ by, since, until, reason }: Suspension): string {
+  return `by ${by} since ${since}${until === undefined ? "" : `, until ${until}`}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+function fileIn({ path }: Place): string {
+  return join(path, "suspended.json");
+}
+
+function parse(text: string): Suspension | undefined {
+  const { by, since, until, reason } = jsonObject(text) ?? {};
+  if (typeof by !== "string" || !isTime(since) || (until !== undefined && !isTime(until)) || (reason !== undefined && typeof reason !== "string")) return undefined;
+  return { by, since, ...(until === undefined ? {} : { until }), ...(reason === undefined ? {} : { reason }) };
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === "string" && !Number.isNaN(Date.parse(value));
+}
