@@ -45,6 +45,8 @@ export default command({
     const [mode, newer] = [dry ? ("dry-run" as const) : ("push" as const), force ? ("overwrite" as const) : ("refuse" as const)];
     const [looked, kept, told] = [looks(), keptBytes(), telling(cx, mode)];
     const air = await looked.take(async () => control?.planControl(cx, { repo, root, sync }, { mode, newer, slug: proposal }));
+    // Git says it while the folders are looked at.
+    const owner = dry || links.length === 0 ? undefined : early(() => ownerOf(repo));
     const way = links.length === 0 ? undefined : await looked.take(() => openWay(cx, repo, { answer: detach ? "detach" : "wait", remote: control === undefined ? "fetch" : "fetched" }));
     try {
       const places = way === undefined ? [] : links.map((link) => ({ link, root, gitDir: repo.commonDir, workspaces: way.workspaces }));
@@ -53,7 +55,7 @@ export default command({
       refuseAll(cx, looked.refusals(), { place: placeOf(repo), others: dry ? 0 : batches.length + Number(air !== undefined) });
       // From here on things are done: what is refused now could not be known before.
       if (control !== undefined && air !== undefined) told.air(dry ? control.plannedAir(air) : await control.offerControl(repo, air, { message }));
-      const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner: () => ownerOf(repo), keepAnnotations: keepingAnnotations(root, sync) };
+      const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner: owner ?? (() => ownerOf(repo)), keepAnnotations: keepingAnnotations(root, sync) };
       for (const batch of batches) {
         const pushed = dry || way === undefined ? batch.plans.map(plannedPush) : await pushBatch(batch, way.shown, sending);
         for (const one of pushed) told.link(one);
@@ -66,6 +68,13 @@ export default command({
     told.end(links.length > 0 ? [] : [...(control === undefined ? [] : ["the control plane is as this branch has it"]), ...(only === "air" ? [] : [chosen.length === 0 ? "no folder is linked" : "no folder is linked but to one version"])]);
   },
 });
+
+/** Begins at once; what goes wrong is told where it is asked for. */
+function early<T>(begin: () => Promise<T>): () => Promise<T> {
+  const begun = begin();
+  begun.catch(() => undefined);
+  return () => begun;
+}
 
 /** @throws AosError one for all of them; each of several is told before */
 function refuseAll({ out }: Context, refusals: readonly AosError[], push: { readonly place: string; readonly others: number }): void {

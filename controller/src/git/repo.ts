@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { AosError, assert } from "@agentos/kernel";
 import { isOid, parseOid } from "./oid.ts";
 import type { Oid } from "./oid.ts";
+import { plainRepo } from "./plain-repo.ts";
 import { firstComplaint, git } from "./run.ts";
 import type { RunOptions, RunResult } from "./run.ts";
 
@@ -32,6 +33,8 @@ export function gitIn(repo: Repo, args: readonly string[], options: RunOptions =
  * @throws AosError `git.norepo`; `git.format` for one with SHA-256 object ids or refs that are not files
  */
 export async function openRepo(path: string, options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<Repo> {
+  const plain = await plainRepo(path);
+  if (plain !== undefined) return { gitDir: plain.gitDir, commonDir: plain.gitDir, workTree: plain.workTree, bare: false, env: options.env ?? {} };
   const found = await git(path, ["rev-parse", "--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--is-bare-repository", "--is-inside-work-tree", "--show-object-format", "--show-toplevel"], {
     allowExit: [128],
   });
