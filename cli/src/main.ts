@@ -10,7 +10,7 @@ import { asTyped, markDashWords, saidAsTyped } from "./dash-words.ts";
 /** Flags that every command takes. */
 const GLOBALS = {
   world: { alias: "w", type: "string", requiresArg: true, describe: "The world's folder or bare repository (AOS_WORLD; else searched upward)" },
-  key: { type: "string", requiresArg: true, describe: "Private key to sign with (AOS_KEY; else git config aos.key, user.signingkey)" },
+  key: { type: "string", requiresArg: true, describe: "Key to sign with: private, or public of one in ssh-agent (AOS_KEY; else git config aos.key, user.signingkey)" },
   json: { type: "boolean", default: false, describe: "Print JSON" },
   quiet: { type: "boolean", default: false, describe: "Print no notices" },
 } as const satisfies Fields;

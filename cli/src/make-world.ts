@@ -5,13 +5,14 @@ import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:f
 import { basename, dirname, join, resolve } from "node:path";
 import { AosError } from "@agentos/kernel";
 import {
-  appendSigned, configGet, configSet, generateKey, git, initRepo, listRefs, MAIN_REF, openRepo, openStore, pinTrust, readPrivateKey, SYNC_FILE, trustHash, TRUST_PATH, writeKey,
+  appendSigned, configGet, configSet, generateKey, git, initRepo, listRefs, MAIN_REF, openRepo, openStore, pinTrust, SYNC_FILE, trustHash, TRUST_PATH, writeKey,
   type PathChange, type Repo, type SigningKey,
 } from "@agentos/controller";
 import { governanceFiles, principal, templateFiles, type GenesisPrincipal, type Template } from "./genesis.ts";
 import { githubFiles, type ActionsPlace } from "./github-files.ts";
 import { buildModules, writeModules } from "./modules.ts";
 import { signingSettings } from "./openssh.ts";
+import { readPersonKey } from "./person-key.ts";
 import type { MadeWorld } from "./render/init.ts";
 
 interface WorldPlan {
@@ -122,7 +123,7 @@ async function makeKeys(repo: Repo, plan: WorldPlan): Promise<{ readonly author:
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const controller = generateKey(CONTROLLER);
   await writeKey(join(folder, CONTROLLER), controller);
-  if (plan.keyPath !== undefined) return { author: await readPrivateKey(plan.keyPath), controller: controller.key };
+  if (plan.keyPath !== undefined) return { author: await readPersonKey(plan.keyPath), controller: controller.key };
   const author = generateKey(plan.author);
   await writeKey(join(folder, "author"), author);
   return { author: author.key, controller: controller.key };

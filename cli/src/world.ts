@@ -5,7 +5,7 @@ import { access, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { AosError, type Hash } from "@agentos/kernel";
-import { gitIn, openRepo, SYNC_FILE, type ObjectStore, type Oid, type Repo, type SigningKey } from "@agentos/controller";
+import { configGet, gitIn, openRepo, SYNC_FILE, type ObjectStore, type Oid, type Repo, type SigningKey } from "@agentos/controller";
 import type { Context } from "./context.ts";
 
 /** Where a repository is, as people know it. */
@@ -54,13 +54,15 @@ export async function withStore<T>(repo: Repo, use: (store: ObjectStore) => Prom
   }
 }
 
-/** The private key that speaks for the person: `--key`, AOS_KEY, git config `aos.key`, then `user.signingkey`. */
+/** The key that speaks for the person: `--key`, AOS_KEY, git config `aos.key`, then `user.signingkey`; by a file, or by an ssh-agent. */
 export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
-  const { readPrivateKey } = await import("@agentos/controller");
-  if (cx.key !== undefined) return readPrivateKey(resolve(cx.cwd, cx.key));
+  const { namedInline, readPersonKey } = await import("./person-key.ts");
+  if (cx.key !== undefined) return readPersonKey(await keyFile(resolve(cx.cwd, cx.key)));
   for (const setting of ["aos.key", "user.signingkey"]) {
     const path = await configPath(repo, setting);
-    if (path !== undefined) return readPrivateKey(path);
+    if (path !== undefined) return readPersonKey(path);
+    const text = await configGet(repo, setting);
+    if (text !== undefined && /^(?:key::)?ssh-ed25519 /.test(text)) return namedInline(text);
   }
   throw new AosError("key.missing", `${placeOf(repo)}: no key to sign with`, { hint: "make one with `aos keys new`, then name it with --key PATH or `git config aos.key PATH`" });
 }
@@ -106,8 +108,7 @@ async function configPath(repo: Repo, setting: string): Promise<string | undefin
   const text = stdout.toString("utf8").replace(/\0$/, "");
   if (code !== 0 || text === "" || text.startsWith("key::") || text.startsWith("ssh-")) return undefined;
   const path = text.startsWith("~/") ? join(homedir(), text.slice(2)) : isAbsolute(text) ? text : join(placeOf(repo), text);
-  // git may be told the public half; the private one stands beside it.
-  return path.endsWith(".pub") ? path.slice(0, -".pub".length) : path;
+  return keyFile(path);
 }
 
 async function upward(start: string): Promise<string | undefined> {
@@ -115,6 +116,12 @@ async function upward(start: string): Promise<string | undefined> {
     if (await isWorld(folder)) return folder;
     if (dirname(folder) === folder) return undefined;
   }
+}
+
+/** Git may be told the public half of a key; where the private one stands beside it, that is meant. */
+async function keyFile(path: string): Promise<string> {
+  const half = path.endsWith(".pub") ? path.slice(0, -".pub".length) : path;
+  return (await stat(half).catch(() => undefined))?.isFile() === true ? half : path;
 }
 
 async function isWorld(folder: string): Promise<boolean> {

@@ -9,6 +9,7 @@ export * from "./git/refs.ts";
 export * from "./git/repo.ts";
 export * from "./git/run.ts";
 export * from "./git/signed-ref.ts";
+export * from "./git/ssh-wire.ts";
 export * from "./git/sshsig.ts";
 export * from "./git/store.ts";
 export * from "./git/transport.ts";

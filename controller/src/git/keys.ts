@@ -136,6 +136,14 @@ export function parsePrivateKey(text: string, place: string): SigningKey {
   return key;
 }
 
+/** The public half, which stands in a private key's file in clear; undefined where it is not Ed25519, or no such file. */
+export function publicPartOf(text: string): Uint8Array | undefined {
+  const bytes = pemBytes(text);
+  const outer = bytes !== undefined && MAGIC.equals(bytes.subarray(0, MAGIC.length)) ? readFields(bytes.subarray(MAGIC.length), ["string", "string", "string", "u32", "string"]) : undefined;
+  const publicKey = outer === undefined ? undefined : decodePublicKey(outer.fields[4]);
+  return publicKey === undefined ? undefined : Uint8Array.from(publicKey);
+}
+
 function pemBytes(text: string): Buffer | undefined {
   const lines = text.trim().split("\n").map((line) => line.trim());
   if (lines[0] !== PEM_BEGIN || lines[lines.length - 1] !== PEM_END) return undefined;
