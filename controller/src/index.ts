@@ -66,6 +66,7 @@ export { worldVault } from "./reconcile/adapters.ts";
 export { startController, type ControllerOptions, type RunningController } from "./reconcile/controller.ts";
 export { jsonLog, LOG_LEVELS, type LogLevel, type LogLine } from "./reconcile/log.ts";
 export * from "./reconcile/joint.ts";
+export { commitsAhead } from "./reconcile/observe.ts";
 export * from "./reconcile/state-folder.ts";
 export * from "./reconcile/suspension.ts";
 export { SUSPENDED, WAITING_FOR_WINDOW, type Condition, type WorldStatus } from "./reconcile/status.ts";

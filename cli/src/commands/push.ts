@@ -44,7 +44,7 @@ export default command({
     const control = only === "workspaces" || dir !== undefined ? undefined : await import("../sync/push-control.ts");
     const [mode, newer] = [dry ? ("dry-run" as const) : ("push" as const), force ? ("overwrite" as const) : ("refuse" as const)];
     const [looked, kept, told] = [looks(), keptBytes(), telling(cx, mode)];
-    const air = await looked.take(async () => control?.planControl(cx, { repo, root, sync }, { mode, newer, slug: proposal }));
+    const plan = await looked.take(async () => control?.planControl(cx, { repo, root, sync }, { newer, slug: proposal }));
     // Git says it while the folders are looked at.
     const owner = dry || links.length === 0 ? undefined : early(() => ownerOf(repo));
     const way = links.length === 0 ? undefined : await looked.take(() => openWay(cx, repo, { answer: detach ? "detach" : "wait", remote: control === undefined ? "fetch" : "fetched" }));
@@ -52,9 +52,12 @@ export default command({
       const places = way === undefined ? [] : links.map((link) => ({ link, root, gitDir: repo.commonDir, workspaces: way.workspaces }));
       const batches = way === undefined ? [] : await planBatches(way, places, { extra: prune ? "prune" : "keep", newer, missing: dir === undefined ? "empty" : "refuse", kept, looked });
       if (dry || looked.refusals().length > 0) rememberLooks(batches);
-      refuseAll(cx, looked.refusals(), { place: placeOf(repo), others: dry ? 0 : batches.length + Number(air !== undefined) });
+      refuseAll(cx, looked.refusals(), { place: placeOf(repo), others: dry ? 0 : batches.length + Number(plan?.air !== undefined) });
       // From here on things are done: what is refused now could not be known before.
-      if (control !== undefined && air !== undefined) told.air(dry ? control.plannedAir(air) : await control.offerControl(repo, air, { message }));
+      if (control !== undefined && plan !== undefined) {
+        const air = dry ? plan.air && control.plannedAir(plan.air) : await control.offerControl({ repo, root }, plan, { message });
+        if (air !== undefined) told.air(air);
+      }
       const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner: owner ?? (() => ownerOf(repo)), keepAnnotations: keepingAnnotations(root, sync) };
       for (const batch of batches) {
         const pushed = dry || way === undefined ? batch.plans.map(plannedPush) : await pushBatch(batch, way.shown, sending);

@@ -1,7 +1,7 @@
 // aos status: how the world is, from the running world or from what it left.
 
 import { AosError, stateRoot, trieSize } from "@agentos/kernel";
-import { connectWorld, MAIN_REF, readRef, readSuspension, readTip, readWorldOffline, repositoryModules, stateFolderAt, type Repo, type WorldStatus } from "@agentos/controller";
+import { commitsAhead, connectWorld, isAncestor, isOid, MAIN_REF, readRef, readSuspension, readTip, readWorldOffline, repositoryModules, resolveCommit, stateFolderAt, type Oid, type Repo, type WorldStatus } from "@agentos/controller";
 import { command } from "../command.ts";
 import { restingLines, statusLines, type RestingWorld } from "../render/status.ts";
 import { withStore, worldRepo } from "../world.ts";
@@ -23,6 +23,14 @@ export default command({
   },
 });
 
+async function aheadOf(repo: Repo, main: Oid | undefined, applied: string | undefined): Promise<RestingWorld["ahead"]> {
+  if (main === undefined || applied === undefined || !isOid(applied)) return undefined;
+  // A clone may have fetched the journal and not main.
+  if ((await resolveCommit(repo, applied)) === undefined) return "behind";
+  const ahead = await commitsAhead(repo, applied, main);
+  return ahead === undefined ? ((await isAncestor(repo, main, applied)) ? "behind" : "apart") : ahead.length;
+}
+
 /** What can be said of a world that does not run here. */
 async function lookAtRest(repo: Repo): Promise<RestingWorld> {
   const main = await readRef(repo.commonDir, MAIN_REF);
@@ -31,12 +39,13 @@ async function lookAtRest(repo: Repo): Promise<RestingWorld> {
     if (error instanceof AosError && error.code === "world.none") return undefined;
     throw error;
   });
+  const ahead = replayed === undefined ? undefined : await aheadOf(repo, main, replayed.world.commit);
   const published = tip === undefined ? undefined : { seal: tip.oid, lastSeq: tip.checkpoint.lastSeq };
   const suspended = await readSuspension(stateFolderAt(repo), Date.now());
   if (replayed === undefined) return { main, published, suspended, journal: undefined };
   const { world, from } = replayed;
   return {
-    main, published, suspended,
+    main, ahead, published, suspended,
     journal: { from, world: world.id, seq: world.nextSeq, stateRoot: stateRoot(world), applied: world.commit, manifest: world.control?.manifestHash, openIntents: trieSize(world.intents), plans: trieSize(world.plans), approvals: trieSize(world.held) },
   };
 }

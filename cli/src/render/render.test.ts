@@ -156,6 +156,10 @@ const TABLE: readonly (readonly [name: string, given: readonly string[], lines: 
     statusLines({ ...STATUS, github: { place: "demo/world", trouble: undefined, quietUntilMs: undefined, rate: { limit: 5000, remaining: 4999, resetMs: 0 } } }, NOW).slice(5, 6),
     ["github       True  Reached: demo/world"],
   ],
+  ["status: where main is, of a world at rest", ([0, 1, 2, "behind", "apart"] as const).map((ahead) => restingLines({ main: OID, ahead, published: undefined, journal: undefined }, PLAIN)[1] ?? ""), [
+    "main       cccccccccccc, in force", "main       cccccccccccc, 1 commit ahead of what is in force: the controller applies it, or says what holds it",
+    "main       cccccccccccc, 2 commits ahead of what is in force: the controller applies them, or says what holds them", "main       cccccccccccc, older than what is in force", "main       cccccccccccc, which does not go on from what is in force",
+  ]],
   ["status: a world that never ran", restingLines({ main: OID, published: undefined, journal: undefined }, PLAIN), ["ready      False  NotRunning: start it with `aos run`", "main       cccccccccccc", "published  nothing", "journal    none: the world has not begun"]],
   [
     "status: a world at rest",

@@ -9,6 +9,8 @@ import { waitingRows, type WaitsView } from "./waits.ts";
 export interface RestingWorld {
   readonly suspended?: Suspension | undefined;
   readonly main: string | undefined;
+  /** Commits of main that are not in force; `behind`: main is older than what is; `apart`: it does not go on from there. Undefined: nothing is in force. */
+  readonly ahead?: number | "behind" | "apart" | undefined;
   readonly published: { readonly seal: string; readonly lastSeq: number } | undefined;
   readonly journal:
     | {
@@ -74,16 +76,23 @@ function condition({ status, reason, message }: Condition, good: Condition["stat
   return told === "" ? word : `${word}  ${told}`;
 }
 
+function aheadText(ahead: RestingWorld["ahead"]): string {
+  if (ahead === undefined) return "";
+  if (ahead === "behind") return ", older than what is in force";
+  if (ahead === "apart") return ", which does not go on from what is in force";
+  return ahead === 0 ? ", in force" : `, ${count(ahead, "commit")} ahead of what is in force: the controller applies ${ahead === 1 ? "it" : "them"}, or says what holds ${ahead === 1 ? "it" : "them"}`;
+}
+
 function suspendedRows({ suspended }: { readonly suspended?: Suspension | undefined }, style: Style): readonly (readonly string[])[] {
   return suspended === undefined ? [] : [[style.yellow("suspended"), `${shown(suspensionText(suspended))}; aos resume ends it`]];
 }
 
-export function restingLines({ main, published, journal, suspended }: RestingWorld, style: Style): readonly string[] {
+export function restingLines({ main, ahead, published, journal, suspended }: RestingWorld, style: Style): readonly string[] {
   // Where nothing but what was published is known, the world runs elsewhere.
   const way = journal?.from === "published" ? "it does not run here; what was published is as of the last `git fetch origin 'refs/notes/*:refs/notes/*'`" : "start it with `aos run`";
   const rows: (readonly string[])[] = [
     [style.dim("ready"), `${style.yellow("False")}  NotRunning: ${way}`],
-    [style.dim("main"), main === undefined ? "there is no branch main" : short(main)],
+    [style.dim("main"), main === undefined ? "there is no branch main" : `${short(main)}${aheadText(ahead)}`],
     [style.dim("published"), published === undefined ? "nothing" : `up to seq ${published.lastSeq}, seal ${short(published.seal)}`],
     ...suspendedRows({ suspended }, style),
   ];

@@ -6,7 +6,7 @@ import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { aos, AOS, eventually, git, startAos, temporaryFolder, type Ran } from "../testing/aos.ts";
+import { aos, AOS, eventually, git, ok, startAos, temporaryFolder, type Ran } from "../testing/aos.ts";
 
 const MANIFEST = {
   $kind: "manifest", air_version: "1", schemas: [{ name: "sys/WorkspaceCommit@1" }], modules: [{ name: "sys/Workspace@1" }], plans: [], effects: [], caps: [], policies: [], triggers: [],
@@ -193,4 +193,24 @@ test("aos push, pull: bad input: the place and a way out", LIMIT, async (t) => {
     assert.deepEqual([unrouted.code, unrouted.stdout, /error: workspace notes: the world keeps no workspaces\nhint: list the module/.test(unrouted.stderr)], [3, "", true], unrouted.stdout + unrouted.stderr);
   }
   assert.equal(await git(world, "for-each-ref", "refs/heads/proposals"), "");
+});
+
+test("aos push: a source that changed: its module is written where something is offered, not where it is refused", LIMIT, async (t) => {
+  const folder = await temporaryFolder(t);
+  ok(await aos(["init", "world"], { cwd: folder }));
+  const world = join(folder, "world");
+  const [source, module, map] = ["reducer/counter.ts", "modules/demo/CounterSM@1.js.cbor", "aos.sync.json"].map((path) => join(world, path)) as [string, string, string];
+  const linked = await readFile(map, "utf8");
+  await writeFile(source, (await readFile(source, "utf8")).replace("now.remaining - 1", "now.remaining - 2"));
+  await writeFile(map, JSON.stringify({ ...(JSON.parse(linked) as object), workspaces: [{ ref: "notes", dir: "docs" }] }));
+  await mkdir(join(world, "docs"));
+  await symlink("nowhere", join(world, "docs/link"));
+  const before = await readFile(module);
+  const refused = await aos(["push"], { cwd: world });
+  assert.deepEqual([refused.code, (await readFile(module)).equals(before)], [1, true], refused.stderr);
+  assert.match(refused.stderr, /the world is not running/);
+  ok(await aos(["push", "--only", "air", "--dry-run"], { cwd: world }));
+  assert.ok((await readFile(module)).equals(before));
+  ok(await aos(["push", "--only", "air"], { cwd: world }));
+  assert.ok(!(await readFile(module)).equals(before));
 });

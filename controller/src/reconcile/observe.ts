@@ -43,7 +43,7 @@ export async function observe(repo: Repo, world: World, memory: Memory): Promise
 }
 
 /** First-parent commits after `applied`; undefined when main's first-parent history does not hold it. */
-async function commitsAhead(repo: Repo, applied: Oid, main: Oid): Promise<readonly Oid[] | undefined> {
+export async function commitsAhead(repo: Repo, applied: Oid, main: Oid): Promise<readonly Oid[] | undefined> {
   if (applied === main) return [];
   if (!(await isAncestor(repo, applied, main))) return undefined;
   const ahead = await firstParents(repo, applied, main);
