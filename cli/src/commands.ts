@@ -47,6 +47,7 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
   { usage: "explain [code]", describe: "Say what the code of a finding means", load: () => import("./commands/explain.ts") },
   { usage: "types", describe: "Print TypeScript types of the world's schemas", load: () => import("./commands/types.ts") },
   { usage: "build", describe: "Build modules from their TypeScript sources", load: () => import("./commands/build.ts") },
+  { usage: "test [file..]", describe: "Run the world's scenarios, and compare what comes of them", load: () => import("./commands/test.ts") },
   {
     name: "module", describe: "Look at modules", commands: [
       { usage: "inspect <file>", describe: "Say what a module is, whether it is admitted, and what a call costs", load: () => import("./commands/module-inspect.ts") },
@@ -129,7 +130,7 @@ export const COMMANDS: readonly (Leaf | Group)[] = [
   { usage: "log", describe: "Print what was decided and published, newest first", load: () => import("./commands/log.ts") },
   { usage: "push [dir] [ref]", describe: "Bring changed folders into the world: files into workspaces, AIR as a proposal", load: () => import("./commands/push.ts") },
   { usage: "pull [dir] [ref]", describe: "Bring changed workspaces into their folders, merged with what changed there", load: () => import("./commands/pull.ts") },
-  { usage: "watch", describe: "On every save: check, build, and show what would change", load: () => import("./commands/watch.ts") },
+  { usage: "watch", describe: "On every save: check, build, test, and show what would change", load: () => import("./commands/watch.ts") },
   { usage: "propose [slug]", describe: "Offer this branch as a proposal", load: () => import("./commands/propose.ts") },
   { usage: "proposals", describe: "List proposals and what they wait for", load: () => import("./commands/proposals.ts") },
   { usage: "shadow [slug..]", describe: "Print what a proposal would change", load: () => import("./commands/shadow.ts") },

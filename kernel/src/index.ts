@@ -30,6 +30,7 @@ export { instanceView, waitsOf, type InstanceView, type InstanceWaits, type Plan
 export { heldTurn, replayTurn, turnsOf, type HeldTurn } from "./core/replay.ts";
 export { step } from "./core/step.ts";
 export { receiptMessage, RECEIPT_NAMESPACE, sshsigBytes, type ReceiptFacts } from "./core/receipt.ts";
+export { differencesFrom, expectationOf, type Difference, type Expectation } from "./core/expectation.ts";
 export { parseScenario, type Scenario } from "./core/scenario.ts";
 export type { RecordedReceipt } from "./core/shadow-answer.ts";
 export { prose } from "./markdown-text.ts";

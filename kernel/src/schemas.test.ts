@@ -168,11 +168,12 @@ const GOOD: readonly (readonly [string, unknown])[] = [
   ["air.schema.json", { $kind: "defplan", name: "a/P@1", input: "a/I@1", output: null, steps: [{ id: "e", op: "end", result: null, $comment: "x" }] }],
   ["air.schema.json", { $kind: "defmodule", name: "a/M@1", module_kind: "pure", wasm_hash: " SHA256: ", abi: { pure: { input: "a/I@1", output: "a/O@1" }, reducer: null } }],
   ["patch.schema.json", { version: "1", base_manifest_hash: HASH, patches: [{ set_defaults: { policy: null } }, { set_secrets: { pre_hash: HASH, secrets: [{ alias: "a", version: 1, binding_id: "env:A" }, { name: "b@1" }] } }] }],
+  ["scenario.schema.json", { events: [{ schema: "a/E@1", value: null }], expect: { cells: [{ reducer: "a/R@1", key: [1], state: null }], effects: [{ effect: "x", cap: "c", target: "t", intent: HASH, by: "a/P@1", step: "s", answered_by: "schema", status: "ok", code: "c", waits_for: "timer" }], denied: [{ stage: "cap" }], plans: [{ plan: "a/P@1", waits: ["x"] }], failures: [], rejected: [{ event: 0 }] } }],
   ["scenario.schema.json", { events: [{ schema: "a/E@1", value: null, key: null }], answers: [{ effect: "http.request", status: "error" }, { effect: "x", payload: null, times: 2, match: { url: "https://", method: "GET" } }] }],
 ];
 test("schemas: other documents that are right: pass", () => {
   for (const [file, document] of GOOD) accepted(file, document, JSON.stringify(document));
-  assert.equal(GOOD.length, 22);
+  assert.equal(GOOD.length, 23);
 });
 
 // --- what is broken does not
@@ -253,6 +254,9 @@ const BROKEN: readonly (readonly [situation: string, file: string, document: unk
   ["no pre_hash", "patch.schema.json", patchOf({ set_triggers: { triggers: [] } })],
   ["a patch of another version", "patch.schema.json", { version: 1, ...patchOf({ set_defaults: {} }) }],
   ["no event", "scenario.schema.json", { events: [] }],
+  ["an expectation of nothing known", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], expect: { state: [] } }],
+  ["an expected row without a field", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], expect: { cells: [{}] } }],
+  ["an expected row with a field that none has", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], expect: { plans: [{ ended: true }] } }],
   ["an answer without a payload", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], answers: [{ effect: "k" }] }],
   ["an answer that is late", "scenario.schema.json", { events: [{ schema: "a/E@1", value: 1 }], answers: [{ effect: "k", status: "late", payload: 1 }] }],
   ["an approval without a decision", "scenario.schema.json", { events: [{ approve: { effect: "k" } }] }],

@@ -1,4 +1,4 @@
-// aos watch: on every save: check, build, and what the folder as it lies would change in the world, with the world's scenarios.
+// aos watch: on every save: check, build, test, and what the folder as it lies would change in the world.
 
 import { AosError, createModuleRunner, InvariantError } from "@agentos/kernel";
 import { filesOfFolder, shadowLocally, type Repo } from "@agentos/controller";
@@ -10,6 +10,8 @@ import { checkedLine, diagnosticLines } from "../render/diagnostics.ts";
 import { markdownLines } from "../render/markdown.ts";
 import { failureOf } from "../failure.ts";
 import { buildModules, writeModules } from "../modules.ts";
+import { testedBriefly, testedJson } from "../render/test.ts";
+import { testScenarios } from "../scenario-tests.ts";
 import { withUpstream } from "../upstream.ts";
 import { watchWorld } from "../watch.ts";
 import { worldFolder, worldRepo } from "../world.ts";
@@ -17,7 +19,7 @@ import { worldFolder, worldRepo } from "../world.ts";
 export default command({
   positionals: {},
   options: {},
-  epilogue: "Until Ctrl-C. The shadow runs on the recorded state, against main: `aos shadow --worktree` is one of its rounds. Nothing leaves this folder.\nWith --json: one {round, modules, diagnostics, report?} a round.",
+  epilogue: "Until Ctrl-C. The shadow runs on the recorded state, against main: `aos shadow --worktree` is one of its rounds. Nothing leaves this folder.\nWith --json: one {round, modules, diagnostics, tests?, report?} a round.",
   async run(cx) {
     const repo = await worldRepo(cx);
     const folder = await worldFolder(cx);
@@ -57,10 +59,12 @@ async function roundOf(cx: Context, { repo, folder, round, before }: Round): Pro
       cx.out.item({ round, ok: false, modules: built, diagnostics }, told);
       return undefined;
     }
-    if (cx.out.mode === "text") cx.out.item(undefined, told);
-    const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: createModuleRunner() }));
+    const runner = createModuleRunner();
+    const tested = world?.control === undefined ? [] : await testScenarios({ ...world, control: world.control }, world.scenarios, runner);
+    if (cx.out.mode === "text") cx.out.item(undefined, [...told, ...(tested.length === 0 ? [] : testedBriefly(tested, style))]);
+    const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: runner }));
     const lines = markdown === before ? [style.dim("the shadow run is as it was")] : markdownLines(markdown, { style, for: cx.out.terminal ? "terminal" : "file" });
-    cx.out.item({ round, ok: true, modules: built, diagnostics, report: json }, lines);
+    cx.out.item({ round, ok: true, modules: built, diagnostics, tests: testedJson(tested), report: json }, lines);
     return markdown;
   } catch (error) {
     if (error instanceof InvariantError || !(error instanceof AosError)) throw error;

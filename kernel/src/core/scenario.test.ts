@@ -8,6 +8,8 @@ function read(text: string): ReturnType<typeof parseScenario> {
   return parseScenario(readJson(text, "shadow/x.json").json, "shadow/x.json");
 }
 
+const START = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
+
 test("scenario: everything given: read as written, status ok where none is said", () => {
   const scenario = read(`{
     "name": "a day",
@@ -44,17 +46,30 @@ test("scenario: bytes and people's decisions: bytes in values, keys and payloads
   assert.deepEqual(scenario.answers.map(({ match, payload }) => [match, payload]), [[new Map([["x", new Map([["$bytes", "AQ=="]])]]), new Map([["bytes", Uint8Array.of(0)]])]]);
 });
 
+test("scenario: what is expected: by section, rows as they are written; none where there is none", () => {
+  const { expect } = read(`{ ${START}, "expect": { "plans": [], "cells": [{ "reducer": "demo/R@1", "key": "k", "state": { "n": 1 } }], "rejected": [{ "event": 0, "code": "event.value" }] } }`);
+  assert.deepEqual(expect, new Map<string, unknown>([
+    ["cells", [new Map<string, unknown>([["reducer", "demo/R@1"], ["key", "k"], ["state", new Map([["n", 1]])]])]], ["plans", []],
+    ["rejected", [new Map<string, unknown>([["event", 0], ["code", "event.value"]])]],
+  ]));
+  assert.equal("expect" in read(`{ ${START} }`), false);
+  assert.deepEqual(read(`{ ${START}, "expect": {} }`).expect, new Map());
+});
+
 test("scenario: $schema: read over", () => {
   const events = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
   assert.deepEqual(read(`{ "$schema": "../scenario.schema.json", ${events} }`), read(`{ ${events} }`));
 });
 
-const START = `"events": [{ "schema": "demo/Start@1", "value": 1 }]`;
 const refusals: readonly (readonly [string, string, readonly string[]])[] = [
   ["not an object", `[]`, [""]],
   ["empty object", `{}`, [""]],
   ["unknown field", `{ ${START}, "wait/s": 1 }`, ["/wait~1s"]],
   ["no events", `{ "events": [] }`, ["/events"]],
+  ["expectations that are no object", `{ ${START}, "expect": [] }`, ["/expect"]],
+  ["an unknown section", `{ ${START}, "expect": { "state": [] } }`, ["/expect/state"]],
+  ["a section that is no list", `{ ${START}, "expect": { "cells": {} } }`, ["/expect/cells"]],
+  ["rows that are none", `{ ${START}, "expect": { "cells": [1, {}], "plans": [{ "status": "ok" }, { "end": 1 }] } }`, ["/expect/cells/0", "/expect/cells/1", "/expect/plans/1/end"]],
   ["events that are no list", `{ "events": {} }`, ["/events"]],
   ["event that is no object", `{ "events": [1] }`, ["/events/0"]],
   ["empty event", `{ "events": [{}] }`, ["/events/0", "/events/0"]],
@@ -92,4 +107,4 @@ for (const [name, text, pointers] of refusals) {
     });
   });
 }
-test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 27));
+test("scenario: refusals: the table has its rows", () => assert.equal(refusals.length, 31));

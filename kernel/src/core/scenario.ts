@@ -7,6 +7,7 @@ import { isName } from "../air/name.ts";
 import type { Json } from "../air/types.ts";
 import type { Name, Value } from "../air/value.ts";
 import type { ApprovalDecision } from "./approval.ts";
+import { EXPECTED_SECTIONS, expectedFields, type Expectation } from "./expectation.ts";
 import type { ReceiptStatus } from "./receipt.ts";
 
 export interface Scenario {
@@ -16,6 +17,8 @@ export interface Scenario {
   readonly events: readonly ScenarioStep[];
   /** Asked in order: the first that fits an effect and is not used up answers it. */
   readonly answers: readonly ScenarioAnswer[];
+  /** What is to come of it in an empty world. A shadow run, which is on the state of a real one, does not ask. */
+  readonly expect?: Expectation;
 }
 
 /** One act of somebody outside; the effects that follow from it are answered before the next. */
@@ -58,7 +61,7 @@ const STATUSES: readonly ReceiptStatus[] = ["ok", "error", "timeout"];
 
 /**
  * Reads a scenario: `{"name"?, "events": [{"schema", "value", "key"?} | {"approve": {"effect", "cap"?, "match"?, "decision",
- * "reason"?}}], "answers"?: [{"effect", "cap"?, "match"?, "status"?, "payload", "times"?}]}`, and `$schema` for editors. Fields that
+ * "reason"?}}], "answers"?: [{"effect", "cap"?, "match"?, "status"?, "payload", "times"?}], "expect"?: {section: [row]}}`, and `$schema` for editors. Fields that
  * are not of that shape are refused. Whether events and payloads fit their schemas is
  * for the run to say: it depends on the control plane.
  *
@@ -75,13 +78,15 @@ export function parseScenario(json: Json, file: string): Scenario {
 }
 
 function readScenario(json: Json, file: string, report: Report): Scenario {
-  const fields = objectAt(json, { pointer: "", known: ["name", "events", "answers", "$schema"] }, report);
+  const fields = objectAt(json, { pointer: "", known: ["name", "events", "answers", "expect", "$schema"] }, report);
   if (fields === undefined) return { file, name: undefined, events: [], answers: [] };
   textAt(fields, { pointer: "", field: "$schema" }, report);
   required(fields, { pointer: "", field: "events" }, report);
   const events = listAt(fields, { pointer: "", field: "events" }, report);
   if (events?.length === 0) report("/events", "nothing would run: give at least one event");
+  const expect = expectationAt(fields, report);
   return {
+    ...(expect === undefined ? {} : { expect }),
     file,
     name: textAt(fields, { pointer: "", field: "name" }, report),
     events: (events ?? []).flatMap((event, index) => readEvent(event, `/events/${index}`, report) ?? []),
@@ -175,6 +180,22 @@ function timesAt(fields: Fields, pointer: string, report: Report): number | unde
   if (typeof times === "number" && times >= 1) return times;
   report(`${pointer}/times`, "expected a whole number from 1");
   return undefined;
+}
+
+function expectationAt(fields: Fields, report: Report): Expectation | undefined {
+  const given = fields.get("expect");
+  if (given === undefined) return undefined;
+  const sections = objectAt(given, { pointer: "/expect", known: EXPECTED_SECTIONS }, report) ?? new Map<string, Json>();
+  return new Map(EXPECTED_SECTIONS.flatMap((section) => {
+    const rows = listAt(sections, { pointer: "/expect", field: section }, report);
+    return rows === undefined ? [] : [[section, rows.flatMap((row, at) => expectedRow(row, { pointer: `/expect/${section}/${at}`, known: expectedFields(section) }, report) ?? [])] as const];
+  }));
+}
+
+function expectedRow(json: Json, at: { readonly pointer: string; readonly known: readonly string[] }, report: Report): Fields | undefined {
+  const fields = objectAt(json, at, report);
+  if (fields?.size === 0) report(at.pointer, `expected at least one of ${at.known.join(", ")}`);
+  return fields;
 }
 
 interface At {
