@@ -2,7 +2,7 @@
 
 import { AosError, type Hash } from "@agentos/kernel";
 import {
-  ALLOWED_SIGNERS_PATH, configGet, connectWorld, git, gitIn, keyId, MAIN_REF, NOTES_REF, principalOfKey, readPinnedTrust, readRef, readRules, saysSigners,
+  ALLOWED_SIGNERS_PATH, configGet, connectWorld, git, gitIn, keyId, MAIN_REF, NOTES_REF, principalOfKey, readPinnedTrust, readRef, readRules, readSuspension, saysSigners, stateFolderAt, suspensionText,
   type ObjectStore, type Oid, type Repo, type Rules,
 } from "@agentos/controller";
 import { clientHooksOf, SERVER_HOOKS } from "@agentos/hooks";
@@ -62,7 +62,19 @@ export async function checkHere(cx: Context, repo: Repo, store: ObjectStore): Pr
     await checkClock(repo, main),
     await checkNotes(repo),
     await checkController(repo),
+    ...(await checkSuspension(repo)),
   ];
+}
+
+/** Of one that is not suspended nothing is said. */
+async function checkSuspension(repo: Repo): Promise<Checks> {
+  try {
+    const found = await readSuspension(stateFolderAt(repo), Date.now());
+    return found === undefined ? [] : [odd("suspended", `${suspensionText(found)}: no merge is applied`, "aos resume ends it")];
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    return [bad("suspended", error.message, error.hint ?? "aos resume removes it")];
+  }
 }
 
 /** @returns `rules` undefined where they cannot be read: the check says why */

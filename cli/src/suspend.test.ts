@@ -28,6 +28,7 @@ test("suspend: a world at rest: a merge waits for `aos resume`, and `aos run --o
   const resting = json(await run("status", "--json"))["resting"] as { journal: { applied: string }; suspended: object };
   assert.deepEqual([resting.journal.applied, resting.suspended], [before, said["suspended"]]);
   assert.match(ok(await run("status")).stdout, /^suspended {3}by author .*: incident 7; aos resume ends it$/m);
+  assert.match((await run("doctor")).stdout, /^\S+ +suspended +by author .*: incident 7: no merge is applied\n +→ aos resume ends it$/m);
 
   assert.match(ok(await run("resume")).stdout, /^resumed {2}it was suspended by author /);
   assert.deepEqual([ok(await run("resume")).stdout, json(await run("resume", "--json"))], ["it was not suspended\n", { was: null }]);
