@@ -2,9 +2,9 @@
 // decides.
 
 import { dirname } from "node:path";
-import { SYNC_FILE, type SyncMap } from "@agentos/controller";
+import { SCENARIOS_DIR, SYNC_FILE, type SyncMap } from "@agentos/controller";
 
-const SCENARIOS_DIR = "shadow";
+const RULES_DIR = ".aos";
 
 export interface ControlPaths {
   /** All that is in them belongs to it. */
@@ -14,7 +14,9 @@ export interface ControlPaths {
 }
 
 export function controlPaths(sync: Pick<SyncMap, "airDir" | "modulesDir" | "sources">): ControlPaths {
-  const sources = [...sync.sources.values()];
+  // A source may lie there all the same: it is left to those who change the rules.
+  const sources = [...sync.sources.values()].filter((path) => !path.startsWith(`${RULES_DIR}/`));
   const beside = sources.map((path) => dirname(path)).filter((folder) => folder !== ".");
-  return { folders: [...new Set([sync.airDir, sync.modulesDir, SCENARIOS_DIR, ...beside])], files: [SYNC_FILE, ...sources.filter((path) => !path.includes("/"))] };
+  const folders = [sync.airDir, sync.modulesDir, SCENARIOS_DIR, ...beside].filter((folder) => folder !== RULES_DIR && !folder.startsWith(`${RULES_DIR}/`));
+  return { folders: [...new Set(folders)], files: [SYNC_FILE, ...sources.filter((path) => !path.includes("/"))] };
 }

@@ -68,13 +68,8 @@ export async function checkHere(cx: Context, repo: Repo, store: ObjectStore): Pr
 
 /** Of one that is not suspended nothing is said. */
 async function checkSuspension(repo: Repo): Promise<Checks> {
-  try {
-    const found = await readSuspension(stateFolderAt(repo), Date.now());
-    return found === undefined ? [] : [odd("suspended", `${suspensionText(found)}: no merge is applied`, "aos resume ends it")];
-  } catch (error) {
-    if (!(error instanceof AosError)) throw error;
-    return [bad("suspended", error.message, error.hint ?? "aos resume removes it")];
-  }
+  const found = await readSuspension(stateFolderAt(repo), Date.now());
+  return found === undefined ? [] : [odd("suspended", `${suspensionText(found)}; no merge is applied`, "aos resume ends it")];
 }
 
 /** @returns `rules` undefined where they cannot be read: the check says why */

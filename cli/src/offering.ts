@@ -59,7 +59,7 @@ export async function placeProposal({ local, remote }: Upstream, offer: { readon
   if (before === head) return "unchanged";
   const forward = before === undefined || (await isAncestor(repo, before, head));
   if (!forward && !replace) {
-    throw new AosError("proposal.diverged", `${slug}: the proposal is at ${before.slice(0, 12)}, which this branch does not contain`, { hint: `\`${again}\` puts this in its place; or give it another name` });
+    throw new AosError("proposal.diverged", `${slug}: the proposal is at ${before.slice(0, 12)}, and what is offered does not go on from there`, { hint: `\`${again}\` puts this in its place; or give it another name` });
   }
   if (remote === undefined) {
     if ((await casRef(repo.commonDir, ref, before ?? null, head)) === "stale") throw new AosError("proposal.raced", `${slug}: somebody moved it just now`, { class: "outside", hint: "try again" });

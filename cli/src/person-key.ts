@@ -11,6 +11,8 @@ interface Named {
   readonly comment: string;
   /** As the person named it. */
   readonly place: string;
+  /** The file to give to the agent, where it is known. */
+  readonly file: string | undefined;
 }
 
 /**
@@ -19,27 +21,36 @@ interface Named {
  */
 export async function readPersonKey(path: string): Promise<SigningKey> {
   const line = path.endsWith(".pub") ? await readFile(path, "utf8").catch(() => undefined) : undefined;
-  if (line !== undefined) return fromAgent({ ...parsePublicKeyLine(line), place: path }, { code: "key.agent", what: "only its public half is named" });
+  if (line !== undefined) return fromAgent({ ...publicKeyAt(line, path), place: path, file: path.slice(0, -".pub".length) }, { code: "key.agent", what: "only its public half is named" });
   try {
     return await readPrivateKey(path);
   } catch (error) {
     const text = error instanceof AosError && error.code === "key.encrypted" ? await readFile(path, "utf8") : undefined;
     const publicKey = text === undefined ? undefined : publicPartOf(text);
     if (publicKey === undefined) throw error;
-    return fromAgent({ publicKey, comment: "", place: path }, { code: "key.encrypted", what: "the private key has a passphrase" });
+    return fromAgent({ publicKey, comment: "", place: path, file: path }, { code: "key.encrypted", what: "the private key has a passphrase" });
   }
 }
 
-/** A public key as it stands in git's configuration, `key::ssh-ed25519 AAAA…` or without `key::`. @throws as readPersonKey */
-export async function namedInline(text: string): Promise<SigningKey> {
-  const line = text.replace(/^key::/, "");
-  return fromAgent({ ...parsePublicKeyLine(line), place: line.split(" ").slice(0, 2).join(" ") }, { code: "key.agent", what: "only its public half is named" });
+/** A public key as it stands in git's configuration, `key::ssh-ed25519 AAAA…` or without `key::`. @param place - the setting. @throws as readPersonKey */
+export async function namedInline(text: string, place: string): Promise<SigningKey> {
+  return fromAgent({ ...publicKeyAt(text.replace(/^key::/, ""), place), place, file: undefined }, { code: "key.agent", what: "only a public key is named" });
+}
+
+/** @throws AosError `key.line`, which names the place */
+function publicKeyAt(line: string, place: string): { readonly publicKey: Uint8Array; readonly comment: string } {
+  try {
+    return parsePublicKeyLine(line);
+  } catch (error) {
+    if (!(error instanceof AosError)) throw error;
+    throw new AosError(error.code, `${place}: ${error.message}`, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+  }
 }
 
 async function fromAgent(named: Named, why: { readonly code: string; readonly what: string }): Promise<SigningKey> {
-  const { publicKey, place } = named;
+  const { publicKey, place, file } = named;
   const socket = process.env["SSH_AUTH_SOCK"] ?? "";
-  const hint = `ssh-add ${place.endsWith(".pub") ? place.slice(0, -".pub".length) : place}; or sign with a key of its own without a passphrase: aos keys new`;
+  const hint = `ssh-add ${file ?? "FILE, the private key's"}; or sign with a key of its own without a passphrase: aos keys new`;
   if (socket === "") throw new AosError(why.code, `${place}: ${why.what}, and there is no ssh-agent that has it (SSH_AUTH_SOCK)`, { hint: `eval "$(ssh-agent)" && ${hint}` });
   const keys = await agentKeys(socket);
   if (keys.some((key) => Buffer.from(key).equals(publicKey))) return agentKey(socket, named);

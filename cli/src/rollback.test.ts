@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { controlPaths } from "./control-paths.ts";
 import { git, json, ok } from "./testing/aos.ts";
 import { accept, place, propose, type Place } from "./testing/reviewed-world.ts";
 
@@ -17,12 +18,13 @@ interface Offer {
   readonly slug: string;
   readonly to: { readonly commit: string };
   readonly after: readonly { readonly title: string }[];
-  readonly paths: readonly string[];
+  readonly files: readonly { readonly path: string; readonly act: string }[];
+  readonly stays: readonly string[];
   readonly head?: string;
   readonly outcome?: string;
 }
 
-/** Main begins, then gets a schema and a scenario more, then a text that is none of the control plane's. */
+/** Main begins, then gets a schema and a scenario more, then a text and code that are none of the control plane's. */
 async function changed(at: Place): Promise<{ readonly first: string; readonly manifests: readonly string[] }> {
   const { world, run } = at;
   ok(await run("run", "--once"));
@@ -35,7 +37,7 @@ async function changed(at: Place): Promise<{ readonly first: string; readonly ma
   });
   await accept(at, "more");
   manifests.push(await manifestOf(at));
-  await propose(at, "text", { "NOTES.md": "notes\n" });
+  await propose(at, "text", { "NOTES.md": "notes\n", "lib.ts": "export {};\n" });
   await accept(at, "text");
   return { first, manifests };
 }
@@ -52,8 +54,8 @@ test("rollback: two merges later: the earlier control plane is offered, in force
   const refs = async (): Promise<string> => git(world, "for-each-ref");
   const before = await refs();
   const planned = json(await run("rollback", "--dry-run", "--json")) as unknown as Offer;
-  assert.deepEqual([planned.slug, planned.to.commit, planned.after.map(({ title }) => title), planned.paths, planned.head], [
-    slug, first, ["Merge proposal 'text': Change NOTES.md", `Merge proposal 'more': Change ${PATHS.join(", ")}`], PATHS, undefined,
+  assert.deepEqual([planned.slug, planned.to.commit, planned.after.map(({ title }) => title), planned.files.map(({ path, act }) => `${act} ${path}`), planned.stays, planned.head], [
+    slug, first, ["Merge proposal 'text': Change NOTES.md, lib.ts", `Merge proposal 'more': Change ${PATHS.join(", ")}`], [`change ${MANIFEST}`, `remove ${MORE}`, `remove ${SCENARIO}`], ["lib.ts"], undefined,
   ]);
   assert.equal(await refs(), before, "nothing is offered");
 
@@ -74,7 +76,7 @@ test("rollback: two merges later: the earlier control plane is offered, in force
   ok(await run("verify", "--replay"));
 
   const forth = json(await run("rollback", "--dry-run", "--json")) as unknown as Offer;
-  assert.deepEqual([forth.after.length, forth.paths], [1, PATHS], "what was taken back can be brought back");
+  assert.deepEqual([forth.after.length, forth.files.map(({ path }) => path)], [1, PATHS], "what was taken back can be brought back");
 });
 
 test("rollback: asked for what it cannot: the sentence, a way out, exit 2, and no ref moved", async (t) => {
@@ -109,4 +111,18 @@ test("rollback: asked for what it cannot: the sentence, a way out, exit 2, and n
   const replaced = json(await run("rollback", first.slice(0, 12), "--proposal", "back", "--message", "Said otherwise", "--replace", "--json")) as unknown as Offer;
   assert.equal(replaced.outcome, "replaced");
   assert.match(await git(world, "log", "-1", "--format=%s", "proposals/back"), /^Said otherwise$/m);
+
+  await git(world, "clone", "--quiet", "--bare", ".", "../server.git");
+  await git(world, "remote", "add", "origin", "../server.git");
+  await git(world, "switch", "--quiet", "--detach");
+  await git(world, "update-ref", "refs/heads/main", "main~1");
+  const stale = await run("rollback", "main", "--dry-run");
+  const shared = (await git(world, "rev-parse", "HEAD")).trim();
+  assert.deepEqual([stale.code, stale.stderr], [2, `error: ${shared.slice(0, 12)}: main has its control plane already\nhint: git log --first-parent origin/main: what main was at\n`], "main is the one that people share");
+});
+
+test("control paths: folders of AIR, modules, scenarios and sources; what lies in .aos is not among them", () => {
+  const sources = new Map([["a/M@1", "reducer/m.ts"], ["a/N@1", "reducer/n.ts"], ["a/O@1", "o.ts"], ["a/P@1", ".aos/p.ts"], ["a/Q@1", ".aos/deep/q.ts"]]);
+  assert.deepEqual(controlPaths({ airDir: "air", modulesDir: "modules", sources }), { folders: ["air", "modules", "shadow", "reducer"], files: ["aos.sync.json", "o.ts"] });
+  assert.deepEqual(controlPaths({ airDir: ".aos/air", modulesDir: ".aos", sources: new Map() }), { folders: ["shadow"], files: ["aos.sync.json"] });
 });

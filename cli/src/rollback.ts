@@ -1,7 +1,7 @@
 // What it takes to give main the control plane back that it had at an earlier commit: a change forward, for a proposal.
 
 import { AosError } from "@agentos/kernel";
-import { filesOfCommit, firstParents, readSyncMap, resolveCommit, SYNC_FILE, type ObjectStore, type Oid, type PathChange } from "@agentos/controller";
+import { filesOfCommit, firstParents, gitIn, readSyncMap, resolveCommit, SYNC_FILE, type ObjectStore, type Oid, type PathChange } from "@agentos/controller";
 import { controlPaths } from "./control-paths.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -15,33 +15,49 @@ export interface Rollback {
   /** What main was at since then, newest first. */
   readonly after: readonly NamedCommit[];
   readonly changes: ReadonlyMap<string, PathChange>;
-  /** The files that differ, sorted. */
-  readonly paths: readonly string[];
+  /** The files that become others, by path. */
+  readonly files: readonly RolledFile[];
+  /** Code that is another than it was and stays: a module's source may read it. By path. */
+  readonly stays: readonly string[];
+}
+export interface RolledFile {
+  readonly path: string;
+  readonly act: "add" | "change" | "remove";
 }
 
 /**
  * @param typed - a commit that main was at; undefined: the last one whose control plane is another than main's
- * @throws AosError `rollback.commit` for a commit that main was never at, `rollback.nothing` where nothing would change
+ * @throws AosError `rollback.commit` for a commit that main was never at, `rollback.nothing` where nothing would change, `rollback.shallow`
  */
-export async function planRollback({ local: { repo, store }, main }: Upstream, typed: string | undefined): Promise<Rollback> {
+export async function planRollback({ local: { repo, store }, main, remote }: Upstream, typed: string | undefined): Promise<Rollback> {
+  const hint = `git log --first-parent ${remote === undefined ? "" : `${remote}/`}main: what main was at`;
   const line = (await firstParents(repo, null, main)).toReversed();
-  const wanted = typed === undefined ? undefined : await commitOnLine(repo, line, typed);
+  const wanted = typed === undefined ? undefined : await commitOnLine(repo, { main, line, hint }, typed);
   for (const [at, commit] of line.entries()) {
     if (wanted === undefined ? at === 0 : commit !== wanted) continue;
     const changes = await changesBack(store, main, commit);
     if (changes === undefined) break;
     if (changes.size === 0 && wanted === undefined) continue;
-    if (changes.size === 0) throw new AosError("rollback.nothing", `${commit.slice(0, 12)}: main has its control plane already`, { hint: "name an earlier one: git log --first-parent main" });
+    if (changes.size === 0) throw new AosError("rollback.nothing", `${commit.slice(0, 12)}: main has its control plane already`, { hint });
     const after = await Promise.all(line.slice(0, at).map((one) => named(store, one)));
-    return { to: await named(store, commit), after, changes, paths: await differing(store, [main, commit], [...changes.keys()]) };
+    const files = await differing(store, { from: main, to: commit });
+    const taken = (path: string): boolean => [...changes.keys()].some((one) => path === one || path.startsWith(`${one}/`));
+    return { to: await named(store, commit), after, changes, files: files.filter(({ path }) => taken(path)), stays: files.map(({ path }) => path).filter((path) => !taken(path) && CODE.test(path)) };
   }
-  throw new AosError("rollback.nothing", wanted === undefined ? "main: it never had another control plane" : `${wanted.slice(0, 12)}: no ${SYNC_FILE} there, so it is no world`, { hint: "git log --first-parent main: what main was at" });
+  if (wanted === undefined && (await gitIn(repo, ["rev-parse", "--is-shallow-repository"])).stdout.toString("latin1").trim() === "true") {
+    throw new AosError("rollback.shallow", "main: this clone has only the end of its history", { hint: `git fetch --unshallow${remote === undefined ? "" : ` ${remote}`}, or name a commit` });
+  }
+  throw new AosError("rollback.nothing", wanted === undefined ? "main: it never had another control plane" : `${wanted.slice(0, 12)}: no ${SYNC_FILE} there, so it is no world`, { hint });
 }
 
-async function commitOnLine(repo: Upstream["local"]["repo"], line: readonly Oid[], typed: string): Promise<Oid> {
-  const commit = await resolveCommit(repo, typed);
+/** Files of these kinds are code, or data that code may import. */
+const CODE = /\.(?:[cm]?[jt]sx?|json|wasm)$/;
+
+async function commitOnLine(repo: Upstream["local"]["repo"], { main, line, hint }: { readonly main: Oid; readonly line: readonly Oid[]; readonly hint: string }, typed: string): Promise<Oid> {
+  // `main~2` is of the main that people share, wherever the branch of that name is here.
+  const commit = await resolveCommit(repo, typed.replace(/^main(?=$|[~^])/, main));
   if (commit !== undefined && line.includes(commit)) return commit;
-  throw new AosError("rollback.commit", commit === undefined ? `${typed}: no such commit here` : `${typed} (${commit.slice(0, 12)}): main was never at it`, { hint: "git log --first-parent main: what main was at" });
+  throw new AosError("rollback.commit", commit === undefined ? `${typed}: no such commit here` : `${typed} (${commit.slice(0, 12)}): main was never at it`, { hint });
 }
 
 /** By path, folders as one; undefined where the earlier commit is no world. */
@@ -62,22 +78,17 @@ function outermost(paths: ReadonlySet<string>): readonly string[] {
   return [...paths].filter((path) => ![...paths].some((other) => path.startsWith(`${other}/`)));
 }
 
-async function differing(store: ObjectStore, commits: readonly [Oid, Oid], within: readonly string[]): Promise<readonly string[]> {
-  const [before, after] = await Promise.all(commits.map((commit) => filesIn(store, commit, within)));
-  const paths = new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])]);
-  return [...paths].filter((path) => before?.get(path) !== after?.get(path)).sort();
+/** All files but those of `.aos`, which no rollback touches. */
+async function differing(store: ObjectStore, { from, to }: { readonly from: Oid; readonly to: Oid }): Promise<readonly RolledFile[]> {
+  const [before, after] = await Promise.all([filesOf(store, from), filesOf(store, to)]);
+  const paths = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path) && !path.startsWith(".aos/"));
+  return paths.sort().map((path) => ({ path, act: !after.has(path) ? "remove" : before.has(path) ? "change" : "add" }));
 }
 
-/** What is at these paths, and in them: mode and object by path. */
-async function filesIn(store: ObjectStore, commit: Oid, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, string>();
-  for (const path of paths) {
-    const entry = await store.findPath(commit, path);
-    if (entry === undefined) continue;
-    if (entry.mode !== "40000") files.set(path, `${entry.mode} ${entry.oid}`);
-    else for (const below of await store.listTree(entry.oid, { depth: "all" })) files.set(`${path}/${below.path}`, `${below.mode} ${below.oid}`);
-  }
-  return files;
+/** Mode and object by path. */
+async function filesOf(store: ObjectStore, commit: Oid): Promise<ReadonlyMap<string, string>> {
+  const entries = await store.listTree((await store.readCommit(commit)).tree, { depth: "all" });
+  return new Map(entries.map(({ path, mode, oid }) => [path, `${mode} ${oid}`]));
 }
 
 async function named(store: ObjectStore, commit: Oid): Promise<NamedCommit> {

@@ -4,6 +4,7 @@ import { SUSPENDED, WAITING_FOR_WINDOW, jsonLog, LOG_LEVELS, parseLoopback, star
 import { AosError } from "@agentos/kernel";
 import type { Context } from "./context.ts";
 import { logLine, type LogLineView } from "./render/log-line.ts";
+import { shown } from "./render/style.ts";
 import { textChanges } from "./write-back.ts";
 
 /** How `until` is told that the work is done; signals end it too. */
@@ -59,7 +60,7 @@ export async function untilIdle(cx: Context, controller: Pick<RunningController,
     const done = observedRevision !== undefined && (reconciling.status !== "True" || waits) && openIntents.length === 0;
     const reported = proposals.every(({ shadow }) => shadow !== "pending");
     if (done && stalled.status === "True") throw new AosError("run.stalled", `${stalled.reason}: ${stalled.message}`, { class: "refused", hint: "what is in force stays so; docs/operations.md says what to do" });
-    if (done && waits) return cx.out.notice(reconciling.message);
+    if (done && waits) return cx.out.notice(shown(reconciling.message));
     if (done && ready.status === "True" && reported) return;
     if (Date.now() > until) throw new AosError("run.busy", "the world did not come to rest", { class: "outside", hint: "run it without --once, and look at `aos status`" });
     await new Promise((resolve) => setTimeout(resolve, ONCE_LOOK_MS));

@@ -23,7 +23,7 @@ export function callAgent(socket: string, question: Uint8Array, timeoutMs: numbe
       parts.push(part);
       const read = Buffer.concat(parts);
       const length = read.length < 4 ? 0 : read.readUInt32BE();
-      if (length > MESSAGE_BYTES_MAX) return fail(new Error(`an answer of ${length} bytes`));
+      if (length > MESSAGE_BYTES_MAX) return fail(new Error(`an answer of ${length} bytes, which no ssh-agent gives`));
       if (read.length < 4 || read.length < 4 + length) return;
       link.destroy();
       resolve(read.subarray(4, 4 + length));

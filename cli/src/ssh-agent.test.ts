@@ -67,7 +67,7 @@ test("ssh-agent: one that has the key: it signs, however the key is named", asyn
 
 const WRONG: readonly (readonly [what: string, manners: Manners, exit: number, says: RegExp])[] = [
   ["hangs up", { raw: "hang up" }, 1, /^ssh-agent \(.*\): it hung up$/],
-  ["says too much", { raw: Buffer.of(0x7f, 0xff, 0xff, 0xff, 12) }, 1, /: an answer of 2147483647 bytes$/],
+  ["says too much", { raw: Buffer.of(0x7f, 0xff, 0xff, 0xff, 12) }, 1, /: an answer of 2147483647 bytes, which no ssh-agent gives$/],
   ["refuses to list", { list: REFUSAL }, 1, /: its list of keys cannot be read$/],
   ["lists nothing", { list: Buffer.of(12, 0, 0, 0, 0) }, 2, /enc: the private key has a passphrase, and the ssh-agent does not have it$/],
   ["lists what is cut off", { list: Buffer.of(12, 0, 0, 0, 9, 0, 0, 0, 200, 1) }, 2, /the ssh-agent does not have it$/],
@@ -98,5 +98,14 @@ test("ssh-agent: one that does not do it, or none: said, with a way out, and not
     asked++;
   }
   assert.equal(asked, 10);
+  // A setting that is there is meant: the next one is not taken in its place.
+  await git(world, "config", "user.signingkey", "../world/.git/aos/keys/author");
+  const settings: readonly (readonly [string, RegExp])[] = [["key::ssh-rsa AAAA", /^git config aos\.key: public key line: only ssh-ed25519/], ["ssh-ed25519 AAAA", /^git config aos\.key: public key line: the key is damaged$/]];
+  for (const [setting, says] of settings) {
+    await git(world, "config", "aos.key", setting);
+    const { code, stdout } = await push("other", [], undefined);
+    assert.deepEqual([code, says.test((JSON.parse(stdout) as { error: { message: string } }).error.message)], [2, true], stdout);
+  }
+  assert.equal(settings.length, 2);
   assert.equal(await git(world, "for-each-ref"), before);
 });

@@ -7,9 +7,10 @@ const SPAN_MAX_MS = 3_660 * 86_400_000;
 
 /** A date without a zone is one of UTC, wherever it is typed. @returns undefined for what is none */
 export function dateMs(text: string): number | undefined {
-  const day = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
-  const ms = day === null ? Number.NaN : Date.parse(text.includes("T") && day[1] === undefined ? `${text}Z` : text);
-  return Number.isNaN(ms) ? undefined : ms;
+  const [, day = "", zone] = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text) ?? [];
+  const ms = Date.parse(text.includes("T") && zone === undefined ? `${text}Z` : text);
+  // The 30th of February is parsed as a day of March.
+  return day === "" || Number.isNaN(ms) || new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day ? undefined : ms;
 }
 
 /** When something ends that begins now, ms since 1970. @throws AosError `cli.until` */

@@ -62,7 +62,7 @@ export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
     const path = await configPath(repo, setting);
     if (path !== undefined) return readPersonKey(path);
     const text = await configGet(repo, setting);
-    if (text !== undefined && /^(?:key::)?ssh-ed25519 /.test(text)) return namedInline(text);
+    if (text !== undefined && text !== "") return namedInline(text, `git config ${setting}`);
   }
   throw new AosError("key.missing", `${placeOf(repo)}: no key to sign with`, { hint: "make one with `aos keys new`, then name it with --key PATH or `git config aos.key PATH`" });
 }

@@ -14,7 +14,8 @@ export interface LoadedWorld {
   readonly sync: SyncMap;
 }
 
-const SHADOW_DIR = "shadow";
+/** Where scenarios are. */
+export const SCENARIOS_DIR = "shadow";
 
 /** Loads everything; what is wrong in the AIR is in `diagnostics`, a broken sync map or scenario throws. */
 export async function loadWorld(files: WorldFiles): Promise<LoadedWorld> {
@@ -23,8 +24,8 @@ export async function loadWorld(files: WorldFiles): Promise<LoadedWorld> {
   const texts = await Promise.all(air.map(async (path) => ({ path, text: await readText(files, path) })));
   const { artifacts, moduleHashes } = await readArtifacts(files, sync);
   const { control, diagnostics } = loadFiles(texts, { moduleHashes });
-  const passed = await passedOver(files, [SYNC_FILE, sync.airDir, sync.modulesDir, SHADOW_DIR]);
-  const paths = (await files.list(SHADOW_DIR)).filter((path) => path.endsWith(".json"));
+  const passed = await passedOver(files, [SYNC_FILE, sync.airDir, sync.modulesDir, SCENARIOS_DIR]);
+  const paths = (await files.list(SCENARIOS_DIR)).filter((path) => path.endsWith(".json"));
   const scenarios = await Promise.all(paths.map(async (path) => parseScenario(readJson(await readText(files, path), path).json, path)));
   return { control, diagnostics: [...passed, ...diagnostics], artifacts, scenarios, sync };
 }

@@ -2,10 +2,11 @@
 
 import { AosError } from "@agentos/kernel";
 import {
-  casRef, connectWorld, gatherDecision, gitIn, MAIN_REF, mergeCommit, push, readRules, readSymbolicRef, status, type Answer, type Oid, type Reason,
+  casRef, connectWorld, gatherDecision, gitIn, MAIN_REF, mergeCommit, push, readRules, readSuspension, readSymbolicRef, stateFolderAt, status, suspensionText, type Answer, type Oid, type Reason,
 } from "@agentos/controller";
 import { command } from "../command.ts";
 import { mergedLines, refusedLines } from "../render/merge.ts";
+import { shown } from "../render/style.ts";
 import { requireMerger } from "../signers.ts";
 import { openProposal, withUpstream, type Upstream } from "../upstream.ts";
 import { personKey, worldId, worldRepo } from "../world.ts";
@@ -34,7 +35,9 @@ export default command({
       throw new AosError("merge.refused", `${slug}: not approved: ${missing.map(({ text }) => text).join("; ")}`, { class: "refused", hint: wayOut(slug, missing[0]?.rule) });
     }
     if (done.merged.remote === undefined) await (await connectWorld(repo))?.ask("POST", "/nudge");
+    const suspended = await readSuspension(stateFolderAt(repo), Date.now());
     cx.out.result({ ...done.merged, merged: true }, mergedLines(done.merged, cx.out.style));
+    if (suspended !== undefined) cx.out.notice(`it waits: suspended ${shown(suspensionText(suspended))}; aos resume ends it`);
   },
 });
 

@@ -20,8 +20,8 @@ export default command({
     "dry-run": { type: "boolean", default: false, describe: "Say what would be offered, and offer nothing" },
   },
   epilogue:
-    "AIR, modules and their sources, scenarios and the sync map become what they were; .aos and all other files stay, and so do state, journal and history.\n" +
-    "It is in force once it is approved, merged and applied. The shadow run says which effects and cells it touches.\nWith --json: {slug, to, after, paths, head, outcome, dryRun, remote}.",
+    "The folders of AIR, of modules and their sources, of scenarios, and the sync map become what they were; .aos and all other files stay, and so do\nstate, journal and history. Code that stays and is another than it was is named: a source may read it.\n" +
+    "It is in force once it is approved, merged and applied. The shadow run says which effects and cells it touches.\nWith --json: {slug, to, after, files: [{path, act}], stays, head, outcome, dryRun, remote}.",
   async run(cx, { commit, proposal, message, replace, "dry-run": dry }) {
     const repo = await worldRepo(cx);
     const said = message === undefined ? undefined : requireText(message);
@@ -30,12 +30,12 @@ export default command({
       const plan = await planRollback(upstream, commit);
       const slug = proposal ?? `rollback-${plan.to.commit.slice(0, 12)}`;
       if (!isSlug(slug)) throw new AosError("proposal.name", `${slug === "" ? '""' : slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as back-to-monday" });
-      const { to, after, paths, changes } = plan;
-      const told = { slug, to, after, paths, dryRun: dry, remote };
+      const { to, after, files, stays, changes } = plan;
+      const told = { slug, to, after, files, stays, dryRun: dry, remote };
       if (dry) return told;
       const key = await personKey(cx, repo);
       const { name } = requirePrincipal((await readRules(store, main)).trust, key);
-      const offered: Offered = await offerCommit(upstream, { slug, parents: [main], changes, message: rollbackMessage(plan, said), name, key, timeSeconds: Math.floor(Date.now() / 1000), replace, again: "aos rollback --replace" });
+      const offered: Offered = await offerCommit(upstream, { slug, parents: [main], changes, message: rollbackMessage(plan, said), name, key, timeSeconds: Math.floor(Date.now() / 1000), replace, again: `aos rollback ${to.commit.slice(0, 12)} --proposal ${slug} --replace` });
       return { ...told, ...offered };
     });
     if (!dry && done.remote === undefined) await (await connectWorld(repo))?.ask("POST", "/nudge");

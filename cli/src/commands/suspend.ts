@@ -1,14 +1,14 @@
 // aos suspend: what is in force stays so, and merges wait.
 
-import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AosError } from "@agentos/kernel";
-import { connectWorld, stateFolderAt, suspensionText, writeSuspension, type ControlClient, type Suspension, type WorldStatus } from "@agentos/controller";
+import { connectWorld, suspensionText, writeSuspension, type ControlClient, type Suspension, type WorldStatus } from "@agentos/controller";
 import { command } from "../command.ts";
 import { shown } from "../render/style.ts";
+import { folderOfController } from "../suspending.ts";
 import { ownerOf } from "../sync/links.ts";
 import { endOf } from "../until.ts";
-import { placeOf, worldRepo } from "../world.ts";
+import { worldRepo } from "../world.ts";
 
 const WAIT_MS = 30_000;
 const LOOK_MS = 50;
@@ -20,14 +20,12 @@ export default command({
     reason: { type: "string", requiresArg: true, describe: "Why; `aos status` says it" },
   },
   epilogue:
-    "The controller applies no merge from then on; those that come wait, in their order. Events, effects, reports on proposals and publishing go on.\n" +
+    "The controller applies no merge from then on; those that come wait, in their order. Events, effects and publishing go on, and until a merge waits, reports on proposals.\n" +
     "Said where the world runs, for its controller; said again, the last word counts. With --json: {suspended, heeded}; not heeded where it does not run now.",
   async run(cx, { until, reason }) {
     const repo = await worldRepo(cx);
-    const folder = stateFolderAt(repo);
-    if ((await stat(folder.journal).catch(() => undefined)) === undefined) {
-      throw new AosError("suspend.elsewhere", `${placeOf(repo)}: the world does not run here, so nobody would heed it`, { hint: "say it where its controller is: aos -w CONTROLLER.git suspend" });
-    }
+    const folder = await folderOfController(repo, "suspend");
+    if (reason?.trim() === "") throw new AosError("suspend.reason", "--reason: it is empty", { hint: "why it is suspended, or leave it out" });
     const nowMs = Date.now();
     const suspension: Suspension = { by: await ownerOf(repo), since: iso(nowMs), ...(until === undefined ? {} : { until: iso(endOf(until, nowMs)) }), ...(reason === undefined ? {} : { reason }) };
     await writeSuspension(folder, suspension);

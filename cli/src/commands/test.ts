@@ -19,7 +19,7 @@ export default command({
   options: { update: { type: "boolean", default: false, describe: "Write what came into the scenarios, as what is expected from now on" } },
   epilogue:
     "Modules are built from their sources, nothing of a world's state is read and nobody is called: effects get the scenario's answers, else the plainest value of their receipt schema.\n" +
-    "Exit code 2 when one fails. With --json: {ok, scenarios: [{file, name, ok, expects, events, differences}]}; `expects` false: it says nothing of what is to come, and passes where nothing fails.",
+    "Exit code 2 when one fails. With --json: {ok, scenarios: [{file, name, ok, expects, events, differences}], written?}; `expects` false: it says nothing of what is to come, and passes where nothing fails.",
   async run(cx, { file: typed = [], update }) {
     const folder = await worldFolder(cx);
     const modules = await withProgress(cx.out, "building modules", () => buildModules(folder));
@@ -29,20 +29,20 @@ export default command({
     if (world === undefined) throw new AosError("air.missing", `${folder}: no manifest`, { hint: "run `aos check`" });
     const wanted = chosen(cx, { folder, scenarios: world.scenarios, typed });
     const results = await testScenarios({ artifacts: world.artifacts, control: requireControl(world, folder) }, wanted, createModuleRunner());
-    const written = update ? await rewrite(folder, results) : [];
+    const written = update ? await rewrite(folder, results) : undefined;
     const failed = update ? [] : results.filter(({ differences }) => differences.length > 0);
-    cx.out.result(testedJson(results, written), testedLines(results, { style: cx.out.style, written: update ? written : undefined }));
+    cx.out.result(testedJson(results, written), testedLines(results, { style: cx.out.style, written }));
     if (failed.length > 0) throw new AosError("test.failed", `${failed.length === 1 ? failed[0]?.scenario.file : `${failed.length} scenarios`}: not what is expected`, { hint: "if it is meant: aos test --update, and look at what git says has changed" });
   },
 });
 
 function chosen(cx: Context, { folder, scenarios, typed }: { readonly folder: string; readonly scenarios: readonly Scenario[]; readonly typed: readonly string[] }): readonly Scenario[] {
   if (typed.length === 0) return scenarios;
-  return typed.map((path) => {
+  return [...new Set(typed)].map((path) => {
     const file = relative(folder, resolve(cx.cwd, path)).split(sep).join("/");
     const found = scenarios.find((scenario) => scenario.file === file);
     if (found !== undefined) return found;
-    const meant = nearest(file, scenarios.map((scenario) => scenario.file));
+    const meant = scenarios.find((scenario) => scenario.file.endsWith(`/${file}`))?.file ?? nearest(file, scenarios.map((scenario) => scenario.file));
     throw new AosError("test.scenario", `${path}: no scenario of this world`, { at: { file: path }, hint: meant === undefined ? "scenarios are in shadow/*.json" : `did you mean ${meant}?` });
   });
 }

@@ -19,7 +19,7 @@ import { worldFolder, worldRepo } from "../world.ts";
 export default command({
   positionals: {},
   options: {},
-  epilogue: "Until Ctrl-C. The shadow runs on the recorded state, against main: `aos shadow --worktree` is one of its rounds. Nothing leaves this folder.\nWith --json: one {round, modules, diagnostics, tests?, report?} a round.",
+  epilogue: "Until Ctrl-C. The shadow runs on the recorded state, against main: `aos shadow --worktree` is one of its rounds. Nothing leaves this folder.\nWith --json: one {round, ok, modules, diagnostics, tests?, report?} a round; `ok` says that the files hold and the tests pass.",
   async run(cx) {
     const repo = await worldRepo(cx);
     const folder = await worldFolder(cx);
@@ -59,12 +59,13 @@ async function roundOf(cx: Context, { repo, folder, round, before }: Round): Pro
       cx.out.item({ round, ok: false, modules: built, diagnostics }, told);
       return undefined;
     }
+    if (cx.out.mode === "text") cx.out.item(undefined, told);
     const runner = createModuleRunner();
     const tested = world?.control === undefined ? [] : await testScenarios({ ...world, control: world.control }, world.scenarios, runner);
-    if (cx.out.mode === "text") cx.out.item(undefined, [...told, ...(tested.length === 0 ? [] : testedBriefly(tested, style))]);
+    if (cx.out.mode === "text" && tested.length > 0) cx.out.item(undefined, testedBriefly(tested, style));
     const { json, markdown } = await withUpstream(repo, "as-is", ({ main }) => shadowLocally(repo, { base: main, head: filesOfFolder(folder), modules: runner }));
     const lines = markdown === before ? [style.dim("the shadow run is as it was")] : markdownLines(markdown, { style, for: cx.out.terminal ? "terminal" : "file" });
-    cx.out.item({ round, ok: true, modules: built, diagnostics, tests: testedJson(tested), report: json }, lines);
+    cx.out.item({ round, ok: tested.every(({ differences }) => differences.length === 0), modules: built, diagnostics, tests: testedJson(tested), report: json }, lines);
     return markdown;
   } catch (error) {
     if (error instanceof InvariantError || !(error instanceof AosError)) throw error;

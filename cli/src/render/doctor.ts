@@ -1,6 +1,6 @@
 // What the doctor found, one check a line, and below what is wrong how to mend it.
 
-import { columns, type Style } from "./style.ts";
+import { columns, shown, type Style } from "./style.ts";
 
 interface CheckView {
   readonly name: string;
@@ -11,6 +11,6 @@ interface CheckView {
 
 export function doctorLines(checks: readonly CheckView[], style: Style): readonly string[] {
   const mark = { fine: style.green("ok"), odd: style.yellow("!"), bad: style.red("no") } as const;
-  const rows = columns(checks.map(({ name, state, says }) => [mark[state], name, says]));
-  return checks.flatMap(({ mend }, index) => [rows[index] ?? "", ...(mend === undefined ? [] : [`      ${style.dim("→")} ${mend}`])]);
+  const rows = columns(checks.map(({ name, state, says }) => [mark[state], name, shown(says)]));
+  return checks.flatMap(({ mend }, index) => [rows[index] ?? "", ...(mend === undefined ? [] : [`      ${style.dim("→")} ${shown(mend)}`])]);
 }

@@ -7,20 +7,23 @@ interface RolledBack {
   readonly slug: string;
   readonly to: { readonly commit: string; readonly title: string };
   readonly after: readonly { readonly commit: string; readonly title: string }[];
-  readonly paths: readonly string[];
+  readonly files: readonly { readonly path: string; readonly act: "add" | "change" | "remove" }[];
+  readonly stays: readonly string[];
   readonly remote: string | undefined;
   /** Undefined: nothing was offered. */
   readonly outcome?: keyof typeof OUTCOMES;
 }
 
 const LINES_MAX = 20;
+const LETTERS = { add: (style: Style) => style.green("A"), change: (style: Style) => style.yellow("M"), remove: (style: Style) => style.red("D") } as const;
 
-export function rolledBackLines({ slug, to, after, paths, remote, outcome }: RolledBack, style: Style): readonly string[] {
+export function rolledBackLines({ slug, to, after, files, stays, remote, outcome }: RolledBack, style: Style): readonly string[] {
   const word = outcome === undefined ? style.yellow("would propose") : style.green(OUTCOMES[outcome]);
   return [
     `${word}  ${style.bold(slug)}${remote === undefined ? "" : ` on ${remote}`}: the control plane of ${style.yellow(short(to.commit))} ${shown(to.title)}`,
     ...some(after, ({ commit, title }) => `  ${style.dim("before")} ${style.yellow(short(commit))} ${shown(title)}`, "commit"),
-    ...some(paths, (path) => `  ${style.yellow("M")} ${shown(path)}`, "file"),
+    ...some(files, ({ path, act }) => `  ${LETTERS[act](style)} ${shown(path)}`, "file"),
+    ...(stays.length === 0 ? [] : [style.yellow("these stay as they are now; where a module's source reads one of them, `aos check` on the branch says so:"), ...some(stays, (path) => `    ${shown(path)}`, "file")]),
     ...(outcome === undefined ? [] : nextLines(slug)),
   ];
 }

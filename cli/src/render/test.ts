@@ -16,8 +16,10 @@ export function testedLines(results: readonly ScenarioResult[], { style, written
     const name = scenario.name === undefined ? "" : `  ${shown(scenario.name)}`;
     const came = `${count(report.scenarios[0]?.events ?? 0, "event")}, ${count(report.effects.length, "effect")}, ${count(report.cells.length, "cell")}${scenario.expect === undefined && written === undefined ? "; nothing is expected of it" : ""}`;
     const more = differences.length - DIFFERENCES_MAX;
+    const undone = report.failures.length + report.denied.length + report.rejected.length;
+    const noted = written === undefined || undone === 0 ? "" : `  ${style.yellow(`expects that ${undone === 1 ? "1 thing is" : `${undone} things are`} refused or undone`)}`;
     const told = written === undefined ? [...differences.slice(0, DIFFERENCES_MAX).map((one) => `      ${differenceLine(one, style)}`), ...(more > 0 ? [`      and ${count(more, "difference")} more`] : [])] : [];
-    return [`${word}  ${shown(scenario.file)}${name}  ${style.dim(came)}`, ...told];
+    return [`${word}  ${shown(scenario.file)}${name}  ${style.dim(came)}${noted}`, ...told];
   });
   if (results.length === 0) return ["no scenarios: put some into shadow/*.json"];
   return [...rows, written === undefined ? `${count(results.length, "scenario")}, ${failed === 0 ? style.green("all as expected") : style.red(`${failed} not as expected`)}` : `${count(written.length, "scenario")} written`];
@@ -39,7 +41,11 @@ export function testedBriefly(results: readonly ScenarioResult[], style: Style):
   return testedLines(results, { style }).filter((line) => !line.startsWith(style.green(PASSED)));
 }
 
-export function testedJson(results: readonly ScenarioResult[], written: readonly string[] = []): Json {
-  const scenarios = results.map(({ scenario: { file, name, events, expect }, differences }) => ({ file, ...(name === undefined ? {} : { name }), ok: differences.length === 0, expects: expect !== undefined, events: events.length, differences }));
-  return jsonOf({ ok: scenarios.every(({ ok }) => ok), scenarios, ...(written.length === 0 ? {} : { written }) });
+/** @param written - the files that were written anew: what came is what each expects then; undefined: none was to be */
+export function testedJson(results: readonly ScenarioResult[], written?: readonly string[]): Json {
+  const scenarios = results.map(({ scenario: { file, name, events, expect }, differences: found }) => {
+    const differences = written === undefined ? found : [];
+    return { file, ...(name === undefined ? {} : { name }), ok: differences.length === 0, expects: expect !== undefined || written !== undefined, events: events.length, differences };
+  });
+  return jsonOf({ ok: scenarios.every(({ ok }) => ok), scenarios, ...(written === undefined ? {} : { written }) });
 }

@@ -1,5 +1,6 @@
 // The links that a push or a pull is about: those of the sync map, or one named on the command line.
 
+import { userInfo } from "node:os";
 import { relative, resolve, sep } from "node:path";
 import { AosError, nearest } from "@agentos/kernel";
 import { gitIn, isGitsOwn, parseLinkRef, SYNC_FILE, type Repo, type SyncMap, type WorkspaceLink } from "@agentos/controller";
@@ -34,5 +35,13 @@ export async function ownerOf(repo: Repo): Promise<string> {
   const set = new Map(new TextDecoder().decode(stdout).split("\0").map((entry) => [entry.slice(0, entry.indexOf("\n")), entry.slice(entry.indexOf("\n") + 1)] as const));
   const [name, email] = [set.get("user.name"), set.get("user.email")];
   if (name !== undefined) return email === undefined ? name : `${name} <${email}>`;
-  return [user, login].find((text) => text !== undefined && text !== "") ?? "unknown";
+  return [user, login, systemName()].find((text) => text !== undefined && text !== "") ?? "unknown";
+}
+
+function systemName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }

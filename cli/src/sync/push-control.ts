@@ -34,13 +34,16 @@ export async function planControl(
   return { air, modules };
 }
 
-/** Writes the modules to where they are, as `aos build` does, and offers what there is. @throws AosError as offerAir */
+/** Offers what there is, and writes the modules to where they are, as `aos build` does. @throws AosError as offerAir */
 export async function offerControl({ repo, root }: { readonly repo: Repo; readonly root: string }, { air, modules }: ControlPlan, options: { readonly message: string | undefined }): Promise<AirPushed | undefined> {
-  await writeModules(root, modules);
-  if (air === undefined) return undefined;
+  if (air === undefined) {
+    await writeModules(root, modules);
+    return undefined;
+  }
   const { pushed, remote } = await withUpstream(repo, "as-is", async (upstream) => ({
     pushed: await offerAir(upstream, air, { ...options, timeSeconds: Math.floor(Date.now() / 1000) }), remote: upstream.remote,
   }));
+  await writeModules(root, modules);
   if (remote === undefined) await (await connectWorld(repo))?.ask("POST", "/nudge");
   return pushed;
 }

@@ -58,6 +58,15 @@ const OTHERS: readonly (readonly [what: string, change: Change, open?: string])[
     const path = join(repo, ".git/config");
     await writeFile(path, (await readFile(path, "utf8")).replace(/.*repositoryformatversion.*\n/, ""));
   }],
+  ["a HEAD that is cut off", ({ repo }) => writeFile(join(repo, ".git/HEAD"), "")],
+  ["a HEAD that names nothing", ({ repo }) => writeFile(join(repo, ".git/HEAD"), "garbage\n")],
+  ["bare further down", ({ repo }) => appendFile(join(repo, ".git/config"), "[core]\n\tbare = true\n")],
+  ["not bare in another section alone", async ({ repo }) => {
+    const path = join(repo, ".git/config");
+    await writeFile(path, `${(await readFile(path, "utf8")).replace(/.*bare.*\n/, "")}[other]\n\tbare = false\n`);
+  }],
+  ["another format further down", ({ repo }) => appendFile(join(repo, ".git/config"), "[core]\n\trepositoryformatversion = 5\n")],
+  ["a line that is no setting", ({ repo }) => appendFile(join(repo, ".git/config"), "[co\n")],
   ["no settings", ({ repo }) => rm(join(repo, ".git/config"))],
   ["no objects", ({ repo }) => rm(join(repo, ".git/objects"), { recursive: true })],
   ["a common folder", ({ repo }) => writeFile(join(repo, ".git/commondir"), "../.git\n")],
@@ -77,7 +86,7 @@ test("plainRepo: whatever is not plain: left to git", async (t) => {
     assert.equal(await plainRepo(join(folder, open)), undefined, what);
     looked++;
   }
-  assert.equal(looked, 16);
+  assert.equal(looked, 22);
 });
 
 test("plainRepo: files of another user, left to git", async (t) => {

@@ -10,10 +10,12 @@ interface PlainRepo {
   readonly workTree: string;
 }
 
-/** What may stand in the configuration of one that is read here: all else may move its files or objects elsewhere. */
-const FORMAT = /^[ \t]*repositoryformatversion[ \t]*=[ \t]*0[ \t]*$/im;
-const NOT_BARE = /^[ \t]*bare[ \t]*=[ \t]*false[ \t]*$/im;
-const ELSEWHERE = /worktree|include|extensions|refstorage|objectformat|\\\r?\n/i;
+const HEAD = /^(?:ref: refs\/[!-~]+|[0-9a-f]{40})\n$/;
+const SECTION = /^[ \t]*\[([A-Za-z0-9.-]+)(?:[ \t]+"[^"\\]*")?\]$/;
+const SETTING = /^[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*([^"\\#;]*?)[ \t]*$/;
+const IGNORED = /^[ \t]*(?:[#;].*)?$/;
+/** Sections that take in settings from elsewhere, or say that the repository is of another kind. */
+const ELSEWHERE: readonly string[] = ["include", "includeif", "extensions"];
 
 /**
  * The repository whose working tree's top is this folder; undefined for whatever is not plain, which git is to be asked about: a
@@ -29,11 +31,26 @@ export async function plainRepo(path: string, user = process.geteuid?.()): Promi
     const [folder, own, objects, refs, head] = await Promise.all([workTree, gitDir, join(gitDir, "objects"), join(gitDir, "refs"), join(gitDir, "HEAD")].map((one) => lstat(one)));
     const plain = [own, objects, refs].every((stats) => stats?.isDirectory()) && head?.isFile() === true && [folder, own].every((stats) => stats?.uid === user);
     if (!plain || (await isThere(join(gitDir, "commondir")))) return undefined;
-    const config = await readFile(join(gitDir, "config"), "utf8");
-    return FORMAT.test(config) && NOT_BARE.test(config) && !ELSEWHERE.test(config) ? { gitDir, workTree } : undefined;
+    const [ref, config] = await Promise.all(["HEAD", "config"].map((name) => readFile(join(gitDir, name), "utf8")));
+    return HEAD.test(ref ?? "") && isPlain(config ?? "") ? { gitDir, workTree } : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Is every line of a configuration understood, and says it in one place each that the repository is of the first format, and not bare? */
+function isPlain(config: string): boolean {
+  let section = "";
+  const core: string[] = [];
+  for (const line of config.split("\n")) {
+    const [, named] = SECTION.exec(line) ?? [];
+    const [, name = "", value = ""] = SETTING.exec(line) ?? [];
+    if (named !== undefined) section = named.toLowerCase();
+    else if (name === "" && !IGNORED.test(line)) return false;
+    else if (section === "core" && ["repositoryformatversion", "bare", "worktree"].includes(name.toLowerCase())) core.push(`${name.toLowerCase()} ${value}`);
+    if (ELSEWHERE.includes(section)) return false;
+  }
+  return core.sort().join() === "bare false,repositoryformatversion 0";
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,11 +1,10 @@
 // Suspended worlds: merges wait and everything else goes on, until somebody, or the time that was said, ends it.
 
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { AosError } from "@agentos/kernel";
 import { atEnd } from "../testing/at-end.ts";
 import { safeUpgradeRepo } from "../testing/world-repo.ts";
 import { approve, logged, merge, start, until } from "../testing/world-steps.ts";
@@ -39,15 +38,20 @@ test("suspension: written, read, over, ended: what is in force at a time", async
   assert.deepEqual([await readSuspension({ path }, at), await readdir(path)], [undefined, []]);
 });
 
-test("suspension: a file that is not one of ours: named, with a way out", async (t) => {
+test("suspension: something there that cannot be read: counts, and says what to do", async (t) => {
   const path = await mkdtemp(join(tmpdir(), "aos-suspension-"));
   atEnd(t, () => rm(path, { recursive: true }));
   const texts = ["", "{", "null", "[]", '{"by":1,"since":"2026-01-02"}', '{"by":"a","since":"soon"}', '{"by":"a","since":"2026-01-02","until":3}', '{"by":"a","since":"2026-01-02","reason":{}}'];
   for (const text of texts) {
     await writeFile(join(path, "suspended.json"), text);
-    await assert.rejects(readSuspension({ path }, 0), (error: unknown) => error instanceof AosError && error.code === "suspend.file" && error.hint === "`aos resume` removes it", text);
+    assert.match((await readSuspension({ path }, 0))?.reason ?? "", /suspended\.json cannot be read, and `aos resume` removes it$/, text);
   }
   assert.equal(texts.length, 8);
+  await rm(join(path, "suspended.json"));
+  await mkdir(join(path, "suspended.json", "more"), { recursive: true });
+  assert.match((await readSuspension({ path }, 0))?.reason ?? "", /cannot be read/);
+  await endSuspension({ path });
+  assert.deepEqual(await readdir(path), []);
 });
 
 test("controller: suspended: a merge waits and is in force once it is resumed; a time that was said ends it too", async (t) => {
@@ -71,13 +75,13 @@ test("controller: suspended: a merge waits and is in force once it is resumed; a
   assert.deepEqual([waiting.appliedRevision, waiting.ready.status, waiting.stalled.status, waiting.held], [base, "True", "False", []]);
 
   await writeFile(join(folder.path, "suspended.json"), "broken");
-  await until(controller, ({ reconciling }) => reconciling.reason === "ProgressingWithRetry");
-  assert.equal(controller.status().appliedRevision, base, "nobody can say that it is over");
+  const unreadable = await until(controller, ({ reconciling }) => /cannot be read/.test(reconciling.message));
+  assert.deepEqual([unreadable.reconciling.reason, unreadable.appliedRevision], ["Suspended", base], "nobody can say that it is over");
 
   await writeSuspension(folder, { ...suspension, until: new Date(Date.now() + 1_500).toISOString() });
-  await until(controller, ({ reconciling }) => reconciling.reason === "Suspended");
+  await until(controller, ({ suspended }) => suspended?.until !== undefined);
   const resumed = await until(controller, ({ appliedRevision }) => appliedRevision === commit);
   assert.equal("suspended" in resumed, false);
   await logged(log, ({ message }) => message === "resumed");
-  assert.equal(log.filter(({ message }) => message === "suspended: no merge is applied").length, 2);
+  assert.equal(log.filter(({ message }) => message === "suspended: no merge is applied").length, 3);
 });

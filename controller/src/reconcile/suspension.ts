@@ -1,9 +1,8 @@
 // A hold on what is to come: while a world is suspended its controller applies no merge. It is a file of the state folder, so that it
 // can be said whether the world runs or not, by whoever may write there.
 
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AosError } from "@agentos/kernel";
 import { jsonObject } from "../json-object.ts";
 import type { StateFolder } from "./state-folder.ts";
 
@@ -18,16 +17,13 @@ export interface Suspension {
 
 type Place = Pick<StateFolder, "path">;
 
-/** What is in force at a time. @throws AosError `suspend.file` for a file that is not one of ours: nothing is applied then either */
+/** What is in force at a time. Where something is there that cannot be read, nobody can say that it is over: it counts, and says so. */
 export async function readSuspension(folder: Place, nowMs: number): Promise<Suspension | undefined> {
   const file = fileIn(folder);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  const found = parse(text);
-  if (found === undefined) throw new AosError("suspend.file", `${file}: cannot be read`, { at: { file }, hint: "`aos resume` removes it" });
+  const stats = await stat(file).catch(() => undefined);
+  if (stats === undefined) return undefined;
+  const found = parse(await readFile(file, "utf8").catch(() => ""));
+  if (found === undefined) return { by: "somebody", since: stats.mtime.toISOString(), reason: `${file} cannot be read, and \`aos resume\` removes it` };
   return found.until === undefined || nowMs < Date.parse(found.until) ? found : undefined;
 }
 
@@ -46,7 +42,7 @@ export async function writeSuspension(folder: Place, suspension: Suspension): Pr
 }
 
 export async function endSuspension(folder: Place): Promise<void> {
-  await rm(fileIn(folder), { force: true });
+  await rm(fileIn(folder), { force: true, recursive: true });
 }
 
 /** `by ada since 2026-01-02T03:04:05Z, until …: reason`. */
