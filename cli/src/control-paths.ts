@@ -2,9 +2,7 @@
 // decides.
 
 import { dirname } from "node:path";
-import { SCENARIOS_DIR, SYNC_FILE, type SyncMap } from "@agentos/controller";
-
-const RULES_DIR = ".aos";
+import { isRulesPath, SCENARIOS_DIR, SYNC_FILE, type SyncMap } from "@agentos/controller";
 
 export interface ControlPaths {
   /** All that is in them belongs to it. */
@@ -14,9 +12,9 @@ export interface ControlPaths {
 }
 
 export function controlPaths(sync: Pick<SyncMap, "airDir" | "modulesDir" | "sources">): ControlPaths {
-  // A source may lie there all the same: it is left to those who change the rules.
-  const sources = [...sync.sources.values()].filter((path) => !path.startsWith(`${RULES_DIR}/`));
+  const sources = [...sync.sources.values()];
   const beside = sources.map((path) => dirname(path)).filter((folder) => folder !== ".");
-  const folders = [sync.airDir, sync.modulesDir, SCENARIOS_DIR, ...beside].filter((folder) => folder !== RULES_DIR && !folder.startsWith(`${RULES_DIR}/`));
+  // A source may lie in .aos all the same: it is left to those who change the rules.
+  const folders = [sync.airDir, sync.modulesDir, SCENARIOS_DIR, ...beside].filter((folder) => !isRulesPath(folder));
   return { folders: [...new Set(folders)], files: [SYNC_FILE, ...sources.filter((path) => !path.includes("/"))] };
 }

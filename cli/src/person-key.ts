@@ -2,8 +2,8 @@
 // that a passphrase protects.
 
 import { readFile } from "node:fs/promises";
-import { AosError } from "@agentos/kernel";
-import { parsePublicKeyLine, publicPartOf, readPrivateKey, type SigningKey } from "@agentos/controller";
+import { AosError, bytesEqual } from "@agentos/kernel";
+import { parsePublicKeyLine, publicHalf, readPrivateKey, type SigningKey } from "@agentos/controller";
 import { agentKey, agentKeys } from "./ssh-agent.ts";
 
 interface Named {
@@ -25,9 +25,7 @@ export async function readPersonKey(path: string): Promise<SigningKey> {
   try {
     return await readPrivateKey(path);
   } catch (error) {
-    const text = error instanceof AosError && error.code === "key.encrypted" ? await readFile(path, "utf8") : undefined;
-    const publicKey = text === undefined ? undefined : publicPartOf(text);
-    if (publicKey === undefined) throw error;
+    const publicKey = publicHalf(await readFile(path, "utf8").catch(() => ""), error);
     return fromAgent({ publicKey, comment: "", place: path, file: path }, { code: "key.encrypted", what: "the private key has a passphrase" });
   }
 }
@@ -53,6 +51,6 @@ async function fromAgent(named: Named, why: { readonly code: string; readonly wh
   const hint = `ssh-add ${file ?? "FILE, the private key's"}; or sign with a key of its own without a passphrase: aos keys new`;
   if (socket === "") throw new AosError(why.code, `${place}: ${why.what}, and there is no ssh-agent that has it (SSH_AUTH_SOCK)`, { hint: `eval "$(ssh-agent)" && ${hint}` });
   const keys = await agentKeys(socket);
-  if (keys.some((key) => Buffer.from(key).equals(publicKey))) return agentKey(socket, named);
+  if (keys.some((key) => bytesEqual(key, publicKey))) return agentKey(socket, named);
   throw new AosError(why.code, `${place}: ${why.what}, and the ssh-agent does not have it`, { hint });
 }

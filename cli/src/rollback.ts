@@ -1,7 +1,7 @@
 // What it takes to give main the control plane back that it had at an earlier commit: a change forward, for a proposal.
 
-import { AosError } from "@agentos/kernel";
-import { filesOfCommit, firstParents, gitIn, readSyncMap, resolveCommit, SYNC_FILE, type ObjectStore, type Oid, type PathChange } from "@agentos/controller";
+import { AosError, compareText } from "@agentos/kernel";
+import { filesOfCommit, firstParents, isRulesPath, isShallow, readSyncMap, resolveCommit, SYNC_FILE, treeChanges, type ObjectStore, type Oid, type PathChange, type Repo } from "@agentos/controller";
 import { controlPaths } from "./control-paths.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -40,11 +40,11 @@ export async function planRollback({ local: { repo, store }, main, remote }: Ups
     if (changes.size === 0 && wanted === undefined) continue;
     if (changes.size === 0) throw new AosError("rollback.nothing", `${commit.slice(0, 12)}: main has its control plane already`, { hint });
     const after = await Promise.all(line.slice(0, at).map((one) => named(store, one)));
-    const files = await differing(store, { from: main, to: commit });
+    const files = await differing(repo, main, commit);
     const taken = (path: string): boolean => [...changes.keys()].some((one) => path === one || path.startsWith(`${one}/`));
     return { to: await named(store, commit), after, changes, files: files.filter(({ path }) => taken(path)), stays: files.map(({ path }) => path).filter((path) => !taken(path) && CODE.test(path)) };
   }
-  if (wanted === undefined && (await gitIn(repo, ["rev-parse", "--is-shallow-repository"])).stdout.toString("latin1").trim() === "true") {
+  if (wanted === undefined && (await isShallow(repo))) {
     throw new AosError("rollback.shallow", "main: this clone has only the end of its history", { hint: `git fetch --unshallow${remote === undefined ? "" : ` ${remote}`}, or name a commit` });
   }
   throw new AosError("rollback.nothing", wanted === undefined ? "main: it never had another control plane" : `${wanted.slice(0, 12)}: no ${SYNC_FILE} there, so it is no world`, { hint });
@@ -53,7 +53,7 @@ export async function planRollback({ local: { repo, store }, main, remote }: Ups
 /** Files of these kinds are code, or data that code may import. */
 const CODE = /\.(?:[cm]?[jt]sx?|json|wasm)$/;
 
-async function commitOnLine(repo: Upstream["local"]["repo"], { main, line, hint }: { readonly main: Oid; readonly line: readonly Oid[]; readonly hint: string }, typed: string): Promise<Oid> {
+async function commitOnLine(repo: Repo, { main, line, hint }: { readonly main: Oid; readonly line: readonly Oid[]; readonly hint: string }, typed: string): Promise<Oid> {
   // `main~2` is of the main that people share, wherever the branch of that name is here.
   const commit = await resolveCommit(repo, typed.replace(/^main(?=$|[~^])/, main));
   if (commit !== undefined && line.includes(commit)) return commit;
@@ -79,16 +79,10 @@ function outermost(paths: ReadonlySet<string>): readonly string[] {
 }
 
 /** All files but those of `.aos`, which no rollback touches. */
-async function differing(store: ObjectStore, { from, to }: { readonly from: Oid; readonly to: Oid }): Promise<readonly RolledFile[]> {
-  const [before, after] = await Promise.all([filesOf(store, from), filesOf(store, to)]);
-  const paths = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path) && !path.startsWith(".aos/"));
-  return paths.sort().map((path) => ({ path, act: !after.has(path) ? "remove" : before.has(path) ? "change" : "add" }));
-}
-
-/** Mode and object by path. */
-async function filesOf(store: ObjectStore, commit: Oid): Promise<ReadonlyMap<string, string>> {
-  const entries = await store.listTree((await store.readCommit(commit)).tree, { depth: "all" });
-  return new Map(entries.map(({ path, mode, oid }) => [path, `${mode} ${oid}`]));
+async function differing(repo: Repo, main: Oid, commit: Oid): Promise<readonly RolledFile[]> {
+  const changes = (await treeChanges(repo, main, commit)).filter(({ path }) => !isRulesPath(path));
+  const files = changes.map(({ path, was, now }): RolledFile => ({ path, act: now === null ? "remove" : was === "there" ? "change" : "add" }));
+  return files.sort((a, b) => compareText(a.path, b.path));
 }
 
 async function named(store: ObjectStore, commit: Oid): Promise<NamedCommit> {

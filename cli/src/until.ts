@@ -1,8 +1,9 @@
 // Points in time as they are typed: a date, or a span from now.
 
 import { AosError } from "@agentos/kernel";
+import { UNITS } from "./render/ago.ts";
 
-const SPANS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const SPANS = new Map(UNITS);
 const SPAN_MAX_MS = 3_660 * 86_400_000;
 
 /** A date without a zone is one of UTC, wherever it is typed. @returns undefined for what is none */
@@ -16,7 +17,7 @@ export function dateMs(text: string): number | undefined {
 /** When something ends that begins now, ms since 1970. @throws AosError `cli.until` */
 export function endOf(text: string, nowMs: number): number {
   const [, number = "", unit = ""] = /^(\d{1,6})(s|min|h|d)$/.exec(text) ?? [];
-  const span = Number(number) * (SPANS[unit] ?? Number.NaN);
+  const span = Number(number) * (SPANS.get(unit) ?? Number.NaN);
   const end = Number.isNaN(span) ? dateMs(text) : nowMs + span;
   const hint = "--until 2h, --until 3d, --until 2030-05-01 or --until 2030-05-01T10:00Z; a date without a zone is one of UTC";
   if (end === undefined) throw new AosError("cli.until", `--until ${text}: neither a date nor a span of time`, { hint });

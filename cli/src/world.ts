@@ -5,7 +5,7 @@ import { access, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { AosError, type Hash } from "@agentos/kernel";
-import { configGet, gitIn, openRepo, SYNC_FILE, type ObjectStore, type Oid, type Repo, type SigningKey } from "@agentos/controller";
+import { configGet, openRepo, SYNC_FILE, type ObjectStore, type Oid, type Repo, type SigningKey } from "@agentos/controller";
 import type { Context } from "./context.ts";
 
 /** Where a repository is, as people know it. */
@@ -59,10 +59,9 @@ export async function personKey(cx: Context, repo: Repo): Promise<SigningKey> {
   const { namedInline, readPersonKey } = await import("./person-key.ts");
   if (cx.key !== undefined) return readPersonKey(await keyFile(resolve(cx.cwd, cx.key)));
   for (const setting of ["aos.key", "user.signingkey"]) {
-    const path = await configPath(repo, setting);
-    if (path !== undefined) return readPersonKey(path);
-    const text = await configGet(repo, setting);
-    if (text !== undefined && text !== "") return namedInline(text, `git config ${setting}`);
+    const text = (await configGet(repo, setting)) ?? "";
+    if (isInline(text)) return namedInline(text, `git config ${setting}`);
+    if (text !== "") return readPersonKey(await keyFile(pathOf(repo, text)));
   }
   throw new AosError("key.missing", `${placeOf(repo)}: no key to sign with`, { hint: "make one with `aos keys new`, then name it with --key PATH or `git config aos.key PATH`" });
 }
@@ -102,13 +101,20 @@ export async function genesisTrust(repo: Repo, store: ObjectStore, main: Oid): P
   return bytes === undefined ? undefined : trustHash(bytes);
 }
 
-/** A path in git's configuration, as git itself reads it; undefined when it is not set or names no file. */
+/** The key that git's configuration names by a path; undefined when it is not set or names no file. */
 async function configPath(repo: Repo, setting: string): Promise<string | undefined> {
-  const { stdout, code } = await gitIn(repo, ["config", "--null", "--get", setting], { allowExit: [1] });
-  const text = stdout.toString("utf8").replace(/\0$/, "");
-  if (code !== 0 || text === "" || text.startsWith("key::") || text.startsWith("ssh-")) return undefined;
-  const path = text.startsWith("~/") ? join(homedir(), text.slice(2)) : isAbsolute(text) ? text : join(placeOf(repo), text);
-  return keyFile(path);
+  const text = (await configGet(repo, setting)) ?? "";
+  return text === "" || isInline(text) ? undefined : keyFile(pathOf(repo, text));
+}
+
+/** A public key may stand in git's configuration itself. */
+function isInline(text: string): boolean {
+  return text.startsWith("key::") || text.startsWith("ssh-");
+}
+
+/** A path as git itself reads it. */
+function pathOf(repo: Repo, text: string): string {
+  return text.startsWith("~/") ? join(homedir(), text.slice(2)) : isAbsolute(text) ? text : join(placeOf(repo), text);
 }
 
 async function upward(start: string): Promise<string | undefined> {

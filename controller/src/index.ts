@@ -28,6 +28,7 @@ export * from "./governance/trust.ts";
 export { controllersWords, hookReport, hookReports, type Rehearsed } from "./forge/ci-faults.ts";
 export { consequencesHashOf } from "./forge/report-facts.ts";
 export { judgeCiWord, stateIn, type ReportWord } from "./governance/ci-word.ts";
+export { isRulesPath, treeChanges } from "./forge/file-changes.ts";
 export * from "./forge/forge.ts";
 export * from "./forge/github/api.ts";
 export * from "./forge/github/client.ts";

@@ -3,7 +3,7 @@
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AosError, createModuleRunner, renderHtml, reportHash, summaryOf, writeJson, type Hash } from "@agentos/kernel";
-import { fetch, gitIn, MAIN_REF, NOTES_REF, readRef, resolveCommit, rulesChanged, shadowLocally, type LocalShadow, type Oid, type Repo } from "@agentos/controller";
+import { fetch, gitIn, isShallow, MAIN_REF, NOTES_REF, readRef, resolveCommit, rulesChanged, shadowLocally, type LocalShadow, type Oid, type Repo } from "@agentos/controller";
 import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { memberOf } from "../member-of.ts";
@@ -71,8 +71,7 @@ function shaIn(event: unknown, side: "base" | "head"): string | undefined {
 async function fetchWhatIsNeeded(repo: Repo, asked: Asked | undefined): Promise<string | undefined> {
   const { stdout } = await gitIn(repo, ["remote"]);
   if (!stdout.toString("utf8").split("\n").includes(REMOTE)) return undefined;
-  const { stdout: shallow } = await gitIn(repo, ["rev-parse", "--is-shallow-repository"]);
-  if (shallow.toString("utf8").trim() === "true") await gitIn(repo, ["fetch", "--quiet", "--unshallow", "--no-tags", REMOTE]);
+  if (await isShallow(repo)) await gitIn(repo, ["fetch", "--quiet", "--unshallow", "--no-tags", REMOTE]);
   const commits = asked === undefined ? [] : [asked.base, asked.head];
   await fetch(repo, REMOTE, { refspecs: [`+refs/heads/main:refs/remotes/${REMOTE}/main`, ...commits] });
   try {

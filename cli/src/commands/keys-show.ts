@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AosError } from "@agentos/kernel";
-import { parsePrivateKey, parsePublicKeyLine, publicKeyLine, publicPartOf } from "@agentos/controller";
+import { parsePrivateKey, parsePublicKeyLine, publicHalf, publicKeyLine } from "@agentos/controller";
 import { command } from "../command.ts";
 import { keyJson, keyLines } from "../render/key.ts";
 
@@ -26,8 +26,6 @@ function shownOf(text: string, file: string): { readonly publicKey: Uint8Array; 
   try {
     return parsePrivateKey(text, file);
   } catch (error) {
-    const publicKey = error instanceof AosError && error.code === "key.encrypted" ? publicPartOf(text) : undefined;
-    if (publicKey === undefined) throw error;
-    return { publicKey, comment: "" };
+    return { publicKey: publicHalf(text, error), comment: "" };
   }
 }

@@ -46,7 +46,7 @@ export default command({
     const [looked, kept, told] = [looks(), keptBytes(), telling(cx, mode)];
     const plan = await looked.take(async () => control?.planControl(cx, { repo, root, sync }, { newer, slug: proposal }));
     // Git says it while the folders are looked at.
-    const owner = dry || links.length === 0 ? undefined : early(() => ownerOf(repo));
+    const owner = dry || links.length === 0 ? () => ownerOf(repo) : early(() => ownerOf(repo));
     const way = links.length === 0 ? undefined : await looked.take(() => openWay(cx, repo, { answer: detach ? "detach" : "wait", remote: control === undefined ? "fetch" : "fetched" }));
     try {
       const places = way === undefined ? [] : links.map((link) => ({ link, root, gitDir: repo.commonDir, workspaces: way.workspaces }));
@@ -58,7 +58,7 @@ export default command({
         const air = dry ? plan.air && control.plannedAir(plan.air) : await control.offerControl({ repo, root }, plan, { message });
         if (air !== undefined) told.air(air);
       }
-      const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner: owner ?? (() => ownerOf(repo)), keepAnnotations: keepingAnnotations(root, sync) };
+      const sending = { message, kept, nowNs: BigInt(Date.now()) * 1_000_000n, owner, keepAnnotations: keepingAnnotations(root, sync) };
       for (const batch of batches) {
         const pushed = dry || way === undefined ? batch.plans.map(plannedPush) : await pushBatch(batch, way.shown, sending);
         for (const one of pushed) told.link(one);

@@ -9,7 +9,7 @@ import { command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { buildModules } from "../modules.ts";
 import { withProgress } from "../progress.ts";
-import { testedJson, testedLines } from "../render/test.ts";
+import { testedJson, testedLines, updatedLines } from "../render/test.ts";
 import { requireSound } from "../require-sound.ts";
 import { testScenarios, type ScenarioResult } from "../scenario-tests.ts";
 import { worldFolder } from "../world.ts";
@@ -31,7 +31,7 @@ export default command({
     const results = await testScenarios({ artifacts: world.artifacts, control: requireControl(world, folder) }, wanted, createModuleRunner());
     const written = update ? await rewrite(folder, results) : undefined;
     const failed = update ? [] : results.filter(({ differences }) => differences.length > 0);
-    cx.out.result(testedJson(results, written), testedLines(results, { style: cx.out.style, written }));
+    cx.out.result(testedJson(results, written), written === undefined ? testedLines(results, cx.out.style) : updatedLines(results, written, cx.out.style));
     if (failed.length > 0) throw new AosError("test.failed", `${failed.length === 1 ? failed[0]?.scenario.file : `${failed.length} scenarios`}: not what is expected`, { hint: "if it is meant: aos test --update, and look at what git says has changed" });
   },
 });

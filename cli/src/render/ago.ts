@@ -1,6 +1,7 @@
 // How long ago, for people: hours and days with one unit more, and no more precision than they need.
 
-const UNITS: readonly (readonly [name: string, ms: number])[] = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
+/** From the longest to the shortest. */
+export const UNITS: readonly (readonly [name: string, ms: number])[] = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
 
 /** `3 min`, `1 h 59 min`, `2 d`, `0 s`; empty when the time is not known. Times to come count like those gone by. */
 export function span(time: string | undefined, nowMs: number): string {

@@ -9,12 +9,12 @@ const NOTE_CHARS = 4_000;
 /** @param files - that a proposal changes below `.aos`; of none nothing is said */
 export function rulesLines(files: readonly string[], style: Style, options: { readonly slug?: string } = {}): readonly string[] {
   const { slug } = options;
-  return rulesNotes(files, shown).map((note) => `${style.yellow(slug === undefined ? "rules" : `rules of ${shown(slug)}`)}: ${note}`);
+  return rulesNotes(files, shown).map((note) => `${style.yellow(slug === undefined ? "rules" : `rules of ${shown(slug)}`)}: it ${note}`);
 }
 
 /** The same for a report's page, names between backticks. */
 export function rulesBeside(files: readonly string[]): readonly string[] {
-  return rulesNotes(files, (path) => `\`${path.replaceAll("`", "'")}\``).map((note) => note.replace(/^it/, "It"));
+  return rulesNotes(files, (path) => `\`${path.replaceAll("`", "'")}\``).map((note) => `It ${note}`);
 }
 
 /** A report in Markdown, and the same above it. */
@@ -22,9 +22,10 @@ export function withRulesNote(files: readonly string[], markdown: string): strin
   return [...rulesBeside(files).map((note) => `> ${prose(note, NOTE_CHARS)}\n\n`), markdown].join("");
 }
 
+/** What "it" does. */
 function rulesNotes(files: readonly string[], write: (path: string) => string): readonly string[] {
   if (files.length === 0) return [];
   const named = files.slice(0, NAMED_MAX).map(write).join(", ");
   const more = files.length > NAMED_MAX ? ` and ${files.length - NAMED_MAX} more` : "";
-  return [`it changes ${named}${more}, which say who decides. The report does not cover that; the decision judges it apart: see \`aos why\``];
+  return [`changes ${named}${more}, which say who decides. The report does not cover that; the decision judges it apart: see \`aos why\``];
 }

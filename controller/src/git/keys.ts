@@ -136,12 +136,17 @@ export function parsePrivateKey(text: string, place: string): SigningKey {
   return key;
 }
 
-/** The public half, which stands in a private key's file in clear; undefined where it is not Ed25519, or no such file. */
-export function publicPartOf(text: string): Uint8Array | undefined {
-  const bytes = pemBytes(text);
-  const outer = bytes !== undefined && MAGIC.equals(bytes.subarray(0, MAGIC.length)) ? readFields(bytes.subarray(MAGIC.length), ["string", "string", "string", "u32", "string"]) : undefined;
+/**
+ * The public half of a key whose private one has a passphrase: it stands in the file in clear.
+ *
+ * @param error - what parsePrivateKey() said of the text; thrown again where it is another, or the key is none of ours
+ */
+export function publicHalf(text: string, error: unknown): Uint8Array {
+  const bytes = error instanceof AosError && error.code === "key.encrypted" ? pemBytes(text) : undefined;
+  const outer = bytes === undefined ? undefined : readFields(bytes.subarray(MAGIC.length), ["string", "string", "string", "u32", "string"]);
   const publicKey = outer === undefined ? undefined : decodePublicKey(outer.fields[4]);
-  return publicKey === undefined ? undefined : Uint8Array.from(publicKey);
+  if (publicKey === undefined) throw error;
+  return Uint8Array.from(publicKey);
 }
 
 function pemBytes(text: string): Buffer | undefined {

@@ -30,7 +30,8 @@ export async function plainRepo(path: string, user = process.geteuid?.()): Promi
     const gitDir = join(workTree, ".git");
     const [folder, own, objects, refs, head] = await Promise.all([workTree, gitDir, join(gitDir, "objects"), join(gitDir, "refs"), join(gitDir, "HEAD")].map((one) => lstat(one)));
     const plain = [own, objects, refs].every((stats) => stats?.isDirectory()) && head?.isFile() === true && [folder, own].every((stats) => stats?.uid === user);
-    if (!plain || (await isThere(join(gitDir, "commondir")))) return undefined;
+    const shared = await lstat(join(gitDir, "commondir")).catch(() => undefined);
+    if (!plain || shared !== undefined) return undefined;
     const [ref, config] = await Promise.all(["HEAD", "config"].map((name) => readFile(join(gitDir, name), "utf8")));
     return HEAD.test(ref ?? "") && isPlain(config ?? "") ? { gitDir, workTree } : undefined;
   } catch {
@@ -51,8 +52,4 @@ function isPlain(config: string): boolean {
     if (ELSEWHERE.includes(section)) return false;
   }
   return core.sort().join() === "bare false,repositoryformatversion 0";
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(() => true, () => false);
 }

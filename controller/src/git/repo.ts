@@ -195,6 +195,11 @@ export async function isAncestor(repo: Repo, ancestor: Oid, descendant: Oid): Pr
   return (await gitIn(repo, ["merge-base", "--is-ancestor", ancestor, descendant], { allowExit: [1] })).code === 0;
 }
 
+/** Does the history here end before it began? */
+export async function isShallow(repo: Repo): Promise<boolean> {
+  return (await gitIn(repo, ["rev-parse", "--is-shallow-repository"])).stdout.toString("latin1").trim() === "true";
+}
+
 /** The commits after `from` (null: from the root) up to `to` along first parents, oldest first. */
 export async function firstParents(repo: Repo, from: Oid | null, to: Oid): Promise<readonly Oid[]> {
   const { stdout } = await gitIn(repo, ["rev-list", "--first-parent", "--reverse", to, ...(from === null ? [] : [`^${from}`])]);

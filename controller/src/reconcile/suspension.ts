@@ -1,8 +1,10 @@
 // A hold on what is to come: while a world is suspended its controller applies no merge. It is a file of the state folder, so that it
 // can be said whether the world runs or not, by whoever may write there.
 
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { utf8 } from "@agentos/kernel";
+import { syncFolder, writeDurably } from "../git/durable.ts";
 import { jsonObject } from "../json-object.ts";
 import type { StateFolder } from "./state-folder.ts";
 
@@ -31,14 +33,10 @@ export async function readSuspension(folder: Place, nowMs: number): Promise<Susp
 export async function writeSuspension(folder: Place, suspension: Suspension): Promise<void> {
   await mkdir(folder.path, { recursive: true, mode: 0o700 });
   const draft = `${fileIn(folder)}.${process.pid}`;
-  const file = await open(draft, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(suspension)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await rm(draft, { force: true });
+  await writeDurably(draft, utf8(`${JSON.stringify(suspension)}\n`), { mode: 0o600 });
   await rename(draft, fileIn(folder));
+  await syncFolder(folder.path);
 }
 
 export async function endSuspension(folder: Place): Promise<void> {
