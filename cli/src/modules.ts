@@ -159,7 +159,7 @@ function placed(error: unknown, module: { readonly name: string; readonly source
   const [first] = typeof trace === "string" ? placesIn(trace, module) : [];
   const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(first ?? "") ?? [];
   const at = file === undefined ? { file: module.source } : { file, line: Number(line), column: Number(column) };
-  return new AosError(error.code, `${first ?? module.source}: ${module.name}: ${error.message}`, { at, ...(error.hint === undefined ? {} : { hint: error.hint }), data: error.data, cause: error });
+  return error.retold(`${first ?? module.source}: ${module.name}: ${error.message}`, { at });
 }
 
 /** The bundler names files from the source's folder: here they are named from the world's. */
@@ -169,6 +169,5 @@ function inWorld(error: unknown, source: string): unknown {
   const file = error.code === "build.entry" ? source : posix.join(posix.dirname(source), error.at.file);
   const place = line === undefined || column === undefined ? file : `${file}:${line}:${column}`;
   const message = `${place}: ${error.message.replace(/^\S+?(?::\d+)*: /, "")}`;
-  const hint = error.hint ?? (error.code === "build.entry" ? ENTRY_HINT : undefined);
-  return new AosError(error.code, message, { ...(hint === undefined ? {} : { hint }), at: { ...error.at, file }, cause: error });
+  return error.retold(message, { at: { ...error.at, file }, hint: error.hint ?? (error.code === "build.entry" ? ENTRY_HINT : undefined) });
 }

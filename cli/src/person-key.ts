@@ -40,8 +40,7 @@ function publicKeyAt(line: string, place: string): { readonly publicKey: Uint8Ar
   try {
     return parsePublicKeyLine(line);
   } catch (error) {
-    if (!(error instanceof AosError)) throw error;
-    throw new AosError(error.code, `${place}: ${error.message}`, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    throw error instanceof AosError ? error.retold(`${place}: ${error.message}`) : error;
   }
 }
 

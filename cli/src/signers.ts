@@ -23,6 +23,13 @@ export function requirePrincipal(trust: Trust, key: SigningKey): Principal {
   throw new AosError("trust.stranger", `${keyId(key.publicKey)}: nobody on main has this key`, { hint: "use the key that .aos/trust.json names, with --key PATH, or propose a change of .aos/trust.json" });
 }
 
+/** The principal that what is pushed comes from. @throws AosError `trust.unknown_key` */
+export function requireKnown(trust: Trust, key: SigningKey): Principal {
+  const found = principalOfKey(trust, key.publicKey);
+  if (found !== undefined) return found;
+  throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+}
+
 /** Who merges: agents and CI propose and report, they put nothing in force. @throws AosError `merge.kind`; as requirePrincipal */
 export function requireMerger(trust: Trust, key: SigningKey): Principal {
   const principal = requirePrincipal(trust, key);

@@ -33,6 +33,6 @@ async function controlOf(files: WorldFiles, typed: string): Promise<ControlPlane
   } catch (error) {
     // Two worlds are asked for: the place alone would not say whose it is.
     if (!(error instanceof AosError) || error.code === "sync.missing") throw error;
-    throw new AosError(error.code, `${typed}: ${error.message}`, { class: error.class, cause: error, data: error.data, ...(error.at && { at: error.at }), ...(error.hint !== undefined && { hint: error.hint }) });
+    throw error.retold(`${typed}: ${error.message}`);
   }
 }

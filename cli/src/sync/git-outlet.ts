@@ -6,8 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AosError, hashBytes, type Blobs, type Hash, type Value } from "@agentos/kernel";
 import {
   BLOB_BYTES_MAX, fetch, gitIn, INBOX_PREFIX, LETTER_BYTES_MAX, lsRemote, OUTBOX_PREFIX, parseTrust, principalOfKey, push, readAnswer, TRUST_PATH, versionMade, WORKSPACE_COMMIT, writeLetter,
-  type LetterAnswer, type NewVersion, type ObjectStore, type Oid, type Repo, type SigningKey, type Trust,
+  type LetterAnswer, type NewVersion, type ObjectStore, type Oid, type Principal, type Repo, type SigningKey, type Trust,
 } from "@agentos/controller";
+import { requireKnown } from "../signers.ts";
 import type { Outlet } from "./outlet.ts";
 
 export interface GitOutlet {
@@ -97,11 +98,9 @@ export function gitOutlet(options: GitOutlet): Outlet {
 }
 
 /** Whoever signs a letter. @throws AosError `trust.unknown_key` */
-async function signerOf({ store, main, key }: Pick<GitOutlet, "key" | "main" | "store">): Promise<{ readonly principal: NonNullable<ReturnType<typeof principalOfKey>>; readonly trust: Trust }> {
+async function signerOf({ store, main, key }: Pick<GitOutlet, "key" | "main" | "store">): Promise<{ readonly principal: Principal; readonly trust: Trust }> {
   const trust = parseTrust((await store.readPath(main, TRUST_PATH)) ?? new Uint8Array());
-  const principal = principalOfKey(trust, key.publicKey);
-  if (principal !== undefined) return { principal, trust };
-  throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
+  return { principal: requireKnown(trust, key), trust };
 }
 
 async function send(options: GitOutlet, version: NewVersion, { value, blobs }: { readonly value: Value; readonly blobs: readonly Uint8Array[] }): Promise<number | "sent"> {

@@ -45,6 +45,5 @@ export function together(refusals: readonly AosError[], place: string): AosError
 /** An error that came when some of it was done already. */
 export function afterwards(error: unknown, done: readonly string[]): unknown {
   if (!(error instanceof AosError) || done.length === 0) return error;
-  const { code, message, class: kind, at, hint, data } = error;
-  return new AosError(code, `${message}; done before that: ${done.join(", ")}`, { class: kind, data, cause: error, ...(at === undefined ? {} : { at }), ...(hint === undefined ? {} : { hint }) });
+  return error.retold(`${error.message}; done before that: ${done.join(", ")}`);
 }

@@ -3,13 +3,14 @@
 
 import { AosError } from "@agentos/kernel";
 import {
-  blobObject, filesOfFolder, isAncestor, isSlug, principalOfKey, readRules, resolveCommit,
+  blobObject, filesOfFolder, isAncestor, isSlug, readRules, resolveCommit,
   type ObjectStore, type Oid, type PathChange, type Repo, type SigningKey, type SyncMap, type WorldFiles,
 } from "@agentos/controller";
 import { controlPaths } from "../control-paths.ts";
 import { withModules, type ModuleBuild } from "../modules.ts";
 import { requireOfferable } from "../offering.ts";
 import { offerCommit } from "../proposal-commit.ts";
+import { requireKnown } from "../signers.ts";
 import { proposalRef, type Upstream } from "../upstream.ts";
 import { listed } from "./plan-push.ts";
 import { readPushedTips, writePushedTips } from "./pushed-tips.ts";
@@ -63,7 +64,7 @@ export async function planAir(
   const changes = await changesSince(store, head, { files, sync });
   if (changes.size === 0) return undefined;
   const key = await world.key();
-  const name = await nameOf(store, main, key);
+  const { name } = requireKnown((await readRules(store, main)).trust, key);
   const slug = world.slug ?? `push-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 64);
   if (!isSlug(slug)) throw new AosError("proposal.name", `${slug === "" ? '""' : slug}: not a proposal's name`, { hint: "lower-case letters, digits and -, such as raise-limit" });
   const tip = await upstream.local.refs.read(proposalRef(slug));
@@ -129,12 +130,6 @@ async function refuseElsewhere({ local: { repo }, remote }: Upstream, slug: stri
   throw new AosError("proposal.foreign", `${slug}: the proposal's last commit (${tip.slice(0, 12)}) was not pushed from here, and what is here would undo it`, {
     class: "refused", hint: `bring it here: git merge --autostash ${remote}/${proposalRef(slug).slice("refs/heads/".length)}; give yours another name: aos push --proposal NAME; or make it what is here: aos push --force`,
   });
-}
-
-async function nameOf(store: ObjectStore, main: Oid, key: SigningKey): Promise<string> {
-  const principal = principalOfKey((await readRules(store, main)).trust, key.publicKey);
-  if (principal !== undefined) return principal.name;
-  throw new AosError("trust.unknown_key", "the key to sign with: nobody in .aos/trust.json has it", { hint: "name the right one with --key PATH or `git config aos.key PATH`" });
 }
 
 /** On top of what was pushed before, as long as nobody else went on from there. */

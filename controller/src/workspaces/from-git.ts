@@ -65,8 +65,7 @@ function named(name: string, path: string): string {
   try {
     return nameOfGit(name);
   } catch (error) {
-    if (!(error instanceof AosError)) throw error;
-    throw new AosError(error.code, `${path}: ${error.message}`, { at: { file: path }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+    throw error instanceof AosError ? error.retold(`${path}: ${error.message}`, { at: { file: path } }) : error;
   }
 }
 

@@ -42,6 +42,11 @@ export class AosError extends Error {
     this.hint = options.hint;
     this.data = options.data ?? {};
   }
+
+  /** The same in other words, for those who know more of where it came from. */
+  retold(message: string, { at = this.at, hint = this.hint }: { readonly at?: Place | undefined; readonly hint?: string | undefined } = {}): AosError {
+    return new AosError(this.code, message, { class: this.class, data: this.data, cause: this, ...(at === undefined ? {} : { at }), ...(hint === undefined ? {} : { hint }) });
+  }
 }
 
 /** The program is wrong: append nothing, stop (exit 70). */
