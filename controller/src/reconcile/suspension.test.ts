@@ -1,7 +1,7 @@
 // Suspended worlds: merges wait and everything else goes on, until somebody, or the time that was said, ends it.
 
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -74,7 +74,9 @@ test("controller: suspended: a merge waits and is in force once it is resumed; a
   assert.equal(waiting.reconciling.message, `${commit.slice(0, 12)} waits: suspended ${suspensionText(suspension)}`);
   assert.deepEqual([waiting.appliedRevision, waiting.ready.status, waiting.stalled.status, waiting.held], [base, "True", "False", []]);
 
-  await writeFile(join(folder.path, "suspended.json"), "broken");
+  // In place at once: what is looked at between a file's emptying and its writing is another one, and told as such.
+  await writeFile(join(folder.path, "draft"), "broken");
+  await rename(join(folder.path, "draft"), join(folder.path, "suspended.json"));
   const unreadable = await until(controller, ({ reconciling }) => /cannot be read/.test(reconciling.message));
   assert.deepEqual([unreadable.reconciling.reason, unreadable.appliedRevision], ["Suspended", base], "nobody can say that it is over");
 

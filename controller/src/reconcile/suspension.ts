@@ -1,7 +1,7 @@
 // A hold on what is to come: while a world is suspended its controller applies no merge. It is a file of the state folder, so that it
 // can be said whether the world runs or not, by whoever may write there.
 
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { utf8 } from "@agentos/kernel";
 import { syncFolder, writeDurably } from "../git/durable.ts";
@@ -22,11 +22,25 @@ type Place = Pick<StateFolder, "path">;
 /** What is in force at a time. Where something is there that cannot be read, nobody can say that it is over: it counts, and says so. */
 export async function readSuspension(folder: Place, nowMs: number): Promise<Suspension | undefined> {
   const file = fileIn(folder);
-  const stats = await stat(file).catch(() => undefined);
-  if (stats === undefined) return undefined;
-  const found = parse(await readFile(file, "utf8").catch(() => ""));
-  if (found === undefined) return { by: "somebody", since: stats.mtime.toISOString(), reason: `${file} cannot be read, and \`aos resume\` removes it` };
+  const there = await contentOf(file);
+  if (there === undefined) return undefined;
+  const found = parse(there.text);
+  if (found === undefined) return { by: "somebody", since: there.written.toISOString(), reason: `${file} cannot be read, and \`aos resume\` removes it` };
   return found.until === undefined || nowMs < Date.parse(found.until) ? found : undefined;
+}
+
+/** Text and time of one file, whatever takes its place meanwhile; no text where it cannot be read, undefined where there is none. */
+async function contentOf(file: string): Promise<{ readonly text: string; readonly written: Date } | undefined> {
+  const handle = await open(file, "r").catch(() => undefined);
+  if (handle === undefined) {
+    const stats = await stat(file).catch(() => undefined);
+    return stats === undefined ? undefined : { text: "", written: stats.mtime };
+  }
+  try {
+    return { text: await handle.readFile("utf8").catch(() => ""), written: (await handle.stat()).mtime };
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Puts it in place whole, durably; what was there is replaced. */
